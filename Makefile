@@ -1,0 +1,59 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PY := .venv/bin/python
+SHELL := /bin/bash
+
+##@ Use it
+shards: .venv/shards  ## the demo web, crawled on loopback, as shards in out/demo
+	.venv/bin/wit build demo --out out/demo --resume
+
+show:  ## what is in out/demo
+	.venv/bin/wit show out/demo
+
+##@ Every day
+check: lint types layers test  ## all that a change must pass, fastest first
+
+lint: .venv/dev
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+types: .venv/dev
+	.venv/bin/mypy
+
+layers: .venv/dev
+	.venv/bin/lint-imports
+
+test: .venv/dev  ## the suite, with coverage
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest $(ARGS)
+	$(PY) -m coverage combine -q && $(PY) -m coverage report --skip-covered --fail-under=90
+
+##@ Now and then
+test-slow: .venv/dev  ## what takes minutes: hundreds of kills, big sizes
+	$(PY) -m pytest -m slow $(ARGS)
+
+bench: .venv/bench  ## every benchmark, with its peer, in one run each
+	for script in benchmarks/*/run.py; do $(PY) $$script || exit 1; done
+
+format: .venv/dev
+	.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+lock:  ## exact versions and hashes into requirements/, from pyproject.toml
+	for set in shards dev bench; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+	    $$(case $$set in dev) echo --extra dev;; bench) echo --extra dev --extra bench;; esac) -o requirements/$$set.txt pyproject.toml requirements/build.in \
+	    || exit 1; done
+
+clean:  ## remove what this file made, but for out/
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+# Virtual environment, one mark per set of packages: exact versions with hashes, then this checkout.
+.venv/shards .venv/dev .venv/bench: .venv/%: requirements/%.txt pyproject.toml
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: shards show check lint types layers test test-slow bench format lock clean help

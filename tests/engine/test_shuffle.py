@@ -1,0 +1,31 @@
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wit_builder.engine import shuffle
+
+SCHEMA = pa.schema([("key", pa.string()), ("n", pa.int64())])
+
+
+@given(st.lists(st.lists(st.text(max_size=5), max_size=30), min_size=1, max_size=4), st.integers(1, 7))
+def test_every_row_comes_out_once_in_the_partition_of_its_key(tmp_path_factory, files, partitions):
+    folder = tmp_path_factory.mktemp("shuffle")
+    for i, keys in enumerate(files):
+        table = pa.table({"key": pa.array(keys, pa.string()), "n": pa.array(range(len(keys)), pa.int64())})
+        shuffle.write(folder / str(i), table, shuffle.partition_of(keys, partitions), partitions)
+    paths = [folder / str(i) for i in range(len(files))]
+    out = [shuffle.read(paths, k, partitions, SCHEMA).column("key").to_pylist() for k in range(partitions)]
+    assert sorted(sum(out, [])) == sorted(sum(files, []))
+    assert all(set(shuffle.partition_of(keys, partitions)) <= {k} for k, keys in enumerate(out))
+
+
+def test_rows_of_a_partition_keep_their_order(tmp_path):
+    table = pa.table({"key": ["a"] * 5, "n": range(5)}, schema=SCHEMA)
+    shuffle.write(tmp_path / "f", table, np.array([1, 0, 1, 0, 1]), 2)
+    assert shuffle.read([tmp_path / "f"], 1, 2, SCHEMA).column("n").to_pylist() == [0, 2, 4]
+
+
+def test_a_partition_without_rows_is_an_empty_table_of_the_schema(tmp_path):
+    shuffle.write(tmp_path / "f", SCHEMA.empty_table(), np.array([], np.int64), 3)
+    assert shuffle.read([tmp_path / "f"], 2, 3, SCHEMA).schema == SCHEMA

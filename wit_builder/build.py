@@ -1,0 +1,366 @@
+"""A build: one recipe run into one folder, its stages in order, resumed from what is on disk.
+
+    collect -> select -> fetch -> clean -> pack -> published in OUT
+
+`OUT/work` holds plans, done records and staged shards while the build runs; it goes when the build is
+complete. What is published in OUT is whole or absent.
+"""
+
+import fcntl
+import math
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import wit_builder
+from wit_builder import ledger, settings, storage
+from wit_builder.demo_web import serve
+from wit_builder.engine import task as engine
+from wit_builder.engine.local import Executor, Needs, Progress
+from wit_builder.engine.stage import number, run_stage
+from wit_builder.errors import BuildError, ConfigError
+from wit_builder.ledger import Funnel
+from wit_builder.recipe import Recipe
+from wit_builder.shards import card, manifest
+
+STAGES = ("collect", "select", "fetch", "clean", "pack")
+
+ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through
+ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory
+ROWS_PER_BIN = 200_000  # candidates that one fetch task holds; many, as a bin takes as long as its slowest host
+
+
+class Watcher(Protocol):
+    """Who watches a build: the progress display."""
+
+    def stage(self, name: str, tasks: int) -> Progress:
+        """A stage begins; returns what is told its counts as they grow."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What is of this run and not of the data set."""
+
+    out: Path
+    connect_to: Mapping[str, str | None]  # host pattern to ip:port, for test webs
+
+
+def start(out: Path, recipe: Recipe, resume: bool) -> bool:
+    """Make OUT ready for this recipe; whether it is complete already.
+
+    Raises ConfigError when OUT holds something else, another recipe's build, or an unfinished build while
+    `resume` is false.
+    """
+    encoded = settings.encode(recipe)
+    state = read_state(out)
+    if state is None:
+        if out.exists() and any(out.iterdir()):
+            raise ConfigError(
+                f"{str(out)!r} is not empty and holds no build", "name another folder with --out"
+            )
+        with storage.plain_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+        _write_state(out, encoded, "started", None)
+        return False
+    changed = settings.differences(state["recipe"], encoded)
+    if changed:
+        raise ConfigError(
+            f"{str(out)!r} was started with another recipe: {'; '.join(changed[:5])}",
+            "name another folder with --out, or put the recipe back",
+        )
+    if state["state"] != "complete" and not resume:
+        raise ConfigError(f"{str(out)!r} holds an unfinished build", "the same command with --resume")
+    return bool(state["state"] == "complete")
+
+
+def read_state(out: Path) -> dict[str, Any] | None:
+    """What `build.json` says, None when there is none."""
+    path = out / "build.json"
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = orjson.loads(path.read_bytes())
+        return state if "recipe" in state and "state" in state else _no_build(path)
+    except orjson.JSONDecodeError:
+        return _no_build(path)
+
+
+def _no_build(path: Path) -> None:
+    raise ConfigError(f"{str(path)!r} is not the build.json of a build", "name another folder with --out")
+
+
+def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, until: str = "pack") -> Funnel:
+    """Run or go on with the build, up to and including the stage `until`; the funnel so far.
+
+    Raises BuildError when a stage stops, engine.task.Stopped when the user asked to stop.
+    """
+    with _only_one(where.out), _web(recipe, where) as connect_to:
+        root = where.out / "work"
+        with storage.plain_errors(where.out):
+            root.mkdir(exist_ok=True)
+            storage.write_json(root / "session.json", {"connect_to": connect_to})
+        road = _Road(recipe, root, executor, watcher)
+        for stage in STAGES[: STAGES.index(until) + 1]:
+            getattr(road, stage)()
+            storage.write_json(where.out / "funnel.json", road.funnel().as_json())
+        if until == "pack":
+            with storage.plain_errors(where.out):
+                _publish(recipe, where.out, road)
+        return road.funnel()
+
+
+@contextmanager
+def _only_one(out: Path) -> Iterator[None]:
+    with (out / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"another wit command is working on {str(out)!r}", "wait for it, or stop it"
+            ) from error
+        yield
+
+
+@contextmanager
+def _web(recipe: Recipe, where: Where) -> Iterator[dict[str, str | None]]:
+    with ExitStack() as stack:
+        connect_to = dict(where.connect_to)
+        if recipe.demo_web is not None:
+            port = stack.enter_context(serve.served(recipe.demo_web))
+            connect_to |= recipe.demo_web.connect_to(port)
+        yield connect_to
+
+
+class _Road:
+    """The stages of one build: how each is cut into tasks, and what it hands to the next."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        root: Path,
+        executor: Executor,
+        watcher: Watcher,
+        incumbents: Path | None = None,
+        first_shard: int = 0,
+    ) -> None:
+        self._recipe, self._root, self._executor, self._watcher = recipe, root, executor, watcher
+        self._incumbents = str(incumbents) if incumbents else None
+        self._first_shard = first_shard
+        self.done: dict[str, list[engine.Done]] = {}
+
+    def funnel(self) -> Funnel:
+        funnel = Funnel()
+        for records in self.done.values():
+            for record in records:
+                funnel.add(record.funnel)
+        return funnel
+
+    def files(self, stage: str, kind: str) -> list[str]:
+        return [str(path) for path in engine.files(self.done[stage], kind)]
+
+    def losses(self) -> list[Path]:
+        return [path for records in self.done.values() for path in engine.files(records, "losses")]
+
+    def collect(self) -> None:
+        recipe = self._recipe
+        params = {"crawl": recipe.source, "web": recipe.web, "extraction": recipe.extraction}
+        self._run("collect", "wit_builder.crawl.collect:collect", [None], params, Needs(io=True))
+        pages = self.done["collect"][0].funnel["pages"]
+        if not pages.kept:
+            reasons = ", ".join(f"{reason} ({n})" for reason, n in pages.dropped.most_common(3))
+            raise BuildError(
+                f"no page could be read from the seeds {', '.join(recipe.source.seeds[:3])}: {reasons}",
+                "check the seeds, the network and --contact, then a new --out",
+            )
+
+    def select(self) -> None:
+        parts = self.files("collect", "candidates")
+        partitions = _parts(sum(map(_rows, parts)), ROWS_PER_PARTITION)
+        bins = _parts(sum(map(_rows, parts)), ROWS_PER_BIN)
+        self._run(
+            "select-judge",
+            "wit_builder.curation.select:judge",
+            [{"parts": group} for group in _groups(parts)],
+            {"filters": self._recipe.candidate_filters, "partitions": partitions},
+        )
+        self._run(
+            "select-unique",
+            "wit_builder.curation.select:unique",
+            list(range(partitions)),
+            {"inputs": self.files("select-judge", "candidates"), "partitions": partitions, "bins": bins},
+        )
+
+    def fetch(self) -> None:
+        inputs = self.files("select-unique", "candidates")
+        bins = self._param("select-unique", "bins")
+        params = {"inputs": inputs, "bins": bins, "web": self._recipe.web, "image": self._recipe.image}
+        self._run(
+            "fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params, Needs(io=True)
+        )
+
+    def clean(self) -> None:
+        fetched = self.files("fetch", "samples")
+        partitions = _parts(sum(map(_rows, fetched)), ROWS_PER_PARTITION)
+        rules = {"duplicates": self._recipe.duplicates, "incumbents": self._incumbents}
+        self._run(
+            "clean-judge",
+            "wit_builder.curation.clean:judge",
+            [{"samples": group} for group in _groups(fetched)],
+            {"filters": self._recipe.sample_filters, "partitions": partitions},
+        )
+        self._run(
+            "clean-exact",
+            "wit_builder.curation.clean:exact",
+            list(range(partitions)),
+            {"inputs": self.files("clean-judge", "samples"), "partitions": partitions} | rules,
+        )
+        self._run(
+            "clean-similar",
+            "wit_builder.curation.clean:similar",
+            [{"samples": self.files("clean-exact", "samples")}],
+            rules,
+        )
+
+    def pack(self) -> None:
+        kept, dropped = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
+        spec = self._recipe.shards
+        self._run(
+            "pack-order",
+            "wit_builder.pack.pack:order",
+            [{"samples": kept, "dropped": dropped}],
+            {"per_shard": spec.samples_per_shard},
+        )
+        (starts,) = self.files("pack-order", "starts")
+        shards = len(orjson.loads(Path(starts).read_bytes()))
+        sources = [{"samples": [path], "failures": []} for path in kept]
+        sources += [{"samples": [], "failures": [path]} for path in self.files("fetch", "failures")]
+        self._run(
+            "pack-route",
+            "wit_builder.pack.pack:route",
+            sources if shards else [],
+            {"starts": starts, "dropped": dropped},
+        )
+        params = {
+            "samples": self.files("pack-route", "samples"),
+            "failures": self.files("pack-route", "failures"),
+            "shards": shards,
+            "first": self._first_shard,
+            "spec": spec,
+            "staged": str(self._root / "fetch"),
+        }
+        self._run("pack-write", "wit_builder.pack.pack:write", list(range(shards)), params)
+
+    def _run(
+        self,
+        stage: str,
+        function: str,
+        arguments: Sequence[Any],
+        params: Mapping[str, Any],
+        needs: Needs = Needs(),  # noqa: B008  (frozen)
+    ) -> None:
+        tasks = number(list(arguments))
+        progress = self._watcher.stage(stage, len(tasks))
+        self.done[stage] = run_stage(
+            self._executor, self._root, stage, function, tasks, params, needs, progress
+        )
+
+    def _param(self, stage: str, name: str) -> Any:
+        return orjson.loads((self._root / stage / "plan.json").read_bytes())["params"][name]
+
+
+def _publish(recipe: Recipe, out: Path, road: _Road) -> None:
+    """Make the finished build visible, check that it adds up, and clear the work folder."""
+    for i, path in enumerate(road.files("collect", "candidates")):
+        storage.publish(Path(path), out / "candidates" / f"part-{i:05d}.parquet")
+    publish_shards(out, [Path(path) for path in road.files("pack-write", "shard")])
+    ledger.write(out, road.losses())
+    funnel = road.funnel()
+    check(out, funnel)
+    finish(recipe, out, funnel)
+    shutil.rmtree(out / "work")
+
+
+def publish_shards(out: Path, files: Sequence[Path]) -> None:
+    """Show these shard files in OUT/shards, then write the manifest and `__len__` over all of them."""
+    (out / "shards").mkdir(exist_ok=True)
+    for path in files:
+        storage.publish(path, out / "shards" / path.name)
+    manifest.write_manifest(out)
+
+
+def check(out: Path, funnel: Funnel) -> None:
+    """Every item is kept or in the ledger: stage by stage, and against the shards. Raises BuildError."""
+    on_disk = ledger.count(out)
+    for stage in funnel:
+        if on_disk[stage] != +funnel[stage].dropped:
+            raise BuildError(
+                f"stage {stage} counts {funnel[stage].dropped.total()} dropped items, "
+                f"the ledger has {on_disk[stage].total()}: this is a fault of wit-builder, please report it"
+            )
+    chain = [("extract", "select"), ("select", "fetch"), ("fetch", "clean")]
+    numbers = [(f"{a} kept", funnel[a].kept, f"{b} saw", funnel[b].seen) for a, b in chain]
+    numbers.append(("clean kept", funnel["clean"].kept, "the shards hold", manifest.total(out)))
+    for left, kept, right, seen in numbers:
+        if kept != seen:
+            raise BuildError(
+                f"{left} {kept} items and {right} {seen}: this is a fault of wit-builder, please report it"
+            )
+
+
+def finish(recipe: Recipe, out: Path, funnel: Funnel) -> None:
+    """Write what describes the build: funnel, dataset card, and last its state."""
+    storage.write_json(out / "funnel.json", funnel.as_json())
+    state = read_state(out)
+    started = state["started_at"] if state else ""
+    facts = card.facts(out, recipe.name, funnel, started)
+    storage.write_bytes(out / "README.md", card.render_card(facts).encode())
+    _write_state(out, settings.encode(recipe), "complete", started)
+
+
+def _write_state(out: Path, recipe: Any, state: str, started: str | None) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    value = {
+        "recipe": recipe,
+        "state": state,
+        "started_at": started or now,
+        "finished_at": now if state == "complete" else None,
+        "versions": {
+            "wit-builder": wit_builder.__version__,
+            "python": platform.python_version(),
+            "pyarrow": pa.__version__,
+        },
+    }
+    with storage.plain_errors(out):
+        storage.write_json(out / "build.json", value)
+
+
+def _rows(path: str) -> int:
+    return int(pq.ParquetFile(path).metadata.num_rows)
+
+
+def _parts(rows: int, each: int) -> int:
+    return max(1, math.ceil(rows / each))
+
+
+def _groups(paths: list[str]) -> list[list[str]]:
+    """The files in groups of about ROWS_PER_JUDGE rows."""
+    groups: list[list[str]] = [[]]
+    rows = 0
+    for path in paths:
+        if rows >= ROWS_PER_JUDGE:
+            groups.append([])
+            rows = 0
+        groups[-1].append(path)
+        rows += _rows(path)
+    return groups

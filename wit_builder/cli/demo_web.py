@@ -1,0 +1,23 @@
+"""`wit demo-web`."""
+
+import click
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--pages", type=click.IntRange(10, 1_000_000), default=300, show_default=True, help="Its size.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another web.")
+def command(port: int, host: str, pages: int, seed: int) -> None:
+    """Serve the demo web until Ctrl-C: many hosts under demo.test, with every habit and trap of the real one.
+
+    \b
+    Example:
+      wit demo-web --port 8000
+      wit build crawl --seeds http://start.demo.test/ --connect-to '*.demo.test=127.0.0.1:8000' \\
+          --allow-network 127.0.0.0/8
+    """
+    from wit_builder.demo_web import serve
+    from wit_builder.demo_web.web import DemoWeb
+
+    serve.serve(DemoWeb(pages, seed), host, port)

@@ -1,0 +1,1 @@
+"""How stages run: tasks over partitions, done records, a file shuffle, executors. Knows nothing of images."""

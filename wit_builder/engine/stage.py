@@ -1,0 +1,45 @@
+"""Run one stage: plan it once, run what is not done yet, stop when a task had to be given up."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from wit_builder.engine.local import Executor, Needs, Progress
+from wit_builder.engine.task import Done, done, pending, plan
+from wit_builder.errors import BuildError
+
+Plan = Callable[[], Mapping[str, Any]]
+
+
+def run_stage(
+    executor: Executor,
+    root: Path,
+    stage: str,
+    function: str,
+    tasks: Mapping[str, Any],
+    params: Mapping[str, Any],
+    needs: Needs,
+    progress: Progress,
+) -> list[Done]:
+    """The stage's done records. Raises BuildError when a task was given up, Stopped when asked to stop.
+
+    tasks: {id: JSON argument}; only read when the stage has no plan yet.
+    """
+    plan(root, stage, function, tasks, params)
+    todo = pending(root, stage)
+    if todo:
+        already = len(tasks) - len(todo)
+        given_up = executor.run(
+            root, stage, todo, needs, lambda counts, finished: progress(counts, already + finished)
+        )
+        for task_id, reason in given_up.items():
+            raise BuildError(
+                f"stage {stage}: task {task_id} was given up after {needs.retries + 1} tries: {reason}",
+                "the rest is kept: mend the cause, then the same command with --resume",
+            )
+    return done(root, stage)
+
+
+def number(arguments: list[Any]) -> dict[str, Any]:
+    """The arguments under task ids 00000, 00001, ..."""
+    return {f"{i:05d}": argument for i, argument in enumerate(arguments)}

@@ -1,0 +1,160 @@
+"""What became of every item: counts per stage (the funnel), and the dropped ones as parquet (the ledger)."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from wit_builder import storage
+from wit_builder.records import LOSS_SCHEMA
+
+ROW_GROUP = 65_536
+
+STAGES = ("pages", "extract", "select", "fetch", "clean")  # in the order an item meets them
+
+
+@dataclass(slots=True)
+class StageCount:
+    """How many items one stage kept, and how many it dropped for each reason."""
+
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def seen(self) -> int:
+        """Kept plus dropped: no item is anything else."""
+        return self.kept + self.dropped.total()
+
+    def drop(self, reason: str, n: int = 1) -> None:
+        """Count n items dropped for that reason."""
+        self.dropped[reason] += n
+
+
+class Funnel:
+    """Counts of all stages; adds up over tasks, and is what `funnel.json` holds."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, StageCount] = {}
+
+    def __getitem__(self, stage: str) -> StageCount:
+        if stage not in STAGES:
+            raise KeyError(f"{stage!r} is no stage of the funnel; those are {', '.join(STAGES)}")
+        return self._stages.setdefault(stage, StageCount())
+
+    def __iter__(self) -> Iterator[str]:
+        return (stage for stage in STAGES if stage in self._stages)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Funnel) and self.as_json() == other.as_json()
+
+    __hash__ = None  # type: ignore[assignment]  # it counts on
+
+    def add(self, other: "Funnel") -> None:
+        """Add another funnel's counts to this one."""
+        for stage in other:
+            self[stage].kept += other[stage].kept
+            self[stage].dropped.update(other[stage].dropped)
+
+    def as_json(self) -> dict[str, Any]:
+        """{stage: {seen, kept, dropped: {reason: n}}}, reasons by falling count."""
+        return {
+            stage: {
+                "seen": self[stage].seen,
+                "kept": self[stage].kept,
+                "dropped": dict(sorted(self[stage].dropped.items(), key=lambda item: (-item[1], item[0]))),
+            }
+            for stage in self
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The inverse of `as_json`."""
+        funnel = cls()
+        for stage, counts in value.items():
+            funnel[stage].kept = counts["kept"]
+            funnel[stage].dropped.update(counts["dropped"])
+        return funnel
+
+
+# The ledger on disk: OUT/ledger/stage=NAME/part-00000.parquet. The stage stands in the folder's name and not
+# in the file, so that `pandas.read_parquet("OUT/ledger")` and pyarrow, duckdb or polars read it as one table.
+
+FILE_SCHEMA = pa.schema([field_ for field_ in LOSS_SCHEMA if field_.name != "stage"])
+PART_ROWS = 1_000_000
+
+
+def write(out: Path, losses: Iterable[Path]) -> None:
+    """Write OUT/ledger from parquet files of LOSS_SCHEMA, replacing what was there."""
+    with _Parts(out / "ledger") as parts:
+        for path in losses:
+            for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP):
+                table = pa.table(batch)
+                for stage in pc.unique(table.column("stage")).to_pylist():
+                    parts.add(stage, table.filter(pc.equal(table.column("stage"), stage)))
+
+
+def read(out: Path, stage: str) -> Iterator[pa.Table]:
+    """The ledger's rows of one stage, with LOSS_SCHEMA's columns, a row group at a time."""
+    for path in sorted((out / "ledger" / f"stage={stage}").glob("part-*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP):
+            names = pa.array([stage] * batch.num_rows)
+            yield pa.table(batch).append_column("stage", names).select(LOSS_SCHEMA.names)
+
+
+def count(out: Path) -> dict[str, Counter[str]]:
+    """How many rows the ledger on disk has, per stage and reason."""
+    counts: dict[str, Counter[str]] = {stage: Counter() for stage in STAGES}
+    for stage in STAGES:
+        for table in read(out, stage):
+            counts[stage].update(table.column("reason").to_pylist())
+    return counts
+
+
+class _Parts:
+    """Writes the ledger into a folder beside the old one, and swaps the two when all is written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._new = folder, folder.with_name(".ledger.new")
+        self._old = folder.with_name(".ledger.old")
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._rows: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self._new, ignore_errors=True)
+        self._new.mkdir(parents=True)
+        return self
+
+    def add(self, stage: str, table: pa.Table) -> None:
+        if self._rows[stage] % PART_ROWS + table.num_rows > PART_ROWS or stage not in self._writers:
+            self._roll(stage)
+        self._writers[stage].write_table(table.select(FILE_SCHEMA.names).cast(FILE_SCHEMA), ROW_GROUP)
+        self._rows[stage] += table.num_rows
+
+    def _roll(self, stage: str) -> None:
+        if stage in self._writers:
+            self._writers[stage].close()
+            self._rows[stage] = -(-self._rows[stage] // PART_ROWS) * PART_ROWS
+        folder = self._new / f"stage={stage}"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"part-{self._rows[stage] // PART_ROWS:05d}.parquet"
+        self._writers[stage] = pq.ParquetWriter(path, FILE_SCHEMA, compression="zstd")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        if kind is not None:
+            shutil.rmtree(self._new, ignore_errors=True)
+            return
+        for file in self._new.rglob("*.parquet"):
+            storage.sync(file)
+        shutil.rmtree(self._old, ignore_errors=True)
+        if self._folder.exists():
+            self._folder.rename(self._old)
+        self._new.rename(self._folder)
+        shutil.rmtree(self._old, ignore_errors=True)

@@ -1,0 +1,245 @@
+"""The nouns: what travels between stages, in memory and as Arrow rows.
+
+A candidate becomes a sample when its image was fetched; whatever does not make it becomes a loss, a row of
+the ledger. Times are UTC. Ids are stable: the same URL and caption have the same id in every run.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+import pyarrow as pa
+import xxhash
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text found for an image, and where it stood."""
+
+    text: str  # NFC, whitespace folded, never empty
+    source: str  # one of extract's sources: alt, figcaption, title, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An image URL with its texts, found on a page, in an archive or in a list; nothing downloaded yet."""
+
+    id: str  # 32 hex digits, `candidate_id(url, caption)`
+    url: str  # absolute http(s), normalised
+    caption: str  # the chosen text
+    text_source: str  # where the caption stood
+    alt_texts: tuple[Text, ...]  # the other texts, best first
+    page_url: str
+    page_title: str
+    page_lang: str  # lang attribute of the page, "" where it has none
+    licence: str  # URL of the licence the page links to, "" where it links none
+    source: str  # crawl, or archive file and offset, or list file and row
+    found_at: datetime
+    lang: str = ""  # language of the caption, ISO 639; "" before it is identified
+    lang_score: float = 0.0  # 0 to 1
+
+    def with_language(self, lang: str, score: float) -> Self:
+        """The same candidate with its caption's language filled in."""
+        return replace(self, lang=lang, lang_score=score)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A candidate whose image was fetched, decoded, hashed and re-encoded. The image itself lies in a tar."""
+
+    id: str
+    url: str
+    caption: str
+    text_source: str
+    alt_texts: tuple[Text, ...]
+    page_url: str
+    page_title: str
+    page_lang: str
+    licence: str
+    source: str
+    found_at: datetime
+    lang: str
+    lang_score: float
+    final_url: str  # after redirects
+    http_status: int
+    content_type: str
+    fetched_at: datetime
+    original_bytes: int  # size of the body as fetched
+    original_width: int  # pixels, after the EXIF turn
+    original_height: int
+    width: int  # pixels of the stored image
+    height: int
+    sha256: str  # of the bytes as fetched, 64 hex digits
+    phash: str  # PDQ, 64 hex digits
+    phash_quality: int  # PDQ's 0 to 100; low means hardly any detail
+    opt_out: str  # opt-out directives met but not asked for by the policy, "" where none
+    queries: tuple[str, ...]  # matched entries of the query list
+    format: str  # jpg, png or webp: extension of the stored image
+    tar: str  # staged tar that holds the image, relative to the stage's folder
+    offset: int  # of the image's bytes in that tar
+    length: int  # of the image's bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A row of the ledger: an item that did not make it, and why."""
+
+    id: str
+    stage: str  # pages, extract, select, fetch, clean
+    reason: str  # snake_case
+    url: str
+    caption: str
+    evidence: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A candidate whose image was not had, with all it takes to try again."""
+
+    candidate: Candidate
+    reason: str  # snake_case
+    evidence: str
+    at: datetime
+
+
+class HasCaption(Protocol):
+    """What a filter of texts reads: fits candidates and samples."""
+
+    @property
+    def caption(self) -> str: ...  # noqa: D102
+    @property
+    def text_source(self) -> str: ...  # noqa: D102
+    @property
+    def lang(self) -> str: ...  # noqa: D102
+    @property
+    def lang_score(self) -> float: ...  # noqa: D102
+
+
+class HasUrl(Protocol):
+    """What a filter of addresses reads: fits candidates and samples."""
+
+    @property
+    def url(self) -> str: ...  # noqa: D102
+    @property
+    def page_url(self) -> str: ...  # noqa: D102
+
+
+class HasImage(Protocol):
+    """What a filter of pictures reads: fits samples only."""
+
+    @property
+    def original_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def original_width(self) -> int: ...  # noqa: D102
+    @property
+    def original_height(self) -> int: ...  # noqa: D102
+    @property
+    def phash_quality(self) -> int: ...  # noqa: D102
+
+
+def candidate_id(url: str, caption: str) -> str:
+    """32 hex digits that name the pair (url, caption), the same in every run and on every machine."""
+    return xxhash.xxh3_128_hexdigest(f"{url}\0{caption}".encode("utf-8", "surrogatepass"))
+
+
+def url_id(url: str) -> str:
+    """32 hex digits that name a URL; the ledger's id for a page."""
+    return xxhash.xxh3_128_hexdigest(url.encode("utf-8", "surrogatepass"))
+
+
+UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
+_TEXTS = pa.list_(pa.struct([("text", pa.string()), ("source", pa.string())]))
+_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    datetime: UTC_MICROSECONDS,
+    tuple[Text, ...]: _TEXTS,
+    tuple[str, ...]: pa.list_(pa.string()),
+}
+_UNITS = {
+    "found_at": "UTC, microseconds",
+    "fetched_at": "UTC, microseconds",
+    "at": "UTC, microseconds",
+    "original_bytes": "bytes",
+    "width": "pixels",
+    "height": "pixels",
+    "original_width": "pixels after the EXIF turn",
+    "original_height": "pixels after the EXIF turn",
+    "phash": "PDQ, 256 bits in hex",
+    "phash_quality": "PDQ quality, 0 to 100",
+    "lang_score": "probability, 0 to 1",
+}
+
+
+def _schema(record: Any) -> pa.Schema:
+    return pa.schema(
+        pa.field(f.name, _TYPES[f.type], metadata={"unit": _UNITS[f.name]} if f.name in _UNITS else None)
+        for f in fields(record)
+    )
+
+
+CANDIDATE_SCHEMA = _schema(Candidate)
+SAMPLE_SCHEMA = _schema(Sample)
+LOSS_SCHEMA = _schema(Loss)
+FAILURE_SCHEMA = pa.schema(
+    [*CANDIDATE_SCHEMA, *(LOSS_SCHEMA.field(name) for name in ("reason", "evidence", "at"))]
+)
+
+
+def to_table(rows: Sequence[Candidate] | Sequence[Sample] | Sequence[Loss], schema: pa.Schema) -> pa.Table:
+    """The records as an Arrow table of that schema (one of the three above)."""
+    return pa.table(
+        {
+            field.name: pa.array([_plain(getattr(row, field.name)) for row in rows], type=field.type)
+            for field in schema
+        },
+        schema=schema,
+    )
+
+
+def candidates(table: pa.Table | pa.RecordBatch) -> Iterable[Candidate]:
+    """The rows of a table with CANDIDATE_SCHEMA's columns, as records."""
+    return (Candidate(**_record(row)) for row in table.select(CANDIDATE_SCHEMA.names).to_pylist())
+
+
+def samples(table: pa.Table | pa.RecordBatch) -> Iterable[Sample]:
+    """The rows of a table with SAMPLE_SCHEMA's columns, as records."""
+    return (Sample(**_record(row)) for row in table.select(SAMPLE_SCHEMA.names).to_pylist())
+
+
+def failures_table(rows: Sequence[Failure]) -> pa.Table:
+    """The failures as an Arrow table of FAILURE_SCHEMA."""
+    table = to_table([row.candidate for row in rows], CANDIDATE_SCHEMA)
+    for name in ("reason", "evidence", "at"):
+        column = pa.array([_plain(getattr(row, name)) for row in rows], FAILURE_SCHEMA.field(name).type)
+        table = table.append_column(FAILURE_SCHEMA.field(name), column)
+    return table
+
+
+def failures(table: pa.Table | pa.RecordBatch) -> Iterable[Failure]:
+    """The rows of a table with FAILURE_SCHEMA's columns, as records."""
+    ends = table.select(["reason", "evidence", "at"]).to_pylist()
+    return (Failure(row, **end) for row, end in zip(candidates(table), ends, strict=True))
+
+
+def losses(table: pa.Table | pa.RecordBatch) -> Iterable[Loss]:
+    """The rows of a table with LOSS_SCHEMA's columns, as records."""
+    return (Loss(**row) for row in table.select(LOSS_SCHEMA.names).to_pylist())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode() if not value.isascii() else value
+    if isinstance(value, tuple) and value and isinstance(value[0], Text):
+        return [{"text": _plain(t.text), "source": t.source} for t in value]
+    return value
+
+
+def _record(row: dict[str, Any]) -> dict[str, Any]:
+    row["alt_texts"] = tuple(Text(**t) for t in row["alt_texts"])
+    if "queries" in row:
+        row["queries"] = tuple(row["queries"])
+    return row
