@@ -8,22 +8,17 @@ complete. What is published in OUT is whole or absent.
 
 import fcntl
 import math
-import os
-import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-import wit_builder
-from wit_builder import ledger, settings, storage
+from wit_builder import ledger, publish, settings, storage
 from wit_builder.demo_web import serve
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
@@ -31,7 +26,6 @@ from wit_builder.engine.stage import number, run_stage
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.ledger import Funnel
 from wit_builder.recipe import Recipe
-from wit_builder.shards import card, manifest
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")
 
@@ -63,7 +57,7 @@ def start(out: Path, recipe: Recipe, resume: bool) -> bool:
     `resume` is false.
     """
     encoded = settings.encode(recipe)
-    state = read_state(out)
+    state = publish.read_state(out)
     if state is None:
         if out.exists() and any(out.iterdir()):
             raise ConfigError(
@@ -71,7 +65,7 @@ def start(out: Path, recipe: Recipe, resume: bool) -> bool:
             )
         with storage.plain_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-        _write_state(out, encoded, "started", None)
+        publish.write_state(out, encoded, "started")
         return False
     changed = settings.differences(state["recipe"], encoded)
     if changed:
@@ -81,23 +75,9 @@ def start(out: Path, recipe: Recipe, resume: bool) -> bool:
         )
     if state["state"] != "complete" and not resume:
         raise ConfigError(f"{str(out)!r} holds an unfinished build", "the same command with --resume")
+    if state["state"] == "complete":
+        shutil.rmtree(out / "work", ignore_errors=True)  # where the last step was cut short
     return bool(state["state"] == "complete")
-
-
-def read_state(out: Path) -> dict[str, Any] | None:
-    """What `build.json` says, None when there is none."""
-    path = out / "build.json"
-    if not path.exists():
-        return None
-    try:
-        state: dict[str, Any] = orjson.loads(path.read_bytes())
-        return state if "recipe" in state and "state" in state else _no_build(path)
-    except orjson.JSONDecodeError:
-        return _no_build(path)
-
-
-def _no_build(path: Path) -> None:
-    raise ConfigError(f"{str(path)!r} is not the build.json of a build", "name another folder with --out")
 
 
 def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, until: str = "pack") -> Funnel:
@@ -105,12 +85,12 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
 
     Raises BuildError when a stage stops, engine.task.Stopped when the user asked to stop.
     """
-    with _only_one(where.out), _web(recipe, where) as connect_to:
+    with only_one(where.out), web(recipe, where) as connect_to:
         root = where.out / "work"
         with storage.plain_errors(where.out):
             root.mkdir(exist_ok=True)
             storage.write_json(root / "session.json", {"connect_to": connect_to})
-        road = _Road(recipe, root, executor, watcher)
+        road = Road(recipe, root, executor, watcher)
         for stage in STAGES[: STAGES.index(until) + 1]:
             getattr(road, stage)()
             storage.write_json(where.out / "funnel.json", road.funnel().as_json())
@@ -121,7 +101,7 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
 
 
 @contextmanager
-def _only_one(out: Path) -> Iterator[None]:
+def only_one(out: Path) -> Iterator[None]:
     with (out / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,7 +113,7 @@ def _only_one(out: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _web(recipe: Recipe, where: Where) -> Iterator[dict[str, str | None]]:
+def web(recipe: Recipe, where: Where) -> Iterator[dict[str, str | None]]:
     with ExitStack() as stack:
         connect_to = dict(where.connect_to)
         if recipe.demo_web is not None:
@@ -142,7 +122,7 @@ def _web(recipe: Recipe, where: Where) -> Iterator[dict[str, str | None]]:
         yield connect_to
 
 
-class _Road:
+class Road:
     """The stages of one build: how each is cut into tasks, and what it hands to the next."""
 
     def __init__(
@@ -169,6 +149,10 @@ class _Road:
     def files(self, stage: str, kind: str) -> list[str]:
         return [str(path) for path in engine.files(self.done[stage], kind)]
 
+    def shards(self) -> list[Path]:
+        """The written shard files and their infos, as publish.shards wants them."""
+        return engine.files(self.done["pack-write"], "shard")
+
     def losses(self) -> list[Path]:
         return [path for records in self.done.values() for path in engine.files(records, "losses")]
 
@@ -183,6 +167,10 @@ class _Road:
                 f"no page could be read from the seeds {', '.join(recipe.source.seeds[:3])}: {reasons}",
                 "check the seeds, the network and --contact, then a new --out",
             )
+
+    def collected(self, parts: Sequence[Path]) -> None:
+        """Begin with these candidates (parquet) instead of a crawl."""
+        self.done["collect"] = [engine.Done("given", {"candidates": list(parts)}, Funnel(), 0.0)]
 
     def select(self) -> None:
         parts = self.files("collect", "candidates")
@@ -279,70 +267,13 @@ class _Road:
         return orjson.loads((self._root / stage / "plan.json").read_bytes())["params"][name]
 
 
-def _publish(recipe: Recipe, out: Path, road: _Road) -> None:
+def _publish(recipe: Recipe, out: Path, road: Road) -> None:
     """Make the finished build visible, check that it adds up, and clear the work folder."""
     for i, path in enumerate(road.files("collect", "candidates")):
         storage.publish(Path(path), out / "candidates" / f"part-{i:05d}.parquet")
-    publish_shards(out, [Path(path) for path in road.files("pack-write", "shard")])
-    ledger.write(out, road.losses())
-    funnel = road.funnel()
-    check(out, funnel)
-    finish(recipe, out, funnel)
-    shutil.rmtree(out / "work")
-
-
-def publish_shards(out: Path, files: Sequence[Path]) -> None:
-    """Show these shard files in OUT/shards, then write the manifest and `__len__` over all of them."""
-    (out / "shards").mkdir(exist_ok=True)
-    for path in files:
-        storage.publish(path, out / "shards" / path.name)
-    manifest.write_manifest(out)
-
-
-def check(out: Path, funnel: Funnel) -> None:
-    """Every item is kept or in the ledger: stage by stage, and against the shards. Raises BuildError."""
-    on_disk = ledger.count(out)
-    for stage in funnel:
-        if on_disk[stage] != +funnel[stage].dropped:
-            raise BuildError(
-                f"stage {stage} counts {funnel[stage].dropped.total()} dropped items, "
-                f"the ledger has {on_disk[stage].total()}: this is a fault of wit-builder, please report it"
-            )
-    chain = [("extract", "select"), ("select", "fetch"), ("fetch", "clean")]
-    numbers = [(f"{a} kept", funnel[a].kept, f"{b} saw", funnel[b].seen) for a, b in chain]
-    numbers.append(("clean kept", funnel["clean"].kept, "the shards hold", manifest.total(out)))
-    for left, kept, right, seen in numbers:
-        if kept != seen:
-            raise BuildError(
-                f"{left} {kept} items and {right} {seen}: this is a fault of wit-builder, please report it"
-            )
-
-
-def finish(recipe: Recipe, out: Path, funnel: Funnel) -> None:
-    """Write what describes the build: funnel, dataset card, and last its state."""
-    storage.write_json(out / "funnel.json", funnel.as_json())
-    state = read_state(out)
-    started = state["started_at"] if state else ""
-    facts = card.facts(out, recipe.name, funnel, started)
-    storage.write_bytes(out / "README.md", card.render_card(facts).encode())
-    _write_state(out, settings.encode(recipe), "complete", started)
-
-
-def _write_state(out: Path, recipe: Any, state: str, started: str | None) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    value = {
-        "recipe": recipe,
-        "state": state,
-        "started_at": started or now,
-        "finished_at": now if state == "complete" else None,
-        "versions": {
-            "wit-builder": wit_builder.__version__,
-            "python": platform.python_version(),
-            "pyarrow": pa.__version__,
-        },
-    }
-    with storage.plain_errors(out):
-        storage.write_json(out / "build.json", value)
+    publish.shards(out, road.shards())
+    ledger.write(out, ledger.tables(road.losses()))
+    publish.finish(recipe, out, road.funnel(), out / "work")
 
 
 def _rows(path: str) -> int:

@@ -89,14 +89,19 @@ FILE_SCHEMA = pa.schema([field_ for field_ in LOSS_SCHEMA if field_.name != "sta
 PART_ROWS = 1_000_000
 
 
-def write(out: Path, losses: Iterable[Path]) -> None:
-    """Write OUT/ledger from parquet files of LOSS_SCHEMA, replacing what was there."""
+def write(out: Path, losses: Iterable[pa.Table]) -> None:
+    """Write OUT/ledger from tables of LOSS_SCHEMA, replacing what was there when all is written."""
     with _Parts(out / "ledger") as parts:
-        for path in losses:
-            for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP):
-                table = pa.table(batch)
-                for stage in pc.unique(table.column("stage")).to_pylist():
-                    parts.add(stage, table.filter(pc.equal(table.column("stage"), stage)))
+        for table in losses:
+            for stage in pc.unique(table.column("stage")).to_pylist():
+                parts.add(stage, table.filter(pc.equal(table.column("stage"), stage)))
+
+
+def tables(paths: Iterable[Path]) -> Iterator[pa.Table]:
+    """The rows of parquet files of LOSS_SCHEMA, a row group at a time."""
+    for path in paths:
+        for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP):
+            yield pa.table(batch)
 
 
 def read(out: Path, stage: str) -> Iterator[pa.Table]:

@@ -20,7 +20,7 @@ from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.clean import Duplicates
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.errors import ConfigError
-from wit_builder.extract.html import Extraction
+from wit_builder.extract.settings import Extraction
 from wit_builder.images.process import ImageSpec
 from wit_builder.records import Candidate, HasImage, Sample
 from wit_builder.shards.writer import ShardSpec

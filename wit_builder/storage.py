@@ -48,9 +48,9 @@ def whole(path: Path) -> Iterator[Path]:
         held = _create(temporary)
         try:
             yield temporary
-            _fsync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _fsync(path.parent)
+            sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
             os.close(held)
@@ -82,10 +82,19 @@ def publish(src: Path, dst: Path) -> None:
             os.fsync(held)
             _link_or_copy(src, temporary)
             temporary.replace(dst)
-            _fsync(dst.parent)
+            sync(dst.parent)
         finally:
             temporary.unlink(missing_ok=True)  # rename does nothing where both are links to one file
             os.close(held)
+
+
+def sync(path: Path) -> None:
+    """Wait until the file or folder is on the disk: until then a loss of power may take it back."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sweep(folder: Path) -> list[Path]:
@@ -104,7 +113,7 @@ def plain_errors(path: Path) -> Iterator[None]:
     """Turn a full, read-only or forbidden disk into a BuildError that says what to do.
 
     A foreign file that cannot be read inside the block keeps its own error: only errors that name no file,
-    or one in the folder of `path` or above, are taken to be about writing `path`.
+    or one beside, above or (where it is a folder) below `path`, are taken to be about writing `path`.
     """
     try:
         yield
@@ -117,7 +126,9 @@ def plain_errors(path: Path) -> Iterator[None]:
 
 def _concerns(error: OSError, path: Path) -> bool:
     named = [Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if name is not None]
-    return not named or any(name.parent == path.parent or name in path.parents for name in named)
+    return not named or any(
+        name.parent == path.parent or name in path.parents or path in name.parents for name in named
+    )
 
 
 def _final(path: Path) -> Path:
@@ -163,14 +174,6 @@ def _lock(descriptor: int, kind: int) -> bool:
     return True
 
 
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _link_or_copy(src: Path, temporary: Path) -> None:
     try:
         os.link(src, temporary)
@@ -180,6 +183,6 @@ def _link_or_copy(src: Path, temporary: Path) -> None:
         held = _create(temporary)
         try:
             shutil.copyfile(src, temporary)
-            _fsync(temporary)
+            sync(temporary)
         finally:
             os.close(held)

@@ -105,7 +105,7 @@ def _runner(name: str, function: recipes.RecipeFunction, own: list[str]) -> Call
 
         recipe = recipes.make(function, {key: values[key] for key in own})
         out = values["out"] or Path("out") / Path(name).stem
-        where = build.Where(out, _connections(values["connect_to"]))
+        where = build.Where(out, connections(values["connect_to"]))
         if build.start(out, recipe, values["resume"]):
             click.echo(f"{out} is complete already", err=True)
             progress.result(out, values["json"])
@@ -128,7 +128,7 @@ def _again(out: Path) -> str:
     return f"go on with: wit {shlex.join(words)} --resume"
 
 
-def _connections(pairs: tuple[str, ...]) -> dict[str, str | None]:
+def connections(pairs: tuple[str, ...]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for pair in pairs:
         host, equals, address = pair.partition("=")

@@ -72,7 +72,7 @@ def unique(task: Task) -> None:
     """
     inputs = [Path(path) for path in task.params["inputs"]]
     table = shuffle.read(inputs, task.arg, task.params["partitions"], CANDIDATE_SCHEMA)
-    pairs, losses = _drop_behind_head(table, _pair_heads(table), "duplicate_pair", _where)
+    pairs, losses = _drop_behind_head(table, pair_heads(table), "duplicate_pair", _where)
     heads = _url_heads(pairs)
     kept, more = _drop_behind_head(_unite_texts(pairs, heads), heads, "duplicate_url", _which)
     for loss in (losses := losses + more):
@@ -86,7 +86,8 @@ def unique(task: Task) -> None:
     tables.write_losses(task.new_file("losses", ".parquet"), losses)
 
 
-def _pair_heads(table: pa.Table) -> NDArray[np.int64]:
+def pair_heads(table: pa.Table) -> NDArray[np.int64]:
+    """For each candidate the row that stands for its pair (URL, text), whatever order they lie in."""
     ids = tables.ascii_column(table.column("id"), 32)
     tie = np.fromiter((_fingerprint(row) for row in table.to_pylist()), np.uint64)
     return survivor.heads(survivor.by_rule(ids, tie), ids)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wit_builder.extract.html import TEXT_SOURCES
+from wit_builder.extract.captions import TEXT_SOURCES
 
 _RANK = {source: rank for rank, source in enumerate(TEXT_SOURCES)}
 

@@ -8,6 +8,7 @@ Rules that make retries, twins and zombies harmless, and every executor equal to
 3. Readers take file names from done records, never from a listing.
 4. Tasks are deterministic given plan and inputs, but for collect and fetch, where the done record decides.
 
+    root/session.json            what is of this run only, written at each start
     root/STAGE/plan.json         {function, params, tasks: {id: argument}}
     root/STAGE/done/ID.json      {id, attempt, files: {kind: [name]}, funnel, seconds}
     root/STAGE/ID.ATTEMPT.*      what the task wrote
@@ -63,6 +64,12 @@ class Task:
         home = self.folder / self.id
         home.mkdir(parents=True, exist_ok=True)
         return home
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """What is of this run and not of the plan: root/session.json, written at each start."""
+        values: dict[str, Any] = orjson.loads((self.root / "session.json").read_bytes())
+        return values
 
     def new_file(self, kind: str, suffix: str) -> Path:
         """A path to write to, unique to this attempt; seen by readers once the task is committed."""

@@ -7,6 +7,7 @@ shards begin, `route` sends each row to its shard, `write` writes one shard.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +59,7 @@ def write(task: Task) -> None:
 
     arg: number of the shard within this run; params: samples, failures ([shuffle path]), shards (how many),
     first (number of the first shard), spec, staged (folder that Sample.tar is relative to).
-    Hands on `shard` (tar, parquet and stats, in the order they are to be published).
+    Hands on `shard`: tar, sidecar, stats, and its ShardInfo as JSON.
     """
     params = task.params
     picked = shuffle.read(_paths(params["samples"]), task.arg, params["shards"], SAMPLE_SCHEMA)
@@ -66,7 +67,7 @@ def write(task: Task) -> None:
     folder = task.home / task.attempt
     folder.mkdir()
     with ExitStack() as stack:
-        write_shard(
+        info = write_shard(
             folder,
             params["first"] + task.arg,
             list(samples(picked.sort_by("id"))),
@@ -74,9 +75,9 @@ def write(task: Task) -> None:
             list(failures(lost.sort_by("id"))),
             params["spec"],
         )
-    files = sorted(folder.iterdir(), key=lambda path: path.name.endswith("_stats.json"))
-    for path in files:
-        task.keep("shard", path)
+    storage.write_json(folder / "info.json", asdict(info))
+    for name in (info.file, info.sidecar, info.stats, "info.json"):
+        task.keep("shard", folder / name)
 
 
 def _image_reader(folder: Path, stack: ExitStack) -> Callable[[Sample], bytes]:

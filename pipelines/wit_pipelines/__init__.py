@@ -1,0 +1,1 @@
+"""Whole recipes, each with its command, cost and measured result."""

@@ -1,0 +1,92 @@
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.curation.rows import lost, out, ran, sample, table, written
+from wit_builder.curation import clean
+from wit_builder.curation.clean import Duplicates
+from wit_builder.errors import ConfigError
+from wit_filters.image import ImageSize
+
+SAME, OTHER = "a" * 64, "b" * 64
+
+
+def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), incumbents=None):  # noqa: B008
+    """(urls kept, losses, funnel) of the whole clean step."""
+    folder.mkdir(exist_ok=True)
+    path = written(folder / "in.parquet", rows)
+    tasks = [ran(clean.judge, folder, {"samples": [path]}, filters=filters, partitions=partitions)]
+    rules = {"duplicates": duplicates, "incumbents": incumbents}
+    inputs = [str(path) for path in out(tasks[0], "samples")]
+    for partition in range(partitions):
+        tasks.append(ran(clean.exact, folder, partition, inputs=inputs, partitions=partitions, **rules))
+    survivors = [str(path) for task in tasks[1:] for path in out(task, "samples")]
+    tasks.append(ran(clean.similar, folder, {"samples": survivors}, **rules))
+    dropped = set(table(out(tasks[-1], "dropped")).column("id").to_pylist())
+    for task in tasks[1:]:
+        tasks[0].funnel.add(task.funnel)
+    kept = [row["url"] for row in table(survivors).to_pylist() if row["id"] not in dropped]
+    return sorted(kept), lost(*tasks), tasks[0].funnel["clean"]
+
+
+def url(n):
+    return f"http://a.test/{n}.jpg"
+
+
+def test_a_filter_that_sees_the_picture_drops_with_its_reason(tmp_path):
+    kept, dropped, count = cleaned(tmp_path, [sample(1, side=10), sample(2)], (ImageSize(min_side=64),))
+    assert (kept, dropped) == ([url(2)], [("image_too_small", url(1))])
+    assert (count.seen, count.kept) == (2, 1)
+
+
+def test_of_the_same_bytes_the_strongest_text_stays(tmp_path):
+    rows = [sample(1, sha=SAME, source="title"), sample(2, sha=SAME)]
+    assert cleaned(tmp_path, rows)[:2] == ([url(2)], [("duplicate_image", url(1))])
+
+
+def test_of_near_duplicates_the_largest_stays(tmp_path):
+    rows = [sample(1, phash="0" * 64, side=90), sample(2, phash="0" * 63 + "7", side=91)]
+    assert cleaned(tmp_path, rows)[:2] == ([url(2)], [("near_duplicate", url(1))])
+
+
+def test_near_duplicates_stay_when_the_recipe_wants_them(tmp_path):
+    rows = [sample(1, phash="0" * 64), sample(2, phash="0" * 64)]
+    assert cleaned(tmp_path, rows, duplicates=Duplicates(radius=None))[1] == []
+
+
+@pytest.mark.parametrize(("captions", "reasons"), [(3, {"placeholder"}), (2, {"duplicate_image"})])
+def test_bytes_under_many_captions_are_a_placeholder_and_all_of_them_go(tmp_path, captions, reasons):
+    rows = [sample(n, f"caption number {n % captions}", sha=SAME) for n in range(6)]
+    kept, dropped, _ = cleaned(tmp_path, rows, duplicates=Duplicates(placeholder_captions=3))
+    assert {reason for reason, _ in dropped} == reasons
+    assert len(kept) + len(dropped) == 6
+
+
+def test_published_images_are_never_given_up_for_new_ones(tmp_path):
+    incumbents = written(tmp_path / "old.parquet", [sample(9, sha=OTHER, phash="f" * 64, side=1)])
+    rows = [sample(1, sha=OTHER), sample(2, phash="f" * 64, side=999), sample(3)]
+    kept, dropped, _ = cleaned(tmp_path, rows, incumbents=incumbents)
+    assert (kept, dropped) == ([url(3)], [("duplicate_image", url(1)), ("near_duplicate", url(2))])
+
+
+@pytest.mark.parametrize("wrong", [{"radius": -1}, {"radius": 256}, {"placeholder_captions": 1}])
+def test_values_out_of_range_are_refused_by_name(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        Duplicates(**wrong)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), max_size=20), st.randoms())
+def test_survivors_depend_on_neither_order_nor_partitions(tmp_path_factory, picks, rng: random.Random):
+    rows = [
+        sample(n, f"caption {n}", sha=f"{sha:064x}", phash=np.packbits(np.arange(256) < bits).tobytes().hex())
+        for n, (sha, bits) in enumerate(picks)
+    ]
+    first = cleaned(tmp_path_factory.mktemp("a"), rows)
+    second = cleaned(
+        tmp_path_factory.mktemp("b"), rng.sample(rows, len(rows)), partitions=rng.randint(1, 4)
+    )
+    assert first[:2] == second[:2]
+    assert len(first[0]) + len(first[1]) == len(rows)

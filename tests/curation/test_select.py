@@ -1,0 +1,84 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.curation.rows import candidate, lost, out, ran, written
+from wit_builder.curation import select
+from wit_builder.engine import shuffle
+from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates
+from wit_filters.caption import CaptionLength
+
+
+def selected(folder, rows, filters=(), partitions=3, bins=2):
+    """(kept candidates, both tasks' losses, funnel) of the whole select step."""
+    folder.mkdir(exist_ok=True)
+    parts = [written(folder / f"{i}.parquet", rows[i::2]) for i in range(min(2, len(rows)))]
+    judged = ran(select.judge, folder, {"parts": parts}, filters=filters, partitions=partitions)
+    inputs = [str(path) for path in out(judged, "candidates")]
+    kept, tasks = [], [judged]
+    for partition in range(partitions):
+        task = ran(select.unique, folder, partition, inputs=inputs, partitions=partitions, bins=bins)
+        tasks.append(task)
+        for k in range(bins):
+            kept += candidates(shuffle.read(out(task, "candidates"), k, bins, CANDIDATE_SCHEMA))
+    for task in tasks[1:]:
+        tasks[0].funnel.add(task.funnel)
+    return sorted(kept, key=lambda row: row.id), lost(*tasks), tasks[0].funnel["select"]
+
+
+def test_a_filter_drops_with_its_reason_and_the_language_is_filled_in(tmp_path):
+    kept, dropped, count = selected(
+        tmp_path, [candidate(), candidate("http://a.test/2.jpg", "boat")], (CaptionLength(),)
+    )
+    assert [row.lang for row in kept] == ["en"]
+    assert dropped == [("caption_few_words", "http://a.test/2.jpg")]
+    assert (count.seen, count.kept) == (2, 1)
+
+
+def test_one_pair_on_many_pages_is_kept_once(tmp_path):
+    rows = [candidate(page=f"http://a.test/{n}") for n in range(5)]
+    kept, dropped, _ = selected(tmp_path, rows)
+    assert len(kept) == 1
+    assert dropped == [("duplicate_pair", "http://a.test/1.jpg")] * 4
+
+
+def test_of_one_url_the_strongest_text_stays_and_takes_the_others_along(tmp_path):
+    rows = [candidate(caption="a title of it", source="title"), candidate(caption="what is seen")]
+    kept, dropped, _ = selected(tmp_path, rows)
+    assert [(row.caption, row.alt_texts) for row in kept] == [
+        ("what is seen", (Text("a title of it", "title"),))
+    ]
+    assert dropped == [("duplicate_url", "http://a.test/1.jpg")]
+
+
+def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):
+    rows = [candidate(f"http://{h}.example.org/{n}.jpg") for h in "abc" for n in range(4)]
+    part = written(tmp_path / "p", rows)
+    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), partitions=1)
+    inputs = [str(path) for path in out(judged, "candidates")]
+    task = ran(select.unique, tmp_path, 0, inputs=inputs, partitions=1, bins=5)
+    sizes = [
+        shuffle.read(out(task, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)
+    ]
+    assert sorted(sizes) == [0, 0, 0, 0, 12]
+
+
+@pytest.mark.parametrize("caption", ["\ud800 half a pair of surrogates", "nul \0 in it", "x " * 500_000])
+def test_awful_captions_come_through(tmp_path, caption):
+    kept, dropped, _ = selected(tmp_path, [candidate(caption=caption)])
+    assert (len(kept), dropped) == (1, [])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=25), st.randoms())
+def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, picks, rng: random.Random):
+    rows = [
+        candidate(f"http://a.test/{u}.jpg", f"caption number {t}", ["alt", "title"][p % 2], f"http://a.test/{p}")
+        for u, t, p in picks
+    ]
+    shuffled = rng.sample(rows, len(rows))
+    first = selected(tmp_path_factory.mktemp("a"), rows)
+    second = selected(tmp_path_factory.mktemp("b"), shuffled, partitions=rng.randint(1, 5))
+    assert first[:2] == second[:2]
+    assert first[2].seen == len(rows)

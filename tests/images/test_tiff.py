@@ -1,0 +1,87 @@
+import pytest
+from PIL import TiffImagePlugin
+
+from tests.images.pictures import SECRET, difference, encoded, photograph, reason, srgb_profile, tiff
+from wit_builder.images import tiff as room
+from wit_builder.images.decode import decode
+from wit_builder.images.tiff import read_tiff
+
+GREY = [(256, 4, 1, 2), (257, 4, 1, 1), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 0), (277, 3, 1, 1), (279, 4, 1, 2)]
+
+
+def changed(*entries: tuple[int, int, int, int]) -> bytes:
+    """Two grey pixels, some entries replaced or added."""
+    merged = {entry[0]: entry for entry in [*GREY, *entries]}
+    return tiff(*(merged[tag] for tag in sorted(merged)), data=b"\x10\x20")
+
+
+def full() -> bytes:
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    info[270] = SECRET.decode()
+    info[274] = 6
+    return encoded(photograph(), "TIFF", tiffinfo=info, compression="tiff_lzw", icc_profile=srgb_profile())
+
+
+def test_the_turn_and_the_profile_are_read_and_nothing_else_is_pointed_at():
+    still = read_tiff(full())
+    assert (still.width, still.height, still.orientation, still.icc) == (96, 64, 6, srgb_profile())
+    with TiffImagePlugin.TiffImageFile(__import__("io").BytesIO(still.body)) as image:
+        assert not set(image.tag_v2) & {270, 274, 34675}
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_the_pixels_are_the_same(compression):
+    body = encoded(photograph(), "TIFF", compression=compression)
+    assert difference(decode(read_tiff(body), (96, 64))[0], photograph()) == 0
+
+
+def test_further_pages_are_not_reached():
+    body = encoded(photograph(), "TIFF", save_all=True, append_images=[photograph(seed=2)])
+    still = read_tiff(body)
+    assert difference(decode(still, (96, 64))[0], photograph()) == 0
+
+
+def test_both_byte_orders_are_read():
+    big = tiff((256, 4, 1, 7), (257, 4, 1, 5), order=">")
+    assert (read_tiff(big).width, read_tiff(big).height) == (7, 5)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (changed(), "none"),
+        (changed((259, 3, 1, 34676)), "unsupported_format"),
+        (changed((259, 3, 1, 6)), "unsupported_format"),
+        (changed((277, 3, 1, 8)), "none"),
+        (changed((277, 3, 1, 9)), "unsupported_format"),
+        (changed((256, 4, 2, 8)), "decode_error"),
+        (changed((256, 99, 1, 8)), "decode_error"),
+        (changed((258, 3, 0, 8)), "decode_error"),
+        (changed((258, 3, 1000, 8)), "decode_error"),
+        (changed((273, 4, 1, 1 << 20)), "decode_error"),
+        (changed((322, 4, 1, 1024), (323, 4, 1, 1025)), "decode_error"),
+        (changed((322, 4, 1, 1024), (323, 4, 1, 1024)), "none"),
+        (changed((270, 2, 1 << 30, 8)), "none"),
+        (changed((274, 3, 5, 1 << 30)), "none"),
+        (b"II*\0\xff\xff\xff\x7f", "decode_error"),
+        (b"II*\0\x08\0\0\0\xff\xff", "decode_error"),
+        (b"II*\0", "decode_error"),
+    ],
+)
+def test_entries_are_checked_before_libtiff_sees_them(body, expected):
+    assert reason(read_tiff, body) == expected
+
+
+def test_data_that_is_shared_is_refused():
+    shared = changed((320, 3, 50, 8), (347, 7, 100, 8), (532, 4, 25, 8))
+    assert reason(read_tiff, shared) == "decode_error"
+
+
+def test_strips_are_counted(monkeypatch):
+    monkeypatch.setattr(room, "MAX_STRIPS", 2)
+    bodies = [changed((273, 3, count, 0)) for count in (2, 3)]
+    assert [reason(read_tiff, body) for body in bodies] == ["none", "decode_error"]
+
+
+def test_a_profile_beyond_the_end_is_ignored():
+    assert read_tiff(changed((34675, 7, 1 << 20, 8))).icc is None

@@ -1,0 +1,72 @@
+import pytest
+
+from tests.images.pictures import SECRET, difference, encoded, exif, opened, photograph, reason
+from wit_builder.images import webp as room
+from wit_builder.images.decode import decode
+from wit_builder.images.webp import read_webp
+
+LOSSY = encoded(photograph(), "WEBP", quality=80)
+LOSSLESS = encoded(photograph(), "WEBP", lossless=True)
+CLEAR = photograph().convert("RGBA")
+CLEAR.putalpha(photograph(seed=2).convert("L"))
+
+
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
+def test_metadata_is_left_behind(options):
+    body = encoded(photograph(), "WEBP", exif=exif(6), xmp=SECRET, icc_profile=b"profile", **options)
+    still = read_webp(body)
+    assert (still.orientation, still.icc) == (6, b"profile")
+    assert still.stored == encoded(photograph(), "WEBP", **options)
+
+
+def test_a_simple_file_is_let_through_without_what_follows():
+    assert read_webp(LOSSY + b"EXIF" + len(SECRET).to_bytes(4, "little") + SECRET).stored == LOSSY
+
+
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
+def test_alpha_is_kept_for_the_decoder_but_not_stored(options):
+    still = read_webp(encoded(CLEAR, "WEBP", exif=exif(), **options))
+    assert still.stored is None
+    assert opened(still.body).mode == "RGBA"
+
+
+def test_an_animation_is_its_first_frame():
+    frames = [photograph(seed=seed) for seed in (1, 2, 3)]
+    body = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, exif=exif())
+    still = read_webp(body)
+    assert opened(still.body).n_frames == 1
+    assert difference(decode(still, (96, 64))[0], frames[0]) == 0
+
+
+@pytest.mark.parametrize("body", [LOSSY, LOSSLESS, encoded(CLEAR, "WEBP")], ids=["VP8", "VP8L", "VP8X"])
+def test_the_size_is_told_by_each_header(body):
+    still = read_webp(body)
+    assert (still.width, still.height) == (96, 64)
+
+
+@pytest.mark.parametrize("body", [LOSSY, LOSSLESS], ids=["lossy", "lossless"])
+def test_a_truncated_file_is_an_error(body):
+    assert reason(read_webp, body[: len(body) // 2]) == "decode_error"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [LOSSY[:12], LOSSY[:20] + bytes(10), b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(10), LOSSY.replace(b"\x9d\x01\x2a", b"abc")],
+    ids=["nothing", "zeros", "canvas without picture", "no start code"],
+)
+def test_a_file_without_a_picture_is_an_error(body):
+    def whole() -> None:
+        decode(read_webp(body), (1, 1))
+
+    assert reason(whole) == "decode_error"
+
+
+def test_chunks_are_counted(monkeypatch):
+    monkeypatch.setattr(room, "MAX_CHUNKS", 10)
+    junk = [LOSSY[:12] + b"junk\0\0\0\0" * count + LOSSY[12:] for count in (9, 10)]
+    assert [reason(read_webp, body) for body in junk] == ["none", "decode_error"]
+
+
+def test_too_large_a_profile_is_ignored(monkeypatch):
+    monkeypatch.setattr(room, "MAX_ICC_BYTES", 6)
+    assert read_webp(encoded(photograph(), "WEBP", icc_profile=b"profile")).icc is None

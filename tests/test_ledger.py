@@ -1,0 +1,95 @@
+from datetime import UTC, datetime
+
+import pyarrow.parquet as pq
+import pytest
+
+from wit_builder import ledger
+from wit_builder.curation import tables
+from wit_builder.ledger import Funnel
+from wit_builder.records import LOSS_SCHEMA, Loss, to_table
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def loss(stage, reason, n=0):
+    return Loss(f"{n:032x}", stage, reason, f"http://a.test/{n}", "a caption", "", NOW)
+
+
+def written(tmp_path, *losses):
+    ledger.write(tmp_path, [to_table(losses, LOSS_SCHEMA)])
+    return tmp_path
+
+
+def test_seen_is_kept_plus_dropped():
+    funnel = Funnel()
+    funnel["fetch"].kept = 3
+    funnel["fetch"].drop("dns", 2)
+    assert funnel["fetch"].seen == 5
+
+
+def test_a_stage_that_is_none_is_refused():
+    with pytest.raises(KeyError, match="'fetched' is no stage"):
+        Funnel()["fetched"]
+
+
+def test_funnels_add_up_and_survive_json():
+    funnel, total = Funnel(), Funnel()
+    funnel["fetch"].drop("dns", 2)
+    total.add(funnel)
+    total.add(Funnel.from_json(funnel.as_json()))
+    assert total.as_json() == {"fetch": {"seen": 4, "kept": 0, "dropped": {"dns": 4}}}
+
+
+def test_the_ledger_gives_back_what_was_written(tmp_path):
+    rows = [loss("fetch", "dns", 1), loss("pages", "robots", 2), loss("fetch", "http_404", 3)]
+    written(tmp_path, *rows)
+    (table,) = ledger.read(tmp_path, "fetch")
+    assert table.to_pylist() == to_table([rows[0], rows[2]], LOSS_SCHEMA).to_pylist()
+
+
+def test_the_ledger_counts_by_stage_and_reason(tmp_path):
+    counts = ledger.count(written(tmp_path, loss("fetch", "dns", 1), loss("fetch", "dns", 2)))
+    assert counts["fetch"] == {"dns": 2}
+    assert not counts["clean"]
+
+
+def test_the_whole_ledger_reads_as_one_table(tmp_path):
+    written(tmp_path, loss("fetch", "dns", 1), loss("pages", "robots", 2))
+    table = pq.read_table(tmp_path / "ledger")
+    found = zip(table.column("stage").to_pylist(), table.column("reason").to_pylist(), strict=True)
+    assert sorted(found) == [("fetch", "dns"), ("pages", "robots")]
+
+
+def test_a_second_writing_replaces_the_first(tmp_path):
+    written(tmp_path, loss("fetch", "dns", 1))
+    written(tmp_path, loss("pages", "robots", 2))
+    assert [path.name for path in (tmp_path / "ledger").iterdir()] == ["stage=pages"]
+
+
+def test_a_writing_that_fails_leaves_the_old_ledger(tmp_path):
+    written(tmp_path, loss("fetch", "dns", 1))
+
+    def broken():
+        yield to_table([loss("pages", "robots", 2)], LOSS_SCHEMA)
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        ledger.write(tmp_path, broken())
+    assert ledger.count(tmp_path)["fetch"] == {"dns": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger"]
+
+
+def test_a_new_part_begins_when_one_is_full(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger, "PART_ROWS", 4)
+    batches = [to_table([loss("fetch", "dns", i) for i in range(3)], LOSS_SCHEMA)] * 3
+    ledger.write(tmp_path, batches)
+    parts = sorted((tmp_path / "ledger" / "stage=fetch").iterdir())
+    assert [pq.read_metadata(part).num_rows for part in parts] == [3, 3, 3]
+    assert ledger.count(tmp_path)["fetch"]["dns"] == 9
+
+
+def test_captions_of_any_kind_stand_in_the_ledger(tmp_path):
+    path = tmp_path / "losses.parquet"
+    awful = Loss("0" * 32, "fetch", "dns", "http://a.test/", "\ud800 \0 \u202e" + "x" * 10**6, "", NOW)
+    tables.write_losses(path, [awful])
+    assert pq.read_table(path).column("caption")[0].as_py().endswith("xxx")

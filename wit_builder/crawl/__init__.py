@@ -1,0 +1,1 @@
+"""From seed addresses to candidates on disk: politely, in rounds, never losing its place."""

@@ -1,0 +1,32 @@
+"""The crawl as a stage of a build: one task, which goes on where an attempt before it was stopped."""
+
+import uvloop
+
+from wit_builder.crawl.crawler import crawl
+from wit_builder.engine.task import Stopped, Task
+
+
+def collect(task: Task) -> None:
+    """Crawls into the task's own folder.
+
+    params: crawl (Crawl), web (WebSettings), extraction (Extraction). Hands on `candidates` and `losses`
+    (parquet), and the funnel of the stages pages and extract.
+    """
+    result = uvloop.run(
+        crawl(
+            task.params["crawl"],
+            task.params["web"],
+            task.params["extraction"],
+            task.home,
+            stop=task.stopping,
+            report=task.report,
+            connect_to=task.session["connect_to"],
+        )
+    )
+    if not result.finished:
+        raise Stopped
+    for path in result.candidate_parts:
+        task.keep("candidates", path)
+    for path in result.loss_parts:
+        task.keep("losses", path)
+    task.funnel.add(result.funnel)

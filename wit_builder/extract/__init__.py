@@ -1,0 +1,1 @@
+"""From a page's HTML to candidates: image references with every text found for them."""

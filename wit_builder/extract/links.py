@@ -1,0 +1,95 @@
+"""Where a page leads: the links to follow, and the licence it names."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from wit_builder.extract.address import Attributes
+from wit_builder.web.url import normalise
+
+
+class Resolver:
+    """Addresses of one page, as `web.url.normalise` reads them; each way of writing is read once."""
+
+    def __init__(self, page_url: str, base: str | None) -> None:
+        """base: href of the page's base element. One that is no address counts for nothing."""
+        self._known: dict[str, str | None] = {}
+        self._base = _normalised(page_url, None)
+        if base is not None:
+            self._base = _normalised(base, self._base) or self._base
+
+    def __call__(self, written: str) -> str | None:
+        """The normalised URL, or None where that is no http(s) address ("" among them)."""
+        if not written:
+            return None
+        try:
+            return self._known[written]
+        except KeyError:
+            url = self._known[written] = _normalised(written, self._base)
+            return url
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What the links of a page say."""
+
+    follow: list[str]  # normalised, different, in document order
+    licence: str  # normalised: the first with rel=license, else the first to Creative Commons, "" where none
+    cut: bool  # whether there were more than were looked at
+
+
+def read(
+    anchors: Iterable[tuple[str, Attributes]], resolve: Resolver, max_links: int, *, follow: bool
+) -> Links:
+    """The links of a page.
+
+    anchors: (tag, attributes) of a, area and link elements. follow: False leaves them all alone but for the
+    licence. Followed are a and area, and link with rel=next, or rel=alternate where it is a page; never one
+    with rel=nofollow. At most `max_links` different ways of writing are looked at.
+    """
+    found: dict[str, None] = {}
+    looked_at: set[str] = set()
+    licence = commons = ""
+    for tag, attributes in anchors:
+        href = attributes.get("href")
+        if not href:
+            continue
+        rel = attributes.get("rel")
+        words = rel.lower().split() if rel else ()
+        if not licence and "license" in words:
+            licence = resolve(href) or ""
+        if not commons and "creativecommons.org/" in href and tag != "link":
+            commons = _commons(href, resolve)
+        if not follow or href in looked_at or href[0] == "#" or "nofollow" in words:
+            continue
+        if tag == "link" and not _is_page(words, attributes):
+            continue
+        if len(looked_at) >= max_links:
+            return Links(list(found), licence or commons, True)
+        looked_at.add(href)
+        if (url := resolve(href)) is not None:
+            found[url] = None
+    return Links(list(found), licence or commons, False)
+
+
+_PAGES = ("text/html", "application/xhtml+xml")
+
+
+def _normalised(written: str, base: str | None) -> str | None:
+    try:
+        return normalise(written, base)
+    except ValueError:
+        return None
+
+
+def _is_page(rel: Iterable[str], link: Attributes) -> bool:
+    if "next" in rel:
+        return True
+    kind = (link.get("type") or _PAGES[0]).strip().lower()
+    return "alternate" in rel and "stylesheet" not in rel and kind in _PAGES
+
+
+def _commons(href: str, resolve: Resolver) -> str:
+    """A Creative Commons licence or dedication, not one of their other pages."""
+    url = resolve(href) or ""
+    _, _, path = url.partition("creativecommons.org/")
+    return url if path.startswith(("licenses/", "publicdomain/")) else ""

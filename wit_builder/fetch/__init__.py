@@ -1,0 +1,1 @@
+"""From candidates to samples: polite downloads, pixels in child processes, staged shards committed in chunks."""

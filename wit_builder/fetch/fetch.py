@@ -1,0 +1,144 @@
+"""Downloads the images of one bin of domains, politely, and stages them as samples.
+
+Every candidate of the bin ends as a sample or as a failure with its reason. Hosts take turns (HostQueues), so a
+slow one delays nobody else; transient failures wait at the back of their host's queue.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import uvloop
+
+from wit_builder.engine import shuffle
+from wit_builder.engine.task import Stopped, Task
+from wit_builder.errors import Dropped, Transient
+from wit_builder.fetch.chunks import Chunks
+from wit_builder.fetch.pixels import Pixels
+from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidates
+from wit_builder.web.politeness import HostQueues, backoff
+from wit_builder.web.url import host_of
+from wit_builder.web.visitor import Visitor, WebSettings
+
+REPORT_S = 0.25
+STOP_S = 0.1  # how often the wish to stop is looked for
+
+
+@dataclass(slots=True)
+class _Item:
+    """A candidate in the queue of its host."""
+
+    row: int  # in the bin's table; a record is made only when its turn comes
+    host: str
+    tries: int = 0
+
+
+def fetch(task: Task) -> None:
+    """Fetches one bin.
+
+    arg: bin; params: inputs ([shuffle path]), bins, web (WebSettings), image (ImageSpec).
+    Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
+    """
+    inputs = [Path(path) for path in task.params["inputs"]]
+    table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA)
+    chunks = Chunks(task.home, task.attempt, task.folder)
+    uvloop.run(_Fetch(task, table.combine_chunks(), chunks).run())
+    if len(chunks.settled) < table.num_rows:
+        raise Stopped
+    for kind in ("samples", "failures", "losses"):
+        for path in getattr(chunks, kind):
+            task.keep(kind, path)
+    task.funnel.add(chunks.funnel)
+
+
+class _Fetch:
+    """One run over what is not settled yet."""
+
+    def __init__(self, task: Task, table: pa.Table, chunks: Chunks) -> None:
+        self._task, self._table, self._chunks = task, table, chunks
+        self._web: WebSettings = task.params["web"]
+        self._queues: HostQueues[_Item] = HostQueues(self._web.politeness)
+        self._rng = random.Random()  # only spreads retries in time
+        self._lost: Counter[str] = Counter()
+        self._lost.update(chunks.funnel["fetch"].dropped)
+        self._kept = chunks.funnel["fetch"].kept
+
+    async def run(self) -> None:
+        """Until all is settled or the task is to stop; commits what was settled either way."""
+        self._fill()
+        connect_to = self._task.session["connect_to"]
+        async with (
+            Visitor.open(self._web, self._queues, connect_to=connect_to) as visitor,
+            Pixels(self._task.params["image"], self._task.cpus) as pixels,
+        ):
+            count = min(self._web.connections, max(1, len(self._queues)))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    workers = [group.create_task(self._work(visitor, pixels)) for _ in range(count)]
+                    group.create_task(self._watch(workers))
+            finally:
+                self._queues.close()
+                self._chunks.commit()
+
+    def _fill(self) -> None:
+        urls, ids = self._table.column("url").to_pylist(), self._table.column("id").to_pylist()
+        for row, (url, id_) in enumerate(zip(urls, ids, strict=True)):
+            if id_ not in self._chunks.settled:
+                host = host_of(url)
+                self._queues.put(host, _Item(row, host))
+
+    async def _work(self, visitor: Visitor, pixels: Pixels) -> None:
+        while (item := await self._queues.take()) is not None:
+            try:
+                await self._settle(item, visitor, pixels)
+            finally:
+                self._queues.release(item.host)
+
+    async def _settle(self, item: _Item, visitor: Visitor, pixels: Pixels) -> None:
+        candidate = self._candidate(item.row)
+        try:
+            visit = await visitor.visit(candidate.url, "image")
+            picture = await pixels.process(visit.body)
+        except Transient as error:
+            item.tries += 1
+            if item.tries <= self._web.politeness.retries:
+                wait = backoff(self._web.politeness, item.tries, error.retry_after, self._rng)
+                self._queues.put(item.host, item, self._queues.now() + wait)
+                return
+            self._lose(candidate, error)
+        except Dropped as error:
+            self._lose(candidate, error)
+        else:
+            self._kept += 1
+            self._chunks.add_sample(candidate, visit, picture)
+
+    def _lose(self, candidate: Candidate, error: Dropped) -> None:
+        self._lost[error.reason] += 1
+        self._chunks.add_failure(candidate, error)
+
+    def _candidate(self, row: int) -> Candidate:
+        (candidate,) = candidates(self._table.slice(row, 1))
+        return candidate
+
+    async def _watch(self, workers: list[asyncio.Task[None]]) -> None:
+        """Reports progress; on the wish to stop, ends the workers where they are."""
+        passed = 0.0
+        while not all(worker.done() for worker in workers):
+            if self._task.stopping():
+                for worker in workers:
+                    worker.cancel()
+                return
+            await asyncio.sleep(STOP_S)
+            passed += STOP_S
+            if passed >= REPORT_S:
+                passed = 0.0
+                self._report()
+        self._report()
+
+    def _report(self) -> None:
+        done = self._kept + self._lost.total()
+        counts = {"done": done, "total": self._table.num_rows, "kept": self._kept}
+        self._task.report(counts | {f"lost {reason}": n for reason, n in self._lost.items()})

@@ -1,0 +1,1 @@
+"""From bytes of the web to one clean picture: `process.process(body, spec)`."""

@@ -1,0 +1,53 @@
+"""What is asked of an image, and what comes back."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from wit_builder.errors import ConfigError
+
+Mode = Literal["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"]
+Format = Literal["jpg", "png", "webp"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """How pictures are to be stored.
+
+    mode: keep_ratio (short side = size), keep_ratio_largest (long side = size), center_crop (a square of
+        size, whatever sticks out is cut), border (long side = size, padded with white to a square of size),
+        no (as it is). Names and scales are img2dataset's.
+    Raises ConfigError for a value out of range.
+    """
+
+    size: int = 256  # pixels, at least 1
+    mode: Mode = "keep_ratio"
+    format: Format = "jpg"
+    quality: int = 95  # 1 to 100, of jpg and webp; png has none
+    only_shrink: bool = True  # never enlarged; center_crop then cuts a smaller square, border pads more
+    max_pixels: int = 100_000_000  # width * height as the header says, checked before anything is decoded
+    keep_original: bool = True  # not re-encoded when nothing needs changing; metadata is cut out all the same
+
+    def __post_init__(self) -> None:
+        for name, kinds in (("mode", Mode), ("format", Format)):
+            if getattr(self, name) not in get_args(kinds):
+                raise ConfigError(
+                    f"image {name} is {getattr(self, name)!r}, expected one of {', '.join(get_args(kinds))}"
+                )
+        for name, top in (("size", 65_535), ("quality", 100), ("max_pixels", 2**31 - 1)):
+            if not 1 <= getattr(self, name) <= top:
+                raise ConfigError(f"image {name} is {getattr(self, name)}, expected 1 to {top}")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image as it is stored, and what was seen of the one that came."""
+
+    image: bytes  # a whole file of that format: RGB, 8 bit, sRGB, upright, no metadata
+    format: Format
+    width: int  # pixels of the stored image
+    height: int
+    original_width: int  # pixels after the EXIF turn
+    original_height: int
+    sha256: str  # of the bytes as fetched, 64 hex digits
+    phash: str  # PDQ of the whole picture, before crop and border; 64 hex digits
+    phash_quality: int  # PDQ's 0 to 100; low means hardly any detail

@@ -1,0 +1,55 @@
+"""One image from the web, as the data set stores it.
+
+`process(body, spec)` is all that callers need: hostile bytes in, one upright sRGB picture of the wanted size
+and format out, or an ImageError with the ledger's reason.
+"""
+
+from hashlib import sha256
+
+from wit_builder.images.colour import is_srgb, to_srgb
+from wit_builder.images.decode import decode, read
+from wit_builder.images.encode import encode
+from wit_builder.images.phash import phash
+from wit_builder.images.picture import Format, ImageSpec, Mode, Picture
+from wit_builder.images.resize import Plan, enough, frame, plan, resize, turn
+from wit_builder.images.still import Still
+
+__all__ = ["Format", "ImageSpec", "Mode", "Picture", "process"]
+
+
+def process(body: bytes, spec: ImageSpec) -> Picture:
+    """The picture in these bytes.
+
+    Raises ImageError: not_image, unsupported_format, too_many_pixels (size, or memory for decoding),
+    decode_error (broken or truncated).
+    """
+    still = read(body, spec.max_pixels)
+    planned = plan(still.upright, spec)
+    scaled = planned.scaled[::-1] if still.orientation >= 5 else planned.scaled
+    decoded, box = decode(still, enough(scaled))
+    small = to_srgb(resize(decoded, box, scaled), still.icc)
+    upright = turn(small, still.orientation)
+    hash_hex, quality = phash(upright)
+    kept = still.stored if _as_it_is(still, planned, spec) else None
+    return Picture(
+        image=kept or encode(frame(upright, planned.canvas), spec),
+        format=spec.format,
+        width=planned.canvas[0],
+        height=planned.canvas[1],
+        original_width=still.upright[0],
+        original_height=still.upright[1],
+        sha256=sha256(body).hexdigest(),
+        phash=hash_hex,
+        phash_quality=quality,
+    )
+
+
+def _as_it_is(still: Still, planned: Plan, spec: ImageSpec) -> bool:
+    """Whether nothing about the pixels has to change. What is kept is `still.stored`, without metadata."""
+    return (
+        spec.keep_original
+        and still.kind == spec.format
+        and still.orientation == 1
+        and planned.scaled == planned.canvas == still.upright
+        and is_srgb(still.icc)
+    )

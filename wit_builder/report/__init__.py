@@ -1,0 +1,11 @@
+"""What one sees of a build: a summary, its text for the terminal, and OUT/report.html.
+
+Reads the published files of OUT only, finished or not. What is missing or damaged becomes a note beside the
+rest, never a traceback.
+"""
+
+from wit_builder.report.page import write_report
+from wit_builder.report.terminal import render_text
+from wit_builder.report.totals import Summary, as_json, summary
+
+__all__ = ["Summary", "as_json", "render_text", "summary", "write_report"]

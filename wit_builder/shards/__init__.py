@@ -1,0 +1,1 @@
+"""WebDataset shards: tar with sidecars, manifest and card. Written whole or absent, read as hostile."""

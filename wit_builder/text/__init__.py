@@ -1,0 +1,1 @@
+"""Tools for texts: folding them to one form, telling their language."""

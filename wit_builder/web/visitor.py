@@ -1,0 +1,284 @@
+"""From a URL to its bytes by the rules: scope, robots.txt, opt-outs, network and politeness at every hop.
+
+The rules come before the request they are about. Of an image its own headers decide too, before its body is
+read; a page's headers are handed on, because what they forbid is to use it, and that is the extractor's part.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from aiohttp import hdrs
+from multidict import CIMultiDictProxy
+
+from wit_builder.errors import FetchError, Forbidden, Gone, Transient
+from wit_builder.web.client import AGENT, REDIRECTS, Client, Head, Response
+from wit_builder.web.network import NetworkGuard, Resolver
+from wit_builder.web.optout import OptOut, TdmGate, refused, robots_directives, tdm_reserved
+from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.robots import RobotsAnswer, RobotsGate
+from wit_builder.web.url import host_of, normalise
+
+Want = Literal["page", "image"]
+
+MAX_REDIRECTS = 5
+MAX_FILE_BYTES = 512 * 1024  # of robots.txt and tdmrep.json
+
+_ACCEPT: dict[Want, str] = {
+    "page": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1",
+    "image": "image/jpeg,image/png,image/webp,image/gif;q=0.9,*/*;q=0.5",
+}
+_PAGE_TYPES = frozenset(("text/html", "application/xhtml+xml"))
+_NO_IMAGE_TYPES = _PAGE_TYPES | {"application/json"}
+_NO_IMAGE_KINDS = ("video/", "audio/")
+_BUSY = frozenset(("http_429", "http_503"))  # the whole host asks for a pause
+_MAX_PAUSE_S = 60.0  # where it does not say for how long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """How the web is asked: who we say we are, how long and how much we take, what we honour."""
+
+    contact: str = ""  # a URL or mail address of whoever runs this; stands in every request
+    deadline_s: float = 30.0  # of one request, from connecting to the last byte
+    connect_s: float = 10.0  # of that for TCP and TLS
+    max_page_bytes: int = 10 * 1024**2  # as sent, and inflated
+    max_image_bytes: int = 25 * 1024**2
+    connections: int = 256  # in use at once
+    optout: OptOut = field(default_factory=OptOut)
+    politeness: Politeness = field(default_factory=Politeness)
+    allow_network: tuple[str, ...] = ()  # networks that are no public ones and may be asked all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a URL gave."""
+
+    url: str  # as asked for
+    final_url: str  # after redirects
+    status: int  # 200 to 299
+    content_type: str  # lower case, without parameters, "" where the server sent none
+    body: bytes
+    headers: CIMultiDictProxy[str]
+    redirects: int
+    fetched_at: datetime  # UTC
+    directives: frozenset[str]  # X-Robots-Tag's that speak to us; of an image none that the policy refuses
+    tdm_header: str | None  # tdm-reservation, as sent
+
+
+class Visitor:
+    """Visits URLs, each for a caller who holds a slot of its host in `queues`.
+
+    An origin's robots.txt and tdmrep.json are had the same way, before its first URL: each is a request like
+    any other and takes its turn, so the first URL of a host comes two delays after the item was taken.
+    """
+
+    def __init__(self, client: Client, queues: HostQueues[Any], settings: WebSettings) -> None:
+        self._client = client
+        self._queues = queues
+        self._settings = settings
+        self._robots = RobotsGate(self._file, AGENT, queues.now)
+        self._tdm = TdmGate(self._file, queues.now)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        settings: WebSettings,
+        queues: HostQueues[Any],
+        *,
+        connect_to: Mapping[str, str | None] | None = None,
+    ) -> AsyncIterator[Self]:
+        """A visitor with everything it needs, closed at the end. connect_to: see `network.Resolver`."""
+        resolver = Resolver(NetworkGuard(settings.allow_network), connect_to)
+        client = Client(
+            resolver,
+            contact=settings.contact,
+            connect_s=settings.connect_s,
+            connections=settings.connections,
+            host_connections=settings.politeness.host_connections,
+        )
+        async with client:
+            yield cls(client, queues, settings)
+
+    async def visit(self, url: str, want: Want, in_scope: Callable[[str], bool] | None = None) -> Visit:
+        """Ask for the URL, and for where it redirects to, up to 5 times.
+
+        The caller took an item of the URL's host from the queues and releases it afterwards.
+        in_scope: asked about each redirect's target, not about the URL itself.
+        Raises Forbidden, Transient or Gone; the host's failures are counted here, retrying is the caller's.
+        """
+        first = host = self._host(url)
+        seen = {url}
+        current = url
+        try:
+            while True:
+                response = await self._hop(current, host, want)
+                if response.status not in REDIRECTS:
+                    return _visit(url, response, len(seen) - 1, want)
+                current = _target(response, seen, in_scope)
+                seen.add(current)
+                target = self._host(current)
+                await self._queues.turn(target, host)
+                host = target
+        finally:
+            self._queues.back(first, host)
+
+    def sitemaps(self, origin: str) -> list[str]:
+        """Sitemaps that the origin's robots.txt names; none before a page of it was visited."""
+        return self._robots.sitemaps(origin)
+
+    def _host(self, url: str) -> str:
+        """The URL's host, unless it is an address that the guard refuses."""
+        try:
+            host = host_of(url)
+        except ValueError as error:
+            raise Gone("bad_url", str(error)) from None
+        self._client.resolver.check_literal(host)
+        return host
+
+    async def _hop(self, url: str, host: str, want: Want) -> Response:
+        self._not_given_up(host)
+        await self._permission(url, host)
+        settings = self._settings
+        page = want == "page"
+        return await self._request(
+            url,
+            host,
+            max_bytes=settings.max_page_bytes if page else settings.max_image_bytes,
+            admit=_admit_page if page else self._admit_image,
+            accept=_ACCEPT[want],
+        )
+
+    async def _permission(self, url: str, host: str) -> None:
+        try:
+            await self._robots.check(url)
+        except Forbidden as error:
+            if error.reason == "robots_unreachable":
+                await self._reach(host)
+            raise
+        delay = await self._robots.crawl_delay(url)
+        if delay:
+            self._obey(host, delay)
+        if self._settings.optout.tdmrep:
+            await self._tdm.check(url)
+
+    async def _reach(self, host: str) -> None:
+        """Say so where the host does not exist or must not be asked: that is why it gave no robots.txt."""
+        try:
+            await self._client.resolver.reach(host)
+        except Transient as error:
+            self._blame(host, error)
+            raise
+
+    def _obey(self, host: str, delay: float) -> None:
+        longest = self._settings.politeness.max_crawl_delay_s
+        if delay > longest:
+            raise Forbidden(
+                "robots", f"Crawl-delay: {delay:g} s is asked for, {longest:g} s is the longest kept"
+            )
+        self._queues.learn(host, crawl_delay=delay)
+
+    async def _request(self, url: str, host: str, **how: Any) -> Response:
+        """One paced request; what it tells of the host is noted."""
+        queues = self._queues
+        self._not_given_up(host)
+        await queues.pace(host)
+        try:
+            response = await self._client.get(url, deadline_s=self._settings.deadline_s, **how)
+        except Transient as error:
+            self._blame(host, error)
+            raise
+        except FetchError:
+            queues.succeeded(host)
+            raise
+        queues.succeeded(host)
+        queues.learn(host, ip=response.ip)
+        return response
+
+    def _not_given_up(self, host: str) -> None:
+        if self._queues.given_up(host):
+            raise Gone(
+                "circuit_open", f"{host} failed {self._settings.politeness.circuit_failures} times in a row"
+            )
+
+    def _blame(self, host: str, error: Transient) -> None:
+        strikes = self._queues.failed(host)
+        if error.retry_after is not None:
+            self._queues.penalise(host, error.retry_after)
+        elif error.reason in _BUSY:
+            pause = self._settings.politeness.backoff_s * 2.0 ** min(strikes - 1, 30)
+            self._queues.penalise(host, min(pause, _MAX_PAUSE_S))
+
+    async def _file(self, url: str) -> RobotsAnswer:
+        """A robots.txt or tdmrep.json, wherever it redirects to; no rules but the guard's apply to these.
+
+        Runs in a task that several visits may wait for. On another host it is paced but takes no slot.
+        """
+        seen = {url}
+        while True:
+            host = self._host(url)
+            response = await self._request(url, host, max_bytes=MAX_FILE_BYTES, cut=True)
+            if response.status not in REDIRECTS:
+                return RobotsAnswer(response.status, response.body)
+            url = _target(response, seen, None)
+            seen.add(url)
+
+    def _admit_image(self, head: Head) -> None:
+        kind = _content_type(head.headers)
+        if kind in _NO_IMAGE_TYPES or kind.startswith(_NO_IMAGE_KINDS):
+            raise Gone("not_image", kind)
+        tags = head.headers.getall("X-Robots-Tag", [])
+        if tags and (directive := refused(robots_directives(tags, AGENT), self._settings.optout)):
+            raise Forbidden("opt_out_x_robots_tag", f"{directive} in X-Robots-Tag: {', '.join(tags)}")
+        reservation = head.headers.get("tdm-reservation")
+        if reservation and self._settings.optout.tdmrep and tdm_reserved(None, "/", reservation):
+            raise Forbidden("opt_out_tdmrep", f"tdm-reservation: {reservation}")
+
+
+def _target(response: Response, seen: set[str], in_scope: Callable[[str], bool] | None) -> str:
+    """Where the redirect leads. `seen`: the URLs asked for so far."""
+    location = response.headers[hdrs.LOCATION]
+    try:
+        target = normalise(location, response.url)
+    except ValueError as error:
+        raise Gone("bad_url", f"Location: {error}") from None
+    if target in seen:
+        raise Gone("redirect_loop", target)
+    if len(seen) > MAX_REDIRECTS:
+        raise Gone("too_many_redirects", f"more than {MAX_REDIRECTS}, then {target}")
+    if in_scope is not None and not in_scope(target):
+        raise Forbidden("redirect_out_of_scope", target)
+    return target
+
+
+def _admit_page(head: Head) -> None:
+    kind = _content_type(head.headers)
+    if kind and kind not in _PAGE_TYPES:
+        raise Gone("not_html", kind)
+
+
+def _visit(url: str, response: Response, redirects: int, want: Want) -> Visit:
+    headers = response.headers
+    kind = _content_type(headers)
+    if want == "page" and not kind and response.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f")[:1] != b"<":
+        raise Gone("not_html", "no Content-Type, and it does not begin like HTML")
+    tags = headers.getall("X-Robots-Tag", [])
+    return Visit(
+        url=url,
+        final_url=response.url,
+        status=response.status,
+        content_type=kind,
+        body=response.body,
+        headers=headers,
+        redirects=redirects,
+        fetched_at=response.fetched_at,
+        directives=robots_directives(tags, AGENT) if tags else frozenset(),
+        tdm_header=headers.get("tdm-reservation"),
+    )
+
+
+def _content_type(headers: CIMultiDictProxy[str]) -> str:
+    return headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
