@@ -31,7 +31,9 @@ STAGES = ("collect", "select", "fetch", "clean", "pack")
 
 ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through
 ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory
-ROWS_PER_BIN = 200_000  # candidates that one fetch task holds; many, as a bin takes as long as its slowest host
+ROWS_PER_BIN = (
+    200_000  # candidates that one fetch task holds; many, as a bin takes as long as its slowest host
+)
 
 
 class Watcher(Protocol):
@@ -102,6 +104,7 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
 
 @contextmanager
 def only_one(out: Path) -> Iterator[None]:
+    """Keep every other command out of OUT. Raises ConfigError when one is in it."""
     with (out / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,6 +117,7 @@ def only_one(out: Path) -> Iterator[None]:
 
 @contextmanager
 def web(recipe: Recipe, where: Where) -> Iterator[dict[str, str | None]]:
+    """Serve the recipe's demo web, if it has one; how hosts are reached."""
     with ExitStack() as stack:
         connect_to = dict(where.connect_to)
         if recipe.demo_web is not None:
@@ -140,6 +144,7 @@ class Road:
         self.done: dict[str, list[engine.Done]] = {}
 
     def funnel(self) -> Funnel:
+        """What the stages that were run have counted."""
         funnel = Funnel()
         for records in self.done.values():
             for record in records:
@@ -147,6 +152,7 @@ class Road:
         return funnel
 
     def files(self, stage: str, kind: str) -> list[str]:
+        """What the stage's tasks handed on under that kind."""
         return [str(path) for path in engine.files(self.done[stage], kind)]
 
     def shards(self) -> list[Path]:
@@ -154,9 +160,11 @@ class Road:
         return engine.files(self.done["pack-write"], "shard")
 
     def losses(self) -> list[Path]:
+        """All losses, parquet of LOSS_SCHEMA."""
         return [path for records in self.done.values() for path in engine.files(records, "losses")]
 
     def collect(self) -> None:
+        """Crawl. Raises BuildError when not one page could be read."""
         recipe = self._recipe
         params = {"crawl": recipe.source, "web": recipe.web, "extraction": recipe.extraction}
         self._run("collect", "wit_builder.crawl.collect:collect", [None], params, Needs(io=True))
@@ -173,6 +181,7 @@ class Road:
         self.done["collect"] = [engine.Done("given", {"candidates": list(parts)}, Funnel(), 0.0)]
 
     def select(self) -> None:
+        """Filter candidates, one of each pair and URL."""
         parts = self.files("collect", "candidates")
         partitions = _parts(sum(map(_rows, parts)), ROWS_PER_PARTITION)
         bins = _parts(sum(map(_rows, parts)), ROWS_PER_BIN)
@@ -190,14 +199,14 @@ class Road:
         )
 
     def fetch(self) -> None:
+        """Download what was selected."""
         inputs = self.files("select-unique", "candidates")
         bins = self._param("select-unique", "bins")
         params = {"inputs": inputs, "bins": bins, "web": self._recipe.web, "image": self._recipe.image}
-        self._run(
-            "fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params, Needs(io=True)
-        )
+        self._run("fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params, Needs(io=True))
 
     def clean(self) -> None:
+        """Filters that see the picture, then duplicates."""
         fetched = self.files("fetch", "samples")
         partitions = _parts(sum(map(_rows, fetched)), ROWS_PER_PARTITION)
         rules = {"duplicates": self._recipe.duplicates, "incumbents": self._incumbents}
@@ -221,6 +230,7 @@ class Road:
         )
 
     def pack(self) -> None:
+        """Write the shards."""
         kept, dropped = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
         spec = self._recipe.shards
         self._run(

@@ -121,7 +121,9 @@ def _facts(recipe: Recipe, out: Path, funnel: Funnel) -> card.CardFacts:
         licences.update(row["licence"] for row in kept if row["licence"])
     opt_outs: Counter[str] = Counter()
     for stage in funnel:
-        opt_outs.update({r: n for r, n in funnel[stage].dropped.items() if r.startswith(("opt_out", "robots"))})
+        opt_outs.update(
+            {r: n for r, n in funnel[stage].dropped.items() if r.startswith(("opt_out", "robots"))}
+        )
     return card.CardFacts(
         name=recipe.name,
         recipe=recipe.name,

@@ -1,4 +1,4 @@
-"""A recipe is a Python function that returns one `Recipe`; its keyword parameters are the options of `wit build`.
+"""A recipe is a Python function that returns one `Recipe`; its parameters are the options of `wit build`.
 
 Everything that shapes the data set stands in the recipe; flags say only where, how many workers, resume.
 """
@@ -96,9 +96,7 @@ def make(function: RecipeFunction, values: Mapping[str, Any]) -> Recipe:
     except (TypeError, NameError, AttributeError, ValueError) as error:
         raise ConfigError(f"recipe {function.__module__} does not run: {error}{_nearest(error)}") from error
     if not isinstance(made, Recipe):
-        raise ConfigError(
-            f"recipe {function.__module__} returns {type(made).__name__}, expected a wit_builder.recipe.Recipe"
-        )
+        raise ConfigError(f"recipe {function.__module__} returns {type(made).__name__}, expected a Recipe")
     return made
 
 

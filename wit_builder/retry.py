@@ -27,8 +27,13 @@ from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.shards import manifest
 
 
-def run(out: Path, only: Sequence[str], connect_to: dict[str, str | None], executor: Executor,
-        watcher: build.Watcher) -> tuple[int, int]:
+def run(
+    out: Path,
+    only: Sequence[str],
+    connect_to: dict[str, str | None],
+    executor: Executor,
+    watcher: build.Watcher,
+) -> tuple[int, int]:
     """Fetch again what failed for these reasons; (how many were tried, how many became samples).
 
     only: reasons, or families of them: 4xx, 5xx. Raises ConfigError when OUT is no finished build, when a
@@ -68,7 +73,9 @@ def _begin(out: Path, root: Path, only: Sequence[str]) -> tuple[int, list[str]]:
     path = root / "retry.json"
     if not path.exists():
         reasons = _reasons(only, ledger.count(out)["fetch"])
-        storage.write_json(path, {"only": sorted(only), "reasons": reasons, "first": len(manifest.read_manifest(out))})
+        storage.write_json(
+            path, {"only": sorted(only), "reasons": reasons, "first": len(manifest.read_manifest(out))}
+        )
     begun: dict[str, Any] = orjson.loads(path.read_bytes())
     if begun["only"] != sorted(only):
         raise ConfigError(
@@ -86,7 +93,7 @@ def _reasons(only: Sequence[str], present: dict[str, int]) -> list[str]:
         if not hits:
             nearest = difflib.get_close_matches(word, present, 1)
             raise ConfigError(
-                f"no download failed for {word!r}; the ledger has {', '.join(sorted(present)) or 'no failures'}",
+                f"no download failed for {word!r}; the ledger has {', '.join(sorted(present)) or 'none'}",
                 f"--only {nearest[0]}" if nearest else None,
             )
         found.extend(hits)
@@ -100,7 +107,9 @@ def _pick(out: Path, root: Path, reasons: list[str]) -> set[str]:
         ids = {
             id_
             for table in ledger.read(out, "fetch")
-            for id_ in table.filter(pc.is_in(table.column("reason"), pa.array(reasons))).column("id").to_pylist()
+            for id_ in table.filter(pc.is_in(table.column("reason"), pa.array(reasons)))
+            .column("id")
+            .to_pylist()
         }
         parts = sorted((out / "candidates").glob("part-*.parquet"))
         rows = pa.concat_tables([CANDIDATE_SCHEMA.empty_table(), *_rows_of(parts, ids)])
@@ -154,5 +163,3 @@ def _new_funnel(out: Path) -> Funnel:
     funnel["clean"].kept = sum(info.samples for info in manifest.read_manifest(out))
     funnel["fetch"].kept = funnel["clean"].seen
     return funnel
-
-

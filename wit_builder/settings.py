@@ -32,7 +32,7 @@ def encode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     raise ConfigError(
-        f"a recipe may hold numbers, texts, tuples and frozen dataclasses, not {type(value).__name__}: {value!r}"
+        f"a recipe holds numbers, texts, tuples and frozen dataclasses, not {type(value).__name__}: {value!r}"
     )
 
 
@@ -103,7 +103,9 @@ def _find(name: str) -> type:
     module_name, _, class_name = name.rpartition(":")
     try:
         module = (
-            load_file(Path(module_name)) if module_name.endswith(".py") else importlib.import_module(module_name)
+            load_file(Path(module_name))
+            if module_name.endswith(".py")
+            else importlib.import_module(module_name)
         )
         found = getattr(module, class_name)
     except (ImportError, AttributeError, ValueError) as error:

@@ -2,8 +2,8 @@
 
     python benchmarks/crawl/compare.py [--pages 3000] [--rounds 3] [--concurrency 16]
 
-Server and crawlers are processes of their own, and take turns; CPU is user and system time of the crawler from
-the first request to the last, start-up left out for both. Needs the extra `bench`.
+Server and crawlers are processes of their own, and the crawlers take turns. CPU is the crawler's user and system
+time from the first request to the last, start-up left out for both. Needs the extra `bench`.
 """
 
 import json
@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 HERE = Path(__file__).parent
+Run = dict[str, float]
 
 
 @click.command()
@@ -25,25 +26,22 @@ HERE = Path(__file__).parent
 @click.option("--concurrency", default=16)
 def main(pages: int, rounds: int, concurrency: int) -> None:
     """Print a table; the ratio is that of the median CPU seconds per page."""
-    results: dict[str, list[dict[str, float]]] = {"wit-builder": [], "scrapy": []}
-    with site(pages) as port:
+    ours: list[Run] = []
+    scrapys: list[Run] = []
+    with serving(pages) as port:
         for _ in range(rounds):
-            results["wit-builder"].append(_run("ours.py", port, pages, concurrency))
-            results["scrapy"].append(_run("scrapys.py", port, concurrency))
+            ours.append(run_program("ours.py", port, pages, concurrency))
+            scrapys.append(run_program("scrapys.py", port, pages, concurrency))
     print(f"{pages} pages, {concurrency} connections, {rounds} rounds; median (lowest to highest)")
     print("crawler       pages   images  pages/s                 CPU ms/page           peak MB")
-    for name, runs in results.items():
-        speed = _spread([run["pages"] / run["seconds"] for run in runs], "{:.0f}")
-        cpu = _spread([1000 * run["cpu"] / run["pages"] for run in runs], "{:.2f}")
-        peak = _spread([run["peak_mb"] for run in runs], "{:.0f}")
-        print(f"{name:12} {runs[0]['pages']:6.0f}  {runs[0]['images']:7.0f}  {speed:22}  {cpu:20}  {peak}")
-    ratio = _cost(results["scrapy"]) / _cost(results["wit-builder"])
-    print(f"ours does {ratio:.1f} times Scrapy's pages per CPU second")
+    print(_row("wit-builder", ours))
+    print(_row("scrapy", scrapys))
+    print(f"ours does {_cost(scrapys) / _cost(ours):.1f} times Scrapy's pages per CPU second")
 
 
 @contextmanager
-def site(pages: int) -> Iterator[int]:
-    """The port of a server of that many pages, in a process of its own."""
+def serving(pages: int) -> Iterator[int]:
+    """The port of a site of that many pages, in a process of its own."""
     command = [sys.executable, str(HERE / "server.py"), str(pages)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin and server.stdout
@@ -51,18 +49,26 @@ def site(pages: int) -> Iterator[int]:
         server.stdin.close()
 
 
-def _run(program: str, *arguments: int) -> dict[str, float]:
+def run_program(program: str, *arguments: int) -> Run:
+    """What a crawler prints of itself, run in a process of its own."""
     command = [sys.executable, str(HERE / program), *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    run: Run = json.loads(done.stdout.splitlines()[-1])
+    return run
+
+
+def _row(name: str, runs: list[Run]) -> str:
+    speed = _spread([run["pages"] / run["seconds"] for run in runs], "{:.0f}")
+    cpu = _spread([1000 * run["cpu"] / run["pages"] for run in runs], "{:.2f}")
+    peak = _spread([run["peak_mb"] for run in runs], "{:.0f}")
+    return f"{name:12} {runs[0]['pages']:6.0f}  {runs[0]['images']:7.0f}  {speed:22}  {cpu:20}  {peak}"
 
 
 def _spread(values: list[float], form: str) -> str:
-    return " ".join((form, f"({form} to {form})")).format(statistics.median(values), min(values), max(values))
+    return f"{form} ({form} to {form})".format(statistics.median(values), min(values), max(values))
 
 
-def _cost(runs: list[dict[str, float]]) -> float:
+def _cost(runs: list[Run]) -> float:
     return statistics.median(run["cpu"] / run["pages"] for run in runs)
 
 

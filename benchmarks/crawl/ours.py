@@ -1,4 +1,7 @@
-"""Our crawl of the benchmark's site: robots.txt, TDMRep, frontier and parquet on disk, full extraction."""
+"""Our crawl of the benchmark's site: robots.txt, TDMRep, frontier and parquet on disk, full extraction.
+
+python benchmarks/crawl/ours.py PORT PAGES CONCURRENCY
+"""
 
 import json
 import resource
@@ -17,7 +20,7 @@ from wit_builder.web.visitor import WebSettings
 
 
 def main(port: int, pages: int, concurrency: int) -> None:
-    """Crawl, and print pages, images, seconds, CPU seconds and peak memory as JSON."""
+    """Crawl, and print pages, images, known addresses, seconds, CPU seconds and peak memory as JSON."""
     settings = Crawl(
         seeds=(f"http://127.0.0.1:{port}/section-0/page-0.html",),
         max_depth=20,
@@ -31,17 +34,15 @@ def main(port: int, pages: int, concurrency: int) -> None:
         result = uvloop.run(
             crawl(settings, web, Extraction(), Path(folder), stop=lambda: False, report=lambda counts: None)
         )
-        print(
-            json.dumps(
-                {
-                    "pages": result.funnel["pages"].kept,
-                    "images": result.funnel["extract"].kept,
-                    "seconds": time.perf_counter() - began,
-                    "cpu": time.process_time() - cpu,
-                    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                }
-            )
-        )
+        run = {
+            "pages": result.funnel["pages"].kept,
+            "images": result.funnel["extract"].kept,
+            "known": result.funnel["pages"].seen,
+            "seconds": time.perf_counter() - began,
+            "cpu": time.process_time() - cpu,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+    print(json.dumps(run))
 
 
 if __name__ == "__main__":

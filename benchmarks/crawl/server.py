@@ -1,9 +1,11 @@
-"""A site of N pages on loopback, made from a seed: 6.4 KB a page, 8 images with alts, 31 links.
+"""A site on loopback, made from a seed: 6.4 KB a page, 8 images with alts, 31 links.
 
-Every page links to 10 pages of a menu, to 10 children (page n to 10n + 1 ... 10n + 10) and to 11 neighbours, so
-that all are reached at depth 5 with 100,000 pages and a link leads mostly where other links have led before.
+    python benchmarks/crawl/server.py 3000      3,000 pages, closely linked
+    python benchmarks/crawl/server.py 0         pages without end, each of 31 links to a new one
 
-Run as a program: `python benchmarks/crawl/server.py PAGES` prints its port and serves until its input ends.
+Prints its port and serves until its input ends. Of a closely linked site every page links to 10 pages of a menu,
+10 children (page n to 10n + 1 ... 10n + 10) and 11 neighbours, so that a link leads mostly where others have led
+before, and 100,000 pages are reached at depth 5.
 """
 
 import asyncio
@@ -13,66 +15,107 @@ from typing import cast
 
 import uvloop
 
-WORDS = (
-    "river stone morning cat garden window market bridge winter harbour light field engine letter mountain "
-    "coffee paper forest street violin bread island copper lantern orchard train silver meadow"
-).split()
-MENU = 10
-CHILDREN = 10
-NEIGHBOURS = 11
+WORDS = [
+    "river",
+    "stone",
+    "morning",
+    "cat",
+    "garden",
+    "window",
+    "market",
+    "bridge",
+    "winter",
+    "harbour",
+    "light",
+    "field",
+    "engine",
+    "letter",
+    "mountain",
+    "coffee",
+    "paper",
+    "forest",
+    "street",
+    "violin",
+    "bread",
+    "island",
+    "copper",
+    "lantern",
+    "orchard",
+    "train",
+    "silver",
+    "meadow",
+]
+MENU, CHILDREN, NEIGHBOURS = 10, 10, 11
+LINKS = MENU + CHILDREN + NEIGHBOURS
 IMAGES = 8
 PAGE_BYTES = 6_400
 
 
 def links(number: int, pages: int) -> list[int]:
-    """The 31 pages that a page links to."""
-    children = [(number * 10 + n) % pages for n in range(1, CHILDREN + 1)]
+    """The 31 pages that a page links to; `pages` 0: children only."""
+    if not pages:
+        return [number * LINKS + n for n in range(1, LINKS + 1)]
+    children = [(number * CHILDREN + n) % pages for n in range(1, CHILDREN + 1)]
     return [*range(MENU), *children, *((number + n) % pages for n in range(MENU, MENU + NEIGHBOURS))]
+
+
+def path(number: int) -> str:
+    """Where a page stands."""
+    return f"/section-{number % 97}/page-{number}.html"
 
 
 def page(number: int, pages: int) -> bytes:
     """The HTML of a page."""
     rng = random.Random(number)
-    words = lambda n: " ".join(rng.choices(WORDS, k=n))  # noqa: E731
-    parts = [f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{words(5)}</title></head><body>']
-    parts += [f'<li><a href="/section-{n % 97}/page-{n}.html">{words(3)}</a></li>' for n in links(number, pages)]
+
+    def words(count: int) -> str:
+        return " ".join(rng.choices(WORDS, k=count))
+
+    parts = [f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{words(5)}</title><body>']
+    parts += [f'<li><a href="{path(n)}">{words(3)}</a></li>' for n in links(number, pages)]
     parts += [
         f'<p><img src="/images/{number}-{n}.jpg" width="640" height="480" alt="{words(7)}">{words(6)}</p>'
         for n in range(IMAGES)
     ]
     html = "".join(parts)
-    html += f"<p>{words((PAGE_BYTES - len(html) - 20) // 7)}</p></body></html>"
-    return html.encode()
+    return f"{html}<p>{words((PAGE_BYTES - len(html)) // 7)}</p></body></html>".encode()
 
 
 class _Server(asyncio.Protocol):
-    pages: dict[bytes, bytes]
+    answers: dict[bytes, bytes]  # made before the first request, so that serving costs next to nothing
+    endless: bool
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by type
+        self._transport = cast("asyncio.Transport", transport)
         self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while b"\r\n\r\n" in self._buffer:
             head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-            path = head.split(b" ", 2)[1]
-            self._transport.write(self.pages.get(path, _NOT_FOUND))
+            self._transport.write(self._answer(head.split(b" ", 2)[1]))
+
+    def _answer(self, asked: bytes) -> bytes:
+        found = self.answers.get(asked)
+        if found is None and self.endless and asked.startswith(b"/section-"):
+            return _html(page(int(asked[:-5].rpartition(b"-")[2]), 0))
+        return found or b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
-_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+def _html(body: bytes) -> bytes:
+    return _answer(body, "text/html; charset=utf-8")
 
 
 def _answer(body: bytes, kind: str) -> bytes:
-    return f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 async def _serve(pages: int) -> None:
-    html = "text/html; charset=utf-8"
-    _Server.pages = {
-        f"/section-{n % 97}/page-{n}.html".encode(): _answer(page(n, pages), html) for n in range(pages)
-    }
-    _Server.pages[b"/robots.txt"] = _answer(b"User-agent: *\nDisallow: /private/\nDisallow: /*?print=\n", "text/plain")
+    _Server.endless = not pages
+    _Server.answers = {path(n).encode(): _html(page(n, pages)) for n in range(pages)}
+    robots = b"User-agent: *\nDisallow: /private/\nDisallow: /*?print=\n"
+    _Server.answers[b"/robots.txt"] = _answer(robots, "text/plain")
     loop = asyncio.get_running_loop()
     server = await loop.create_server(_Server, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

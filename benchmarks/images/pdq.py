@@ -3,7 +3,7 @@
     python benchmarks/images/pdq.py [--data ../shared/data]
 
 For each way to make it smaller: bits from PDQ's own nine reference hashes (its rule allows 10); bits between
-a photograph and its copy at half the size, JPEG 70; between it and its copy squeezed to a square, JPEG 80; CPU
+a photograph and its copy at half the size, JPEG 70; between it and its copy squeezed to a square; CPU
 microseconds, shrinking included, for the stored 256 px picture. Sixty photographs of the shared sites.
 Last the copies of dedup/ukbench by the way that is used.
 """

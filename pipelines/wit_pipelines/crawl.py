@@ -67,13 +67,15 @@ def recipe(
     format: of the stored image.
     near_duplicates: PDQ bits within which two pictures are one; -1 keeps near-duplicates.
     samples_per_shard: pairs in a shard.
-    delay: seconds between two requests to a host, at least; robots.txt may ask for more.
+    delay: seconds between two requests to a host, at least; a tenth of it between two to an IP address;
+        robots.txt may ask for more.
     allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
     """
     urls = _read(seeds)
     if not contact and not all(_is_loopback(url) for url in urls) and "127.0.0.0/8" not in allow_network:
         raise ConfigError(
-            "a crawl of other people's sites needs an address where they reach you", "--contact me@example.org"
+            "a crawl of other people's sites needs an address where they reach you",
+            "--contact me@example.org",
         )
     return Recipe(
         name="crawl",
@@ -88,7 +90,9 @@ def recipe(
             max_pages=max_pages,
         ),
         web=WebSettings(
-            contact=contact, politeness=Politeness(host_delay_s=delay), allow_network=allow_network
+            contact=contact,
+            politeness=Politeness(host_delay_s=delay, ip_delay_s=delay / 10),
+            allow_network=allow_network,
         ),
         candidate_filters=(
             UrlExtension(),
@@ -117,7 +121,8 @@ def _read(seeds: tuple[str, ...]) -> tuple[str, ...]:
         path = Path(seed)
         if not path.is_file():
             raise ConfigError(
-                f"--seeds {seed!r} is neither an address nor a file", "write addresses as https://example.org/"
+                f"--seeds {seed!r} is neither an address nor a file",
+                "write addresses as https://example.org/",
             )
         if path.stat().st_size > MAX_SEED_FILE_BYTES:
             raise ConfigError(f"seed file {seed!r} is over {MAX_SEED_FILE_BYTES >> 20} MiB")

@@ -85,8 +85,6 @@ def test_survivors_depend_on_neither_order_nor_partitions(tmp_path_factory, pick
         for n, (sha, bits) in enumerate(picks)
     ]
     first = cleaned(tmp_path_factory.mktemp("a"), rows)
-    second = cleaned(
-        tmp_path_factory.mktemp("b"), rng.sample(rows, len(rows)), partitions=rng.randint(1, 4)
-    )
+    second = cleaned(tmp_path_factory.mktemp("b"), rng.sample(rows, len(rows)), partitions=rng.randint(1, 4))
     assert first[:2] == second[:2]
     assert len(first[0]) + len(first[1]) == len(rows)

@@ -59,9 +59,7 @@ def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):
     judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), partitions=1)
     inputs = [str(path) for path in out(judged, "candidates")]
     task = ran(select.unique, tmp_path, 0, inputs=inputs, partitions=1, bins=5)
-    sizes = [
-        shuffle.read(out(task, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)
-    ]
+    sizes = [shuffle.read(out(task, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)]
     assert sorted(sizes) == [0, 0, 0, 0, 12]
 
 
@@ -71,10 +69,14 @@ def test_awful_captions_come_through(tmp_path, caption):
     assert (len(kept), dropped) == (1, [])
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=25), st.randoms())
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=25), st.randoms()
+)
 def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, picks, rng: random.Random):
     rows = [
-        candidate(f"http://a.test/{u}.jpg", f"caption number {t}", ["alt", "title"][p % 2], f"http://a.test/{p}")
+        candidate(
+            f"http://a.test/{u}.jpg", f"caption number {t}", ["alt", "title"][p % 2], f"http://a.test/{p}"
+        )
         for u, t, p in picks
     ]
     shuffled = rng.sample(rows, len(rows))

@@ -15,9 +15,7 @@ JOBS = "tests.engine.jobs:"
 
 
 def stage(root, job, arguments, needs=Needs(), workers=2, progress=lambda counts, done: None):  # noqa: B008
-    return run_stage(
-        LocalExecutor(workers), root, "s", JOBS + job, number(arguments), {}, needs, progress
-    )
+    return run_stage(LocalExecutor(workers), root, "s", JOBS + job, number(arguments), {}, needs, progress)
 
 
 def squares(records):

@@ -12,33 +12,33 @@ IMAGE = b"," + struct.pack("<HHHHB", 0, 0, 2, 1, 0) + b"\2\2\x44\x0a\0;"  # indi
 TRANSPARENT_ZERO = b"!\xf9\4\x01\0\0\0\0"
 
 
-def test_comments_and_applications_are_left_behind():
+def test_comments_and_applications_are_left_behind() -> None:
     comment = b"!\xfe" + bytes([len(SECRET)]) + SECRET + b"\0"
     assert read_gif(HEADER + comment + IMAGE).body == HEADER + IMAGE
 
 
-def test_the_pixels_are_the_same():
+def test_the_pixels_are_the_same() -> None:
     body = encoded(photograph().quantize(64), "GIF")
     assert difference(decode(read_gif(body), (96, 64))[0], opened(body).convert("RGB")) == 0
 
 
-def test_the_transparent_colour_becomes_white():
+def test_the_transparent_colour_becomes_white() -> None:
     image, _ = decode(read_gif(HEADER + TRANSPARENT_ZERO + IMAGE), (2, 1))
     assert pixels(image).tolist() == [[[255, 255, 255], [40, 50, 60]]]
 
 
-def test_how_the_frame_is_disposed_of_is_forgotten():
+def test_how_the_frame_is_disposed_of_is_forgotten() -> None:
     still = read_gif(HEADER + b"!\xf9\4\x09\xff\xff\0\0" + IMAGE)
     assert still.body == HEADER + TRANSPARENT_ZERO + IMAGE
 
 
-def test_an_animation_is_its_first_frame():
+def test_an_animation_is_its_first_frame() -> None:
     frames = [photograph(seed=seed).quantize(64) for seed in (1, 2)]
     body = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert difference(decode(read_gif(body), (96, 64))[0], opened(body).convert("RGB")) == 0
 
 
-def test_the_screen_grows_to_hold_the_image():
+def test_the_screen_grows_to_hold_the_image() -> None:
     outside = IMAGE.replace(struct.pack("<HH", 0, 0), struct.pack("<HH", 3, 2), 1)
     still = read_gif(HEADER + outside)
     assert (still.width, still.height) == (5, 3)
@@ -46,20 +46,27 @@ def test_the_screen_grows_to_hold_the_image():
 
 @pytest.mark.parametrize(
     "body",
-    [HEADER[:10], HEADER, HEADER + b";", HEADER + IMAGE[:8], HEADER + b"!\xfe\5abc", HEADER + b"x" * 100,
-     HEADER + IMAGE.replace(struct.pack("<HH", 2, 1), struct.pack("<HH", 0, 1), 1),
-     HEADER + IMAGE.replace(struct.pack("<HH", 0, 0), struct.pack("<HH", 65_535, 0), 1)],
-)  # fmt: skip
-def test_a_file_without_an_image_is_an_error(body):
+    [
+        HEADER[:10],
+        HEADER,
+        HEADER + b";",
+        HEADER + IMAGE[:8],
+        HEADER + b"!\xfe\5abc",
+        HEADER + b"x" * 100,
+        HEADER + IMAGE.replace(struct.pack("<HH", 2, 1), struct.pack("<HH", 0, 1), 1),
+        HEADER + IMAGE.replace(struct.pack("<HH", 0, 0), struct.pack("<HH", 65_535, 0), 1),
+    ],
+)
+def test_a_file_without_an_image_is_an_error(body: bytes) -> None:
     assert reason(read_gif, body) == "decode_error"
 
 
-def test_a_truncated_image_is_an_error():
+def test_a_truncated_image_is_an_error() -> None:
     body = encoded(photograph().quantize(64), "GIF")
     assert reason(decode, read_gif(body[: len(body) // 2]), (1, 1)) == "decode_error"
 
 
-def test_blocks_are_counted(monkeypatch):
+def test_blocks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_BLOCKS", 5)
     bodies = [HEADER + b"!\xfe\0" * count + IMAGE for count in (4, 5)]
     bodies += [HEADER + b"!\xfe" + b"\1x" * count + b"\0" + IMAGE for count in (4, 5)]

@@ -6,7 +6,15 @@ from wit_builder.images import tiff as room
 from wit_builder.images.decode import decode
 from wit_builder.images.tiff import read_tiff
 
-GREY = [(256, 4, 1, 2), (257, 4, 1, 1), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 0), (277, 3, 1, 1), (279, 4, 1, 2)]
+GREY = [
+    (256, 4, 1, 2),
+    (257, 4, 1, 1),
+    (258, 3, 1, 8),
+    (262, 3, 1, 1),
+    (273, 4, 1, 0),
+    (277, 3, 1, 1),
+    (279, 4, 1, 2),
+]
 
 
 def changed(*entries: tuple[int, int, int, int]) -> bytes:
@@ -22,7 +30,7 @@ def full() -> bytes:
     return encoded(photograph(), "TIFF", tiffinfo=info, compression="tiff_lzw", icc_profile=srgb_profile())
 
 
-def test_the_turn_and_the_profile_are_read_and_nothing_else_is_pointed_at():
+def test_the_turn_and_the_profile_are_read_and_nothing_else_is_pointed_at() -> None:
     still = read_tiff(full())
     assert (still.width, still.height, still.orientation, still.icc) == (96, 64, 6, srgb_profile())
     with TiffImagePlugin.TiffImageFile(__import__("io").BytesIO(still.body)) as image:
@@ -30,18 +38,18 @@ def test_the_turn_and_the_profile_are_read_and_nothing_else_is_pointed_at():
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
-def test_the_pixels_are_the_same(compression):
+def test_the_pixels_are_the_same(compression: str) -> None:
     body = encoded(photograph(), "TIFF", compression=compression)
     assert difference(decode(read_tiff(body), (96, 64))[0], photograph()) == 0
 
 
-def test_further_pages_are_not_reached():
+def test_further_pages_are_not_reached() -> None:
     body = encoded(photograph(), "TIFF", save_all=True, append_images=[photograph(seed=2)])
     still = read_tiff(body)
     assert difference(decode(still, (96, 64))[0], photograph()) == 0
 
 
-def test_both_byte_orders_are_read():
+def test_both_byte_orders_are_read() -> None:
     big = tiff((256, 4, 1, 7), (257, 4, 1, 5), order=">")
     assert (read_tiff(big).width, read_tiff(big).height) == (7, 5)
 
@@ -68,20 +76,20 @@ def test_both_byte_orders_are_read():
         (b"II*\0", "decode_error"),
     ],
 )
-def test_entries_are_checked_before_libtiff_sees_them(body, expected):
+def test_entries_are_checked_before_libtiff_sees_them(body: bytes, expected: object) -> None:
     assert reason(read_tiff, body) == expected
 
 
-def test_data_that_is_shared_is_refused():
+def test_data_that_is_shared_is_refused() -> None:
     shared = changed((320, 3, 50, 8), (347, 7, 100, 8), (532, 4, 25, 8))
     assert reason(read_tiff, shared) == "decode_error"
 
 
-def test_strips_are_counted(monkeypatch):
+def test_strips_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_STRIPS", 2)
     bodies = [changed((273, 3, count, 0)) for count in (2, 3)]
     assert [reason(read_tiff, body) for body in bodies] == ["none", "decode_error"]
 
 
-def test_a_profile_beyond_the_end_is_ignored():
+def test_a_profile_beyond_the_end_is_ignored() -> None:
     assert read_tiff(changed((34675, 7, 1 << 20, 8))).icc is None

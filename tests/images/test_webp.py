@@ -12,25 +12,25 @@ CLEAR.putalpha(photograph(seed=2).convert("L"))
 
 
 @pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
-def test_metadata_is_left_behind(options):
+def test_metadata_is_left_behind(options: dict[str, object]) -> None:
     body = encoded(photograph(), "WEBP", exif=exif(6), xmp=SECRET, icc_profile=b"profile", **options)
     still = read_webp(body)
     assert (still.orientation, still.icc) == (6, b"profile")
     assert still.stored == encoded(photograph(), "WEBP", **options)
 
 
-def test_a_simple_file_is_let_through_without_what_follows():
+def test_a_simple_file_is_let_through_without_what_follows() -> None:
     assert read_webp(LOSSY + b"EXIF" + len(SECRET).to_bytes(4, "little") + SECRET).stored == LOSSY
 
 
 @pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
-def test_alpha_is_kept_for_the_decoder_but_not_stored(options):
+def test_alpha_is_kept_for_the_decoder_but_not_stored(options: dict[str, object]) -> None:
     still = read_webp(encoded(CLEAR, "WEBP", exif=exif(), **options))
     assert still.stored is None
     assert opened(still.body).mode == "RGBA"
 
 
-def test_an_animation_is_its_first_frame():
+def test_an_animation_is_its_first_frame() -> None:
     frames = [photograph(seed=seed) for seed in (1, 2, 3)]
     body = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True, exif=exif())
     still = read_webp(body)
@@ -39,34 +39,39 @@ def test_an_animation_is_its_first_frame():
 
 
 @pytest.mark.parametrize("body", [LOSSY, LOSSLESS, encoded(CLEAR, "WEBP")], ids=["VP8", "VP8L", "VP8X"])
-def test_the_size_is_told_by_each_header(body):
+def test_the_size_is_told_by_each_header(body: bytes) -> None:
     still = read_webp(body)
     assert (still.width, still.height) == (96, 64)
 
 
 @pytest.mark.parametrize("body", [LOSSY, LOSSLESS], ids=["lossy", "lossless"])
-def test_a_truncated_file_is_an_error(body):
+def test_a_truncated_file_is_an_error(body: bytes) -> None:
     assert reason(read_webp, body[: len(body) // 2]) == "decode_error"
 
 
 @pytest.mark.parametrize(
     "body",
-    [LOSSY[:12], LOSSY[:20] + bytes(10), b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(10), LOSSY.replace(b"\x9d\x01\x2a", b"abc")],
+    [
+        LOSSY[:12],
+        LOSSY[:20] + bytes(10),
+        b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(10),
+        LOSSY.replace(b"\x9d\x01\x2a", b"abc"),
+    ],
     ids=["nothing", "zeros", "canvas without picture", "no start code"],
 )
-def test_a_file_without_a_picture_is_an_error(body):
+def test_a_file_without_a_picture_is_an_error(body: bytes) -> None:
     def whole() -> None:
         decode(read_webp(body), (1, 1))
 
     assert reason(whole) == "decode_error"
 
 
-def test_chunks_are_counted(monkeypatch):
+def test_chunks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_CHUNKS", 10)
     junk = [LOSSY[:12] + b"junk\0\0\0\0" * count + LOSSY[12:] for count in (9, 10)]
     assert [reason(read_webp, body) for body in junk] == ["none", "decode_error"]
 
 
-def test_too_large_a_profile_is_ignored(monkeypatch):
+def test_too_large_a_profile_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_ICC_BYTES", 6)
     assert read_webp(encoded(photograph(), "WEBP", icc_profile=b"profile")).icc is None

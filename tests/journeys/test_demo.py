@@ -55,7 +55,9 @@ def test_the_funnel_adds_up_from_stage_to_stage(undisturbed):
     assert all(count["seen"] == count["kept"] + sum(count["dropped"].values()) for count in funnel.values())
     seen = [funnel[stage]["seen"] for stage in ("select", "fetch", "clean")]
     assert seen == [funnel[stage]["kept"] for stage in ("extract", "select", "fetch")]
-    assert funnel["clean"]["kept"] == len(kept(undisturbed)) == int((undisturbed / "shards/__len__").read_text())
+    assert (
+        funnel["clean"]["kept"] == len(kept(undisturbed)) == int((undisturbed / "shards/__len__").read_text())
+    )
 
 
 def test_webdataset_reads_every_pair(undisturbed):
@@ -127,7 +129,12 @@ def test_a_signal_stops_it_within_seconds_and_it_can_be_resumed(undisturbed, tmp
 def started(out):
     command = [sys.executable, "-m", "wit_builder", *BUILD, "--resume", "--out", str(out)]
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wit_builder.ledger import Funnel
@@ -150,6 +150,7 @@ def test_any_name_is_one_string_in_the_metadata(name: str) -> None:
     assert metadata(render_card(facts(name=name)))["pretty_name"] == name.replace("\ud800", "?")
 
 
+@example("---", {"---": 1})
 @given(st.text(max_size=400), st.dictionaries(st.text(max_size=30), st.integers(0, 10**9), max_size=5))
 def test_no_text_breaks_the_metadata_or_adds_a_line_of_three_dashes(
     text: str, counts: dict[str, int]

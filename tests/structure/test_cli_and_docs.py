@@ -39,13 +39,16 @@ def test_help_is_quick():
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; from wit_builder.cli import wit; wit(['--help'], standalone_mode=False); print(sorted(sys.modules))"
+    code = "import sys; from wit_builder.cli import wit; wit(['--help'], standalone_mode=False); "
+    code += "print(sorted(sys.modules))"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout
     assert not {"'torch'", "'pyarrow'", "'aiohttp'", "'PIL'"} & set(re.findall(r"'\w+'", modules))
 
 
 def test_the_data_road_never_imports_torch():
-    code = "import sys, wit_builder.retry, wit_builder.report, wit_pipelines.demo; print('torch' in sys.modules)"
+    code = (
+        "import sys, wit_builder.retry, wit_builder.report, wit_pipelines.demo; print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "False\n"
 
@@ -64,7 +67,9 @@ def test_no_command_shares_a_name_with_another_spelling():
     assert wit.list_commands(None) == list(COMMANDS)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=lambda path: path.name
+)
 def test_links_between_documents_lead_somewhere(path):
     links = re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []

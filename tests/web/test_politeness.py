@@ -227,6 +227,22 @@ def test_what_an_item_leads_to_is_waited_for() -> None:
     assert run_virtual(main) == ["page", "link", None]
 
 
+def test_no_worker_ends_while_another_may_still_find_something() -> None:
+    async def main(loop: VirtualLoop) -> str | None:
+        queues: Queues = HostQueues(Politeness(), loop.time)
+        for host in ("a.test", "b.test"):
+            queues.put(host, host)
+            await queues.take()
+        waiting = asyncio.create_task(queues.take())
+        await asyncio.sleep(1)
+        queues.release("a.test")
+        await asyncio.sleep(1)
+        queues.put("c.test", "found by b")
+        return await waiting
+
+    assert run_virtual(main) == "found by b"
+
+
 def test_an_item_wakes_a_waiting_worker() -> None:
     async def main(loop: VirtualLoop) -> tuple[str | None, float]:
         queues: Queues = HostQueues(Politeness(), loop.time)
@@ -331,6 +347,20 @@ def test_a_redirect_to_a_busy_host_waits_for_its_slot_and_its_delay() -> None:
     assert run_virtual(main) == [2.0, 5.0]
 
 
+def test_an_item_waits_while_a_redirect_holds_its_hosts_slot() -> None:
+    async def main(loop: VirtualLoop) -> tuple[str | None, float]:
+        queues: Queues = HostQueues(Politeness(host_delay_s=0.0), loop.time)
+        queues.put("a.test", "redirects")
+        await queues.take()
+        queues.put("b.test", "item", not_before=1.0)
+        waiting = asyncio.create_task(queues.take())
+        await queues.turn("b.test", leaving="a.test")
+        loop.call_later(5.0, queues.back, "a.test", "b.test")
+        return await waiting, loop.time()
+
+    assert run_virtual(main) == ("item", 5.0)
+
+
 def test_two_hosts_that_redirect_to_each_other_do_not_block() -> None:
     async def main(loop: VirtualLoop) -> list[str | None]:
         queues: Queues = HostQueues(Politeness(), loop.time)
@@ -404,6 +434,7 @@ def test_a_turn_that_is_cancelled_holds_the_old_slot_again(granted: bool) -> Non
         await asyncio.gather(turn, return_exceptions=True)
         if not granted:
             queues.release("b.test")
+        assert queues._hosts["a.test"].in_flight == 1
         queues.release("a.test")
         queues.put("a.test", "a again")
         queues.put("b.test", "b again")
@@ -522,8 +553,18 @@ def test_hosts_that_idle_are_forgotten() -> None:
 
 def test_a_host_is_not_forgotten_before_its_delay_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wit_builder.web.politeness._FIRST_SWEEP", 1)
-    log = worked("a.test/1", *(f"h{n}.test/1" for n in range(99)), "a.test/2", host_delay_s=7.0, workers=1)
-    assert log.times("a.test") == [0.0, 7.0]
+
+    async def main(loop: VirtualLoop) -> list[float]:
+        log = Log(HostQueues(Politeness(host_delay_s=7.0), loop.time))
+        for at_s, items in enumerate((["a.test/1"], [f"h{n}.test/1" for n in range(9)], ["a.test/2"])):
+            for item in items:
+                log.queues.put(item.partition("/")[0], item)
+            if at_s < 2:
+                await log.crowd(3)
+        await log.crowd(3)
+        return log.times("a.test")
+
+    assert run_virtual(main) == [0.0, 7.0]
 
 
 def test_an_address_is_not_forgotten_while_a_host_at_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -544,20 +585,45 @@ def test_an_address_is_not_forgotten_while_a_host_at_it_is_known(monkeypatch: py
     assert run_virtual(main) == [10.0, 13.0]
 
 
-def test_a_crowd_at_one_address_costs_few_looks_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
-    hosts = [f"h{n}.test" for n in range(400)]
+def counted_looks(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows by one each time a host is looked at to see whether it may be asked."""
+    looks: list[None] = []
     opening = HostQueues._opening
 
     def counted(queues: Queues, *how: Any) -> float:
-        nonlocal looks
-        looks += 1
+        looks.append(None)
         return opening(queues, *how)
 
     monkeypatch.setattr(HostQueues, "_opening", counted)
+    return looks
+
+
+def test_a_crowd_at_one_address_costs_few_looks_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = counted_looks(monkeypatch)
+    hosts = [f"h{n}.test" for n in range(400)]
     log = worked(*hosts, *hosts, prepare=at("1.1.1.1", *hosts), ip_delay_s=0.1, workers=50)
     assert log.queues.now() == pytest.approx(0.1 * 799, rel=1e-3)
-    assert looks < 4 * 800
+    assert len(looks) < 4 * 800
+
+
+def test_a_crowd_that_nobody_looked_at_for_long_costs_few_looks_a_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = counted_looks(monkeypatch)
+    hosts = [f"h{n}.test" for n in range(400)]
+
+    async def main(loop: VirtualLoop) -> None:
+        log = Log(HostQueues(Politeness(ip_delay_s=0.1), loop.time))
+        for host in hosts:
+            log.queues.put(host, host)
+            log.queues.learn(host, ip="1.1.1.1")
+        for _ in range(2):  # the second look gives everybody a slot
+            log.queues.release(str(await log.queues.take()))
+        loop.passed += 1000.0
+        await log.crowd(10)
+
+    run_virtual(main)
+    assert len(looks) < 6 * 400
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -27,7 +27,9 @@ class _Recipes(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Recipes"):
-            formatter.write_dl([*recipes.installed().items(), ("FILE.py", "The function `recipe` in your file.")])
+            formatter.write_dl(
+                [*recipes.installed().items(), ("FILE.py", "The function `recipe` in your file.")]
+            )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         return _command(cmd_name, recipes.find(cmd_name))
@@ -49,7 +51,8 @@ def _command(name: str, function: recipes.RecipeFunction) -> click.Command:
         name,
         callback=_runner(name, function, [option.name for option in recipes.options(function)]),
         params=[*own, *_where()],
-        help="\n\n".join(part for part in doc if not _is_parameters(part)) + "\n\nWrites OUT (see docs/data_format.md).",
+        help="\n\n".join(part for part in doc if not _is_parameters(part))
+        + "\n\nWrites OUT (see docs/data_format.md).",
     )
 
 
@@ -79,7 +82,9 @@ def _parameter(option: recipes.Option) -> click.Option:
 def _where() -> list[click.Option]:
     stages = ["collect", "select", "fetch", "clean", "pack"]
     return [
-        click.Option(["--out"], type=click.Path(path_type=Path), help="Folder to write. [default: out/RECIPE]"),
+        click.Option(
+            ["--out"], type=click.Path(path_type=Path), help="Folder to write. [default: out/RECIPE]"
+        ),
         click.Option(["--resume"], is_flag=True, help="Go on with an unfinished build in OUT."),
         click.Option(["--until"], type=click.Choice(stages), default="pack", help="Stop after this stage."),
         click.Option(
@@ -92,7 +97,9 @@ def _where() -> list[click.Option]:
             help="Reach a host (*.pattern) at this address, for test webs. May be given several times.",
         ),
         click.Option(["--quiet"], is_flag=True, help="No progress."),
-        click.Option(["--json"], is_flag=True, help="Progress as JSON lines on stderr, the funnel on stdout."),
+        click.Option(
+            ["--json"], is_flag=True, help="Progress as JSON lines on stderr, the funnel on stdout."
+        ),
     ]
 
 
@@ -129,10 +136,13 @@ def _again(out: Path) -> str:
 
 
 def connections(pairs: tuple[str, ...]) -> dict[str, str | None]:
+    """The values of --connect-to. Raises ConfigError for one that is not HOST=IP:PORT (or HOST=: no such host)."""
     found: dict[str, str | None] = {}
     for pair in pairs:
         host, equals, address = pair.partition("=")
         if not (host and equals and (not address or address.rpartition(":")[2].isdecimal())):
-            raise ConfigError(f"--connect-to {pair!r} is not HOST=IP:PORT", "--connect-to '*.demo.test=127.0.0.1:8000'")
+            raise ConfigError(
+                f"--connect-to {pair!r} is not HOST=IP:PORT", "--connect-to '*.demo.test=127.0.0.1:8000'"
+            )
         found[host] = address or None
     return found

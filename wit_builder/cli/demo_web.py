@@ -4,7 +4,9 @@ import click
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--pages", type=click.IntRange(10, 1_000_000), default=300, show_default=True, help="Its size.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another web.")

@@ -57,10 +57,12 @@ class Stage:
         self.counts: dict[str, int] = {}
 
     def tell(self, counts: Mapping[str, int], finished: int) -> None:
+        """Take in how far it is."""
         self.counts, self.finished = dict(counts), finished
 
     @property
     def seconds(self) -> float:
+        """Since it began."""
         return time.monotonic() - self.began
 
     @property
@@ -189,9 +191,7 @@ class _Table(_Quiet):
 
 
 def _sentence(stage: Stage) -> str:
-    shown = [
-        f"{n:,} {key}" for key, n in stage.counts.items() if not key.startswith(LOST) and key != "total"
-    ]
+    shown = [f"{n:,} {key}" for key, n in stage.counts.items() if not key.startswith(LOST) and key != "total"]
     if stage.lost:
         reasons = ", ".join(f"{reason} {n:,}" for reason, n in stage.lost[:5])
         shown.append(f"{sum(n for _, n in stage.lost):,} lost ({reasons})")

@@ -7,7 +7,9 @@ import click
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--only", required=True, help="Reasons of the fetch stage, with commas; 4xx and 5xx are families.")
+@click.option(
+    "--only", required=True, help="Reasons of the fetch stage, with commas; 4xx and 5xx are families."
+)
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
 @click.option("--connect-to", multiple=True, metavar="HOST=IP:PORT", help="As for `wit build`.")
 @click.option("--quiet", is_flag=True, help="No progress.")

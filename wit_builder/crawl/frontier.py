@@ -36,10 +36,8 @@ from wit_builder.errors import BuildError
 
 Count = tuple[str, str]  # stage and reason; reason "" counts what was kept
 
-CACHE_KIB = (
-    8192  # of database pages in memory; 32 MiB instead gains nothing measurable at 1,000,000 addresses
-)
-RECENT = 65_536  # keys a generation of the set in front holds; two generations, 11 MB
+CACHE_KIB = 4096  # of database pages in memory; 32 MiB gain nothing at a million
+RECENT = 32768  # keys a generation of the set in front holds; two generations, 11 MB
 
 _REFUSED = -1  # level of an address that was refused when it was met: smaller than any, so nothing moves it
 _ROWS = 128  # of one INSERT statement

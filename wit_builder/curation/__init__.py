@@ -1,1 +1,1 @@
-"""Which pairs stay: filters, and duplicates over the whole build. Before the download (select) and after (clean)."""
+"""Which pairs stay: filters, and duplicates over the whole build; before the download and after it."""

@@ -102,9 +102,7 @@ def exact(task: Task) -> None:
     ]
     tables.write_parquet(task.new_file("samples", ".parquet"), table.take(pa.array(kept, pa.int64())))
     dropped = table.take(pa.array(lost, pa.int64()))
-    _hand_on_losses(
-        task, tables.losses_of(dropped, "clean", [reasons[row] or "" for row in lost], evidence)
-    )
+    _hand_on_losses(task, tables.losses_of(dropped, "clean", [reasons[row] or "" for row in lost], evidence))
 
 
 def similar(task: Task) -> None:
@@ -114,7 +112,9 @@ def similar(task: Task) -> None:
     Hands on `dropped` (parquet of ids, sorted) and `losses`; counts what the whole clean step kept.
     """
     paths = [Path(path) for path in task.arg["samples"]]
-    table = _read(paths, ["id", "url", "caption", "phash", "original_width", "original_height", "text_source"])
+    table = _read(
+        paths, ["id", "url", "caption", "phash", "original_width", "original_height", "text_source"]
+    )
     incumbents = _incumbents(task.params["incumbents"])
     radius = task.params["duplicates"].radius
     head = np.arange(table.num_rows)
@@ -132,9 +132,7 @@ def similar(task: Task) -> None:
         ["near_duplicate"] * len(lost),
         [f"within {radius} bits of the group of {everyone[h]}" for h in head[lost].tolist()],
     )
-    tables.write_parquet(
-        task.new_file("dropped", ".parquet"), dropped.select(["id"]).sort_by("id")
-    )
+    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.select(["id"]).sort_by("id"))
     _hand_on_losses(task, losses)
     task.funnel["clean"].kept += table.num_rows - len(lost)
 
@@ -147,7 +145,9 @@ def _rule(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArra
 
 def _placeholders(table: pa.Table, captions: int) -> set[str]:
     seen: dict[str, set[str]] = defaultdict(set)
-    for sha, caption in zip(table.column("sha256").to_pylist(), table.column("caption").to_pylist(), strict=True):
+    for sha, caption in zip(
+        table.column("sha256").to_pylist(), table.column("caption").to_pylist(), strict=True
+    ):
         seen[sha].add(caption)
     return {sha for sha, texts in seen.items() if len(texts) >= captions}
 

@@ -23,9 +23,7 @@ def bits(column: pa.ChunkedArray) -> Hashes:
     return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, HASH_BYTES)
 
 
-def heads(
-    hashes: Hashes, strength: NDArray[np.int64], incumbents: Hashes, radius: int
-) -> NDArray[np.int64]:
+def heads(hashes: Hashes, strength: NDArray[np.int64], incumbents: Hashes, radius: int) -> NDArray[np.int64]:
     """For each picture the one that stands for its group: the strongest of all it is connected with.
 
     hashes: n rows; strength: the row numbers 0 to n - 1, strongest first; incumbents: stronger than all.
@@ -34,9 +32,7 @@ def heads(
     """
     count = len(hashes)
     order = np.concatenate([count + np.arange(len(incumbents)), strength]).astype(np.int64)
-    distinct, group = np.unique(
-        np.concatenate([hashes, incumbents])[order], axis=0, return_inverse=True
-    )
+    distinct, group = np.unique(np.concatenate([hashes, incumbents])[order], axis=0, return_inverse=True)
     root = _connect(len(distinct), _pairs(np.ascontiguousarray(distinct), radius))
     component = root[group.reshape(-1)]
     first = np.full(len(distinct), len(order), np.int64)
@@ -51,15 +47,15 @@ def _pairs(hashes: Hashes, radius: int) -> Iterator[tuple[NDArray[np.int64], NDA
     index = faiss.IndexBinaryFlat(HASH_BYTES * 8)
     index.add(hashes)
     for start in range(0, len(hashes), BLOCK):
-        limits, _, found = index.range_search(hashes[start : start + BLOCK], radius + 1)  # faiss: below, not at
+        limits, _, found = index.range_search(
+            hashes[start : start + BLOCK], radius + 1
+        )  # faiss: below, not at
         asked = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits.astype(np.int64)))
         later = found > asked
         yield asked[later], found[later]
 
 
-def _connect(
-    count: int, pairs: Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
-) -> NDArray[np.int64]:
+def _connect(count: int, pairs: Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> NDArray[np.int64]:
     """For each of 0 to count - 1 the smallest number of its connected component (union by smallest root)."""
     parent = list(range(count))
 

@@ -80,9 +80,7 @@ def unique(task: Task) -> None:
     task.funnel["select"].kept += kept.num_rows
     bins = task.params["bins"]
     domains = (registrable_domain(host_of(url)) for url in kept.column("url").to_pylist())
-    shuffle.write(
-        task.new_file("candidates", ".shuffle"), kept, shuffle.partition_of(domains, bins), bins
-    )
+    shuffle.write(task.new_file("candidates", ".shuffle"), kept, shuffle.partition_of(domains, bins), bins)
     tables.write_losses(task.new_file("losses", ".parquet"), losses)
 
 
@@ -95,15 +93,17 @@ def pair_heads(table: pa.Table) -> NDArray[np.int64]:
 
 def _fingerprint(row: dict[str, object]) -> int:
     """Orders equal pairs by where they stood, whatever order they were found in."""
-    return xxhash.xxh3_64_intdigest(repr([value for name, value in row.items() if name != "found_at"]).encode())
+    return xxhash.xxh3_64_intdigest(
+        repr([value for name, value in row.items() if name != "found_at"]).encode()
+    )
 
 
 def _url_heads(table: pa.Table) -> NDArray[np.int64]:
     ids = tables.ascii_column(table.column("id"), 32)
-    urls = np.array([xxhash.xxh3_128_hexdigest(url.encode()) for url in table.column("url").to_pylist()], dtype="S32")
-    return survivor.heads(
-        survivor.by_rule(urls, survivor.text_rank(table.column("text_source")), ids), urls
+    urls = np.array(
+        [xxhash.xxh3_128_hexdigest(url.encode()) for url in table.column("url").to_pylist()], dtype="S32"
     )
+    return survivor.heads(survivor.by_rule(urls, survivor.text_rank(table.column("text_source")), ids), urls)
 
 
 def _where(table: pa.Table, head: int) -> str:

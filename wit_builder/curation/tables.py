@@ -31,9 +31,7 @@ def write_losses(path: Path, losses: list[Loss]) -> None:
     write_parquet(path, to_table(losses, LOSS_SCHEMA))
 
 
-def losses_of(
-    rows: pa.Table, stage: str, reasons: Iterable[str], evidence: Iterable[str]
-) -> list[Loss]:
+def losses_of(rows: pa.Table, stage: str, reasons: Iterable[str], evidence: Iterable[str]) -> list[Loss]:
     """One loss for each row of a table with id, url and caption."""
     now = datetime.now(UTC)
     columns = (rows.column(name).to_pylist() for name in ("id", "url", "caption"))

@@ -122,7 +122,9 @@ def _patches(width: int, height: int, mood: str, pick: Random) -> Image.Image:
     flat = mood in ("night", "fog")  # little contrast of their own: PDQ's quality would fall below 60
     darkest = 104 if mood == "night" else 146
     across, down = pick.choice((8, 10, 12)) + 4 * flat, pick.choice((6, 8, 10)) + 3 * flat
-    coarse = Image.frombytes("L", (across, down), bytes(pick.randint(darkest, 255) for _ in range(across * down)))
+    coarse = Image.frombytes(
+        "L", (across, down), bytes(pick.randint(darkest, 255) for _ in range(across * down))
+    )
     field = coarse.resize((width, height), Image.Resampling.BICUBIC)
     return Image.merge("RGB", (field, field, field))
 
@@ -137,7 +139,13 @@ def _sea(stage: Stage) -> None:
         colour = stage.tinted(pick.choice(((18, 78, 130), (70, 150, 196), (190, 222, 236))))
         stage.draw.ellipse((x, y, x + length, y + 2 + 7 * depth), fill=colour)
     left, top = pick.random() * width, pick.uniform(0.8, 0.95) * height
-    shore = [(0, height), (0, top), (left, top + height * 0.04), (width, height * pick.uniform(0.8, 1.0)), (width, height)]
+    shore = [
+        (0, height),
+        (0, top),
+        (left, top + height * 0.04),
+        (width, height * pick.uniform(0.8, 1.0)),
+        (width, height),
+    ]
     stage.draw.polygon(shore, fill=stage.tinted((226, 202, 148)))
 
 
@@ -152,7 +160,12 @@ def _mountains(stage: Stage) -> None:
             shade = [(x, peak), (x + half, foot), (x + half * 0.1, foot)]
             stage.draw.polygon(shade, fill=stage.tinted((70, 74, 90)))
             cap, drop = half * 0.34, (foot - peak) * 0.34
-            snow = [(x, peak), (x + cap, peak + drop), (x + cap * 0.2, peak + drop * 0.75), (x - cap, peak + drop)]
+            snow = [
+                (x, peak),
+                (x + cap, peak + drop),
+                (x + cap * 0.2, peak + drop * 0.75),
+                (x - cap, peak + drop),
+            ]
             stage.draw.polygon(snow, fill=stage.tinted((244, 248, 252)))
     stage.hill(stage.horizon + height * 0.2, height * 0.06, stage.tinted((88, 122, 74)))
 
@@ -173,7 +186,11 @@ def _cactus(stage: Stage) -> None:
     green, thick = stage.tinted((62, 118, 66)), max(3, round(size * 0.22))
     stage.draw.line((x, y, x, y - size), fill=green, width=thick)
     for side, at in ((-1, 0.45), (1, 0.6)):
-        arm = [(x, y - size * at), (x + side * size * 0.35, y - size * at), (x + side * size * 0.35, y - size * at - size * 0.3)]
+        arm = [
+            (x, y - size * at),
+            (x + side * size * 0.35, y - size * at),
+            (x + side * size * 0.35, y - size * at - size * 0.3),
+        ]
         stage.draw.line(arm, fill=green, width=thick)
 
 
@@ -188,7 +205,9 @@ def _forest(stage: Stage) -> None:
 def _fir(stage: Stage, x: float, foot: float, green: Colour) -> None:
     tall = stage.height * stage.pick.uniform(0.2, 0.42)
     half, colour = tall * 0.26, stage.tinted(green)
-    stage.draw.rectangle((x - half * 0.12, foot - tall * 0.1, x + half * 0.12, foot + 4), fill=stage.tinted((80, 56, 40)))
+    stage.draw.rectangle(
+        (x - half * 0.12, foot - tall * 0.1, x + half * 0.12, foot + 4), fill=stage.tinted((80, 56, 40))
+    )
     for part in range(3):
         top, bottom = foot - tall * (1 - part * 0.26), foot - tall * (0.5 - part * 0.2)
         spread = half * (0.55 + part * 0.22)
@@ -207,7 +226,10 @@ def _city(stage: Stage) -> None:
                 _tower(stage, (x, foot - height * pick.uniform(0.14, 0.5 - 0.1 * row), x + wide, foot), wall)
             x += wide * 1.04
     lane = stage.horizon + height * 0.34
-    stage.draw.polygon([(0, lane), (width, lane + height * pick.uniform(-0.1, 0.1)), (width, height), (0, height)], fill=stage.tinted((70, 72, 78)))
+    stage.draw.polygon(
+        [(0, lane), (width, lane + height * pick.uniform(-0.1, 0.1)), (width, height), (0, height)],
+        fill=stage.tinted((70, 72, 78)),
+    )
 
 
 def _tower(stage: Stage, box: tuple[float, float, float, float], wall: Colour) -> None:
@@ -233,7 +255,10 @@ def _meadow(stage: Stage) -> None:
     for _ in range(70):
         y = pick.uniform(stage.horizon + height * 0.1, height)
         size = 1.5 + 5 * (y - stage.horizon) / height
-        x, colour = pick.random() * width, pick.choice(((250, 240, 120), (244, 244, 244), (228, 120, 160), (180, 130, 220)))
+        x, colour = (
+            pick.random() * width,
+            pick.choice(((250, 240, 120), (244, 244, 244), (228, 120, 160), (180, 130, 220))),
+        )
         stage.draw.ellipse((x - size, y - size, x + size, y + size), fill=stage.tinted(colour))
 
 
@@ -255,13 +280,27 @@ def _volcano(stage: Stage) -> None:
         size = height * (0.04 + 0.014 * step)
         drift = x + pick.uniform(-1, 1) * size + step * width * 0.02
         y = peak - step * height * 0.05
-        stage.draw.ellipse((drift - size, y - size, drift + size, y + size), fill=stage.tinted((96, 92, 94), 20))
+        stage.draw.ellipse(
+            (drift - size, y - size, drift + size, y + size), fill=stage.tinted((96, 92, 94), 20)
+        )
     rim = half * 0.16
-    stage.draw.polygon([(x - half, foot), (x - rim, peak), (x + rim, peak), (x + half, foot)], fill=stage.tinted((84, 62, 58)))
+    stage.draw.polygon(
+        [(x - half, foot), (x - rim, peak), (x + rim, peak), (x + half, foot)],
+        fill=stage.tinted((84, 62, 58)),
+    )
     for _ in range(4):
         end = x + pick.uniform(-0.6, 0.6) * half
-        flow = [(x + pick.uniform(-rim, rim) * 0.6, peak), ((x + end) / 2 + pick.uniform(-9, 9), (peak + foot) / 2), (end, foot)]
-        stage.draw.line(flow, fill=pick.choice(((255, 120, 30), (255, 180, 50), (226, 60, 30))), width=max(4, width // 70), joint="curve")
+        flow = [
+            (x + pick.uniform(-rim, rim) * 0.6, peak),
+            ((x + end) / 2 + pick.uniform(-9, 9), (peak + foot) / 2),
+            (end, foot),
+        ]
+        stage.draw.line(
+            flow,
+            fill=pick.choice(((255, 120, 30), (255, 180, 50), (226, 60, 30))),
+            width=max(4, width // 70),
+            joint="curve",
+        )
     stage.hill(foot, height * 0.06, stage.tinted((64, 54, 52)))
     stage.hill(foot + height * 0.16, height * 0.05, stage.tinted((96, 84, 66)))
 

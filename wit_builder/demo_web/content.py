@@ -18,10 +18,23 @@ from wit_builder.demo_web.scenes import Scene, key_of, scene_of
 BLOCK = 25  # pages
 MAX_HOSTS = 2000
 
-_NAMES = ("garden", "harbour", "atlas", "gallery", "journal", "valley", "studio", "coast", "market", "orchard")
+_NAMES = (
+    "garden",
+    "harbour",
+    "atlas",
+    "gallery",
+    "journal",
+    "valley",
+    "studio",
+    "coast",
+    "market",
+    "orchard",
+)
 _LANGUAGES = ("en",) * 8 + WANTED[1:] * 2 + (UNWANTED,)  # of 19 pages 8 are English and one nobody wants
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_PICTURE = re.compile(r"http://[^/]+/(?:b/(?P<block>[0-9]{1,9})|(?:p|was)/(?P<page>[0-9]{1,9})/[0-9])\.[a-z]+")
+_PICTURE = re.compile(
+    r"http://[^/]+/(?:b/(?P<block>[0-9]{1,9})|(?:p|was)/(?P<page>[0-9]{1,9})/[0-9])\.[a-z]+"
+)
 _DEAD_LINKS = 4  # blocks of a host that have one
 
 # What some pages of each block hold besides their own pictures, by place in the block: a copy of the first
@@ -75,6 +88,10 @@ class Content:
     def url(self, i: int) -> str:
         """The address of page i."""
         return f"http://{self.host(i // BLOCK)}/{self.lang(i)}/{i}.html"
+
+    def block_of(self, i: int) -> int:
+        """The block page i is in."""
+        return i // BLOCK
 
     def in_block(self, block: int) -> range:
         """The pages of a block."""
@@ -162,7 +179,9 @@ class Content:
     def _renamed(self, i: int, figure: Figure) -> Figure:
         """The same address as on an earlier page, with another text."""
         caption = f"{TONGUES['en'].caption(self.scene(i - 2, 1), i)}, seen again"
-        return replace(figure, pair=replace(figure.pair, caption=caption, source="alt", lost=None), lazy=False)
+        return replace(
+            figure, pair=replace(figure.pair, caption=caption, source="alt", lost=None), lazy=False
+        )
 
     def _pair(
         self, i: int, path: str, scene: Scene, style: int, lost: tuple[Stage, str] | None = None

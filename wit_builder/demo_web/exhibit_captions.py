@@ -45,10 +45,15 @@ def build(museum: Museum) -> None:
 def _long(hall: Hall) -> None:
     """1,500 characters, and a megabyte, of which extraction keeps the first 10,000."""
     story = " ".join(hall.caption(f"story/{n}", "en", n) + "." for n in range(200))
-    for name, text in (("long", story[:1500].rstrip()), ("megabyte", (story + " ") * (_MEGABYTE // len(story)))):
+    for name, text in (
+        ("long", story[:1500].rstrip()),
+        ("megabyte", (story + " ") * (_MEGABYTE // len(story))),
+    ):
         lost = hall.lost_photo(f"long/{name}.jpg", "select", "caption_long")
         written = replace(lost, caption=text)
-        hall.page(f"{name}-caption.html", gallery([written]), [replace(lost, caption=text[:MAX_CAPTION].rstrip())])
+        hall.page(
+            f"{name}-caption.html", gallery([written]), [replace(lost, caption=text[:MAX_CAPTION].rstrip())]
+        )
 
 
 def _unwanted_language(hall: Hall) -> None:

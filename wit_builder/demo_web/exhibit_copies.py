@@ -12,7 +12,16 @@ from wit_builder.demo_web.pictures import encode, unavailable
 def build(museum: Museum) -> None:
     """Put up the hall."""
     hall = museum.hall("copies")
-    for transform in ("exact", "resized", "enlarged", "reencoded", "mirrored", "cropped", "rotated", "bordered"):
+    for transform in (
+        "exact",
+        "resized",
+        "enlarged",
+        "reencoded",
+        "mirrored",
+        "cropped",
+        "rotated",
+        "bordered",
+    ):
         _one_copy(hall, transform)
     _three_of_a_kind(hall)
     _stronger_text(hall)
@@ -68,9 +77,11 @@ def _renamed(hall: Hall, path: str, source: str) -> tuple[Pair, Pair]:
 
 
 def _placeholders(hall: Hall) -> None:
-    """"Image not available" under 12 addresses and 12 captions: all of them go."""
+    """ "Image not available" under 12 addresses and 12 captions: all of them go."""
     body = encode(unavailable(), "png")
-    pairs = _of_one_file(hall, "unavailable", Answer(body=body, content_type="image/png"), PLACEHOLDER_CAPTIONS + 2)
+    pairs = _of_one_file(
+        hall, "unavailable", Answer(body=body, content_type="image/png"), PLACEHOLDER_CAPTIONS + 2
+    )
     hall.page("unavailable-1.html", gallery(pairs[:5]), pairs[:5])
     hall.page("unavailable-2.html", gallery(pairs[5:]), pairs[5:])
 

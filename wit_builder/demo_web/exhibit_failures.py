@@ -150,7 +150,9 @@ def _redirects(hall: Hall) -> None:
         _ring(hall, ["self.jpg"]),
         hall.lost_photo("far/0.jpg", "fetch", "too_many_redirects", redirect("/far/1.jpg")),
         hall.lost_photo("inside.jpg", "fetch", "network_refused", redirect(METADATA)),
-        hall.lost_photo("private.jpg", "fetch", "network_refused", redirect("http://private.demo.test/picture.jpg")),
+        hall.lost_photo(
+            "private.jpg", "fetch", "network_refused", redirect("http://private.demo.test/picture.jpg")
+        ),
         hall.lost_photo("nowhere.jpg", "fetch", "http_404", redirect("/not-there.jpg")),
     ]
     for n in range(1, 30):

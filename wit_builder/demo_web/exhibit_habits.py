@@ -63,7 +63,9 @@ def _addresses(hall: Hall) -> None:
 
 
 def _imgs(written: list[tuple[Pair, str]]) -> str:
-    return "\n".join(f'<p><img src="{escape(src)}" alt="{escape(pair.caption)}"></p>' for pair, src in written)
+    return "\n".join(
+        f'<p><img src="{escape(src)}" alt="{escape(pair.caption)}"></p>' for pair, src in written
+    )
 
 
 def _texts(hall: Hall) -> None:
@@ -72,13 +74,17 @@ def _texts(hall: Hall) -> None:
     decomposed = hall.photo("texts/decomposed.jpg", "pl")
     hidden = hall.photo("texts/hidden.jpg", "de")
     entities_text = entities.caption.replace("é", "&eacute;").replace("'", "&#39;").replace(" ", "&nbsp;", 1)
-    decomposed_text = decomposed.caption.replace("ó", "o\u0301").replace("ą", "a\u0328").replace("ż", "z\u0307")
+    decomposed_text = (
+        decomposed.caption.replace("ó", "o\u0301").replace("ą", "a\u0328").replace("ż", "z\u0307")
+    )
+    spaced_text = spaced.caption.replace(" ", "   \t")
+    hidden_text = hidden.caption.replace("e", "e&#8203;", 3) + "&shy;"
     body = "\n".join(
         (
-            f'<img src="{spaced.url}" alt="\n  {spaced.caption.replace(" ", "   \t")}\n ">',
+            f'<img src="{spaced.url}" alt="\n  {spaced_text}\n ">',
             f'<img src="{entities.url}" alt="{entities_text}">',
             f'<img src="{decomposed.url}" alt="{decomposed_text}">',
-            f'<img src="{hidden.url}" alt="{hidden.caption.replace("e", "e&#8203;", 3)}&shy;">',
+            f'<img src="{hidden.url}" alt="{hidden_text}">',
         )
     )
     hall.page("texts.html", body, [spaced, entities, decomposed, hidden])
@@ -164,9 +170,12 @@ def _links(hall: Hall) -> None:
     full, tiny = _with_tiny(hall, "link/full.jpg")
     body = f'<a href="{full.url}"><img src="{tiny}" width="{_TINY}" alt="{escape(full.caption)}"></a>'
     hall.page("link-to-full-size.html", body, [full])
+    hall.expect(full.url, "not_html", linked=False)  # the link leads there as well
 
     licensed = hall.photo("link/licensed.jpg")
-    body = f'{gallery([licensed])}<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY</a>'
+    body = (
+        f'{gallery([licensed])}<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY</a>'
+    )
     hall.page("licence.html", body, [licensed])
 
 

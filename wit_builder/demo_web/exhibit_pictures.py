@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw
 
-from wit_builder.demo_web.answers import HTML, Answer, png_bomb
+from wit_builder.demo_web.answers import HTML, Answer, png_bomb, text
 from wit_builder.demo_web.expected import Pair
 from wit_builder.demo_web.museum import Hall, Museum, gallery, picture_answer
 from wit_builder.demo_web.painting import paint
@@ -32,19 +32,26 @@ def _bad_measures(hall: Hall) -> None:
 
     small = [
         hall.lost_photo(
-            path, "clean", "image_too_small", lambda _, s=scene(path): picture_answer(Picture(s, transform="small"))
+            path,
+            "clean",
+            "image_too_small",
+            lambda _, s=scene(path): picture_answer(Picture(s, transform="small")),
         )
         for path in ("small/first.jpg", "small/second.jpg")
     ]
     hall.page("too-small.html", gallery(small), small)
 
     long = [
-        hall.lost_photo(path, "clean", "image_too_long", lambda _, s=scene(path), size=size: _stretched(s, *size))
+        hall.lost_photo(
+            path, "clean", "image_too_long", lambda _, s=scene(path), size=size: _stretched(s, *size)
+        )
         for path, size in (("long/banner.jpg", (1200, 300)), ("long/pillar.jpg", (240, 960)))
     ]
     hall.page("too-long.html", gallery(long), long)
 
-    few = hall.lost_photo("few-bytes/signs.png", "clean", "image_few_bytes", lambda _: _signs(hall.museum.seed))
+    few = hall.lost_photo(
+        "few-bytes/signs.png", "clean", "image_few_bytes", lambda _: _signs(hall.museum.seed)
+    )
     hall.page("few-bytes.html", gallery([few]), [few])
 
     blank = [
@@ -82,11 +89,14 @@ def _haze(seed: int, number: int) -> Answer:
 def _bad_files(hall: Hall) -> None:
     half = hall.lost_photo("bad/half.jpg", "fetch", "decode_error", lambda _: _half(hall, "bad/half.jpg"))
     words = Answer(body=b"This is no picture, whatever its name says. " * 200, content_type="image/jpeg")
-    text = hall.lost_photo("bad/words.jpg", "fetch", "not_image", words)
+    letter = hall.lost_photo("bad/words.jpg", "fetch", "not_image", words)
     bomb = hall.lost_photo(
-        "bad/bomb.png", "fetch", "too_many_pixels", lambda _: Answer(body=png_bomb(), content_type="image/png")
+        "bad/bomb.png",
+        "fetch",
+        "too_many_pixels",
+        lambda _: Answer(body=png_bomb(), content_type="image/png"),
     )
-    hall.page("bad-files.html", gallery([half, text, bomb]), [half, text, bomb])
+    hall.page("bad-files.html", gallery([half, letter, bomb]), [half, letter, bomb])
 
 
 def _half(hall: Hall, path: str) -> Answer:
@@ -98,17 +108,30 @@ def _half(hall: Hall, path: str) -> Answer:
 def _bad_types(hall: Hall) -> None:
     """HTML under a picture's name: sent as a JPEG it is found out by its bytes, as HTML by its header."""
     page = b"<!DOCTYPE html><title>Sign in</title><p>Please sign in to see this picture." + b" " * 5000
-    disguised = hall.lost_photo("types/disguised.jpg", "fetch", "not_image", Answer(body=page, content_type="image/jpeg"))
+    disguised = hall.lost_photo(
+        "types/disguised.jpg", "fetch", "not_image", Answer(body=page, content_type="image/jpeg")
+    )
     html = hall.lost_photo("types/html.jpg", "fetch", "not_image", Answer(body=page, content_type=HTML))
     error = Answer(body=b'{"error": "no such picture"}', content_type="application/json")
     json = hall.lost_photo("types/json.jpg", "fetch", "not_image", error)
-    hall.page("wrong-types.html", gallery([disguised, html, json]), [disguised, html, json])
+    lines = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
+    drawing = hall.lost_photo("types/drawing", "fetch", "unsupported_format", text(lines, "image/svg+xml"))
+    newer = Answer(
+        body=b"\xff\x0a" + bytes(range(256)) * 40, content_type="image/jxl"
+    )  # how a JPEG XL begins
+    too_new = hall.lost_photo("types/too-new", "fetch", "unsupported_format", newer)
+    pairs = [disguised, html, json, drawing, too_new]
+    hall.page("wrong-types.html", gallery(pairs), pairs)
 
 
 def _odd_types(hall: Hall) -> None:
     """Good pictures under a wrong name or type, which their bytes overrule."""
     pairs = []
-    for name, content_type in (("plain", "text/plain"), ("octets", "application/octet-stream"), ("png", "image/png")):
+    for name, content_type in (
+        ("plain", "text/plain"),
+        ("octets", "application/octet-stream"),
+        ("png", "image/png"),
+    ):
         pair = hall.photo(f"types/{name}.jpg")
         picture = Picture(hall.museum.scene(pair.url))
         hall.serve(pair.url, lambda _, p=picture, t=content_type: replace(picture_answer(p), content_type=t))

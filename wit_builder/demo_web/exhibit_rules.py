@@ -52,7 +52,11 @@ def _robots(hall: Hall, host: str, lines: str) -> None:
 
 
 def _disallowed(hall: Hall) -> None:
-    _robots(hall, "robots", "User-agent: *\nDisallow: /private/\nAllow: /private/open.html\nDisallow: /*.secret$\n")
+    _robots(
+        hall,
+        "robots",
+        "User-agent: *\nDisallow: /private/\nAllow: /private/open.html\nDisallow: /*.secret$\n",
+    )
     hall.lost_page("private/closed.html", "robots", _a_page(hall, "private/closed.html"))
     hall.lost_page("page.secret", "robots", _a_page(hall, "page.secret"))
     allowed = hall.photo("public/allowed.jpg")
@@ -113,7 +117,13 @@ def _meta(name: str, content: str) -> str:
 
 
 def _opted_page(
-    hall: Hall, name: str, allowed: bool, reason: str, *, head: str = "", headers: tuple[tuple[str, str], ...] = ()
+    hall: Hall,
+    name: str,
+    allowed: bool,
+    reason: str,
+    *,
+    head: str = "",
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> None:
     """A page that is kept, and its picture, which is or is not."""
     path = f"{name}.jpg"

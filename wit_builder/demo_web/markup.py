@@ -39,7 +39,9 @@ def content_page(content: Content, i: int, up: str) -> str:
     title = figures[0].pair.caption
     parts = [f"<h1>{escape(title)}</h1>"]
     for number, figure in enumerate(figures):
-        parts.append(f"<p>{sentences[(i + number) % len(sentences)]} {sentences[(i + number + 1) % len(sentences)]}</p>")
+        parts.append(
+            f"<p>{sentences[(i + number) % len(sentences)]} {sentences[(i + number + 1) % len(sentences)]}</p>"
+        )
         parts.append(figure_html(figure))
     parts.append(_navigation(content, i, up))
     return frame(title, "\n".join(parts), lang)
@@ -60,5 +62,7 @@ def _navigation(content: Content, i: int, up: str) -> str:
     """Neighbours in the block, the index page and the start page."""
     block = content.in_block(i // BLOCK)
     near = range(max(block.start, i - _NEIGHBOURS), min(block.stop, i + _NEIGHBOURS + 1))
-    links = "".join(f'<a href="/{content.lang(other)}/{other}.html">{other}</a>' for other in near if other != i)
+    links = "".join(
+        f'<a href="/{content.lang(other)}/{other}.html">{other}</a>' for other in near if other != i
+    )
     return f'<nav><a href="http://start.demo.test/">Start</a><a href="{escape(up)}">Up</a>{links}</nav>'

@@ -84,7 +84,14 @@ class Hall:
         return url
 
     def photo(
-        self, path: str, lang: str = "en", *, of: str = "", transform: str = "", form: str = "jpg", source: str = "alt"
+        self,
+        path: str,
+        lang: str = "en",
+        *,
+        of: str = "",
+        transform: str = "",
+        form: str = "jpg",
+        source: str = "alt",
     ) -> Pair:
         """A picture at that path, and its pair. `of`: path of the photo whose scene it shows too."""
         url = self.url(path)

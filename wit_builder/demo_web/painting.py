@@ -9,7 +9,10 @@ from wit_builder.demo_web.backdrops import backdrop
 from wit_builder.demo_web.scenes import Scene
 from wit_builder.demo_web.sprites import sprite
 
-_GRAIN_SIZE = (1024, 832)  # larger than any picture by 224 and 232 pixels, so that it lies differently on each
+_GRAIN_SIZE = (
+    1024,
+    832,
+)  # larger than any picture by 224 and 232 pixels, so that it lies differently on each
 _GRAIN = 9  # levels up and down
 
 

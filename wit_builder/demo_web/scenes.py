@@ -41,7 +41,17 @@ SEEN: tuple[tuple[str, str], ...] = tuple(
     (thing, colour) for thing in THINGS for colour in COLOURS if (thing, colour) not in HELD_OUT
 )
 
-_SIZES = ((320, 240), (400, 300), (480, 320), (480, 360), (360, 360), (360, 480), (512, 384), (640, 480), (800, 600))
+_SIZES = (
+    (320, 240),
+    (400, 300),
+    (480, 320),
+    (480, 360),
+    (360, 360),
+    (360, 480),
+    (512, 384),
+    (640, 480),
+    (800, 600),
+)
 _LARGE = tuple(size for size in _SIZES if min(size) >= 360)
 
 

@@ -87,11 +87,18 @@ class Pen:
         self._draw.ellipse(box, fill=fill, outline=line, width=5 if line else 0)
 
     def slice(
-        self, box: tuple[float, float, float, float], start: float, end: float, fill: Colour, line: Colour | None
+        self,
+        box: tuple[float, float, float, float],
+        start: float,
+        end: float,
+        fill: Colour,
+        line: Colour | None,
     ) -> None:
         """A pie slice of an ellipse, degrees clockwise from three o'clock."""
         left, top, right, bottom = (value * _SCALE for value in box)
-        self._draw.pieslice((left, top, right, bottom), start, end, fill=fill, outline=line, width=5 if line else 0)
+        self._draw.pieslice(
+            (left, top, right, bottom), start, end, fill=fill, outline=line, width=5 if line else 0
+        )
 
     def box(
         self, left: float, top: float, right: float, bottom: float, fill: Colour, line: Colour | None = None
@@ -203,7 +210,9 @@ def _flower(pen: Pen, p: Paint) -> None:
 def _butterfly(pen: Pen, p: Paint) -> None:
     for side in (-1, 1):
         pen.shape([(50, 46), (50 + side * 20, 8), (50 + side * 47, 14), (50 + side * 42, 50)], p.base, p.line)
-        pen.shape([(50, 50), (50 + side * 38, 54), (50 + side * 32, 90), (50 + side * 12, 82)], p.dark, p.line)
+        pen.shape(
+            [(50, 50), (50 + side * 38, 54), (50 + side * 32, 90), (50 + side * 12, 82)], p.dark, p.line
+        )
         for x, y, r, fill in ((32, 26, 8, p.light), (24, 68, 6, p.contrast)):
             pen.oval(50 + side * x - r, y - r, 50 + side * x + r, y + r, fill)
         pen.stroke([(50, 28), (50 + side * 10, 8)], (40, 34, 34), 1.2)

@@ -17,7 +17,8 @@ _PLURALS = {"fish": "fish", "butterfly": "butterflies"}
 ENGLISH = Tongue(
     nouns={thing: Noun("n", thing, _PLURALS.get(thing, f"{thing}s")) for thing in THINGS},
     colours={
-        colour: {"n": f"an {colour}" if colour == "orange" else f"a {colour}", "n+": colour} for colour in COLOURS
+        colour: {"n": f"an {colour}" if colour == "orange" else f"a {colour}", "n+": colour}
+        for colour in COLOURS
     },
     numbers={"n": ("", "two", "three")},
     subject="{number} {colour} {noun}",

@@ -113,7 +113,7 @@ def _answer(target: Callable[..., Any], arguments: tuple[Any, ...], tell: Callab
         return "done", target(*arguments, tell)
     except WitError as error:
         return "failed", error
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (it goes on to the parent)
         error.add_note(f"raised in a child process running {target.__module__}:{target.__name__}")
         return "failed", error
 

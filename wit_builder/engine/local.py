@@ -176,9 +176,7 @@ class _Run:
             self._listen(0.1)
 
 
-def serve_task(
-    root: str, stage: str, task_id: str, cpus: int, tell: Callable[[Any], None]
-) -> None:
+def serve_task(root: str, stage: str, task_id: str, cpus: int, tell: Callable[[Any], None]) -> None:
     """What a worker process runs for each task."""
     task, function = open_task(Path(root), stage, task_id)
     task.cpus, task.report, task.stopping = cpus, tell, children.stopping

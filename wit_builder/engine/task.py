@@ -33,7 +33,7 @@ from wit_builder.ledger import Funnel
 Report = Callable[[Mapping[str, int]], None]  # cumulative counts of one task, for the progress display
 
 
-class Stopped(Exception):  # noqa: N818  (nothing went wrong: the user asked)
+class Stopped(Exception):
     """A task was asked to stop, committed what it had, and did not finish."""
 
 

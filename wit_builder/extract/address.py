@@ -137,8 +137,8 @@ def _beyond_src(
 ) -> Iterator[str]:
     """Steps 1 to 5 of `addresses`. special: names of the attributes that make this an image with a choice."""
     names = sorted(special, key=_ORDER.__getitem__) if len(special) > 1 else tuple(special)
-    lazy = [offer for name in names if name in _SRCSETS for offer in parse(image[name] or "")]
-    eager = parse(image.get("srcset") or "") if "srcset" in special else []
+    lazy = [offer for name in names if name in _SRCSETS for offer in _offers(image[name])]
+    eager = _offers(image["srcset"]) if "srcset" in special else []
     picture = [offer for source in sources if _readable(source) for offer in _of_source(source)]
     chosen = best(lazy + eager + picture, want_px)
     if chosen is not None and (chosen.width or 0) >= want_px:
@@ -156,7 +156,15 @@ def _beyond_src(
 
 def _of_source(source: Attributes) -> list[Offer]:
     names = sorted(_SRCSETS.intersection(source), key=_ORDER.__getitem__)
-    return [offer for name in (*names, "srcset") for offer in parse(source.get(name) or "")]
+    return [offer for name in (*names, "srcset") for offer in _offers(source.get(name))]
+
+
+def _offers(srcset: str | None) -> list[Offer]:
+    """What a srcset offers but for drawings: a src beside them is the picture for those who read no SVG."""
+    offers = parse(srcset) if srcset else []
+    if srcset and ".svg" in srcset:
+        return [offer for offer in offers if not _PATH.match(offer.url)[0].endswith(".svg")]  # type: ignore[index]
+    return offers
 
 
 def _readable(source: Attributes) -> bool:

@@ -34,7 +34,8 @@ def ranked(found: Iterable[tuple[str, str]], rank: Mapping[str, int]) -> tuple[T
         if (place := rank.get(source)) is not None and (text := fold(raw)):
             known = texts.get(text)
             if known is None:
-                texts[text] = (is_file_name(text) or not has_letter(text), place, len(texts), source)
+                weak = is_file_name(text) or not (text[0].isalpha() or has_letter(text))
+                texts[text] = (weak, place, len(texts), source)
             elif place < known[1]:
                 texts[text] = (known[0], place, known[2], source)
     if len(texts) == 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wit_builder.extract.address import Attributes
 from wit_builder.web.optout import OptOut, meta_directives, refused, tdm_reserved
@@ -46,16 +47,18 @@ def wishes(
     ]
     if not named and not directives and tdm_header is None:
         return PageWishes("", "", False)
-    said = meta_directives(named, agent)
+    said = _directives(tuple(named), agent)
     nofollow = not said.union(directives).isdisjoint(("nofollow", "none"))
     if directive := refused(directives, policy):
         return PageWishes("opt_out_x_robots_tag", f"X-Robots-Tag of the page: {directive}", nofollow)
     if directive := refused(said, policy):
         return PageWishes("opt_out_meta_robots", f"meta robots: {directive}", nofollow)
     reservations = [content for name, content in named if name == "tdm-reservation"]
-    if policy.tdmrep and tdm_reserved(None, "/", tdm_header, ",".join(reservations) or None):
-        where = "meta" if reservations else "header of the page"
-        return PageWishes("opt_out_tdmrep", f"tdm-reservation: 1 ({where})", nofollow)
+    if policy.tdmrep and (reservations or tdm_header is not None):
+        meta = ",".join(reservations) if reservations else None
+        if tdm_reserved(None, "/", tdm_header, meta):
+            where = "meta" if meta is not None else "header of the page"
+            return PageWishes("opt_out_tdmrep", f"tdm-reservation: 1 ({where})", nofollow)
     return PageWishes("", "", nofollow)
 
 
@@ -69,6 +72,20 @@ def shared_images(metas: Sequence[tuple[int, Attributes]]) -> list[SharedImage]:
     for family in _FAMILIES:
         found += _of_family(metas, family)
     return sorted(found, key=lambda image: image.position)
+
+
+def _directives(named: tuple[tuple[str, str], ...], agent: str) -> frozenset[str]:
+    if sum(len(content) for _, content in named) > _MAX_KNOWN:
+        return meta_directives(named, agent)
+    return _known_directives(named, agent)
+
+
+_MAX_KNOWN = 200  # characters of directives that are remembered: a site says the same on every page
+
+
+@lru_cache(maxsize=1024)
+def _known_directives(named: tuple[tuple[str, str], ...], agent: str) -> frozenset[str]:
+    return meta_directives(named, agent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -53,8 +54,7 @@ def select(tree: LexborHTMLParser, html: str) -> Nodes:
     return nodes
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What stands around an image."""
 
     link: str | None  # href of the nearest link around it

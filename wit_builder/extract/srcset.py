@@ -67,7 +67,7 @@ _START = re.compile(f"[{_SPACE},]*")
 _URL_END = re.compile(f"[{_SPACE}]")
 _WORD = re.compile(f"[^{_SPACE}]+")  # one with parentheses is no descriptor we know, whole or cut
 _COMMON = re.compile(  # a candidate with one descriptor and no more, as nearly all are
-    f"[{_SPACE},]*([^{_SPACE}]++)(?<!,)[{_SPACE}]++"
+    f"[{_SPACE},]*+([^{_SPACE}]++)(?<!,)[{_SPACE}]++"
     rf"(?:([1-9][0-9]{{0,8}})w|([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?)x)[{_SPACE}]*+(?:,|\Z)"
 )
 _DESCRIPTORS = re.compile(r"(?:[^(,]++|\([^)]*+(?:\)|\Z))*+")  # up to a comma outside parentheses
@@ -76,7 +76,7 @@ _FLOAT = re.compile(r"-?(?:[0-9]{1,99}(?:\.[0-9]{1,99})?|\.[0-9]{1,99})(?:[eE][+
 
 
 def _any_offer(srcset: str, position: int, offers: list[Offer]) -> int:
-    """Reads one candidate by the standard's steps, adds it if it is right, and returns where the next begins."""
+    """Reads one candidate by the standard's steps, adds it if it is right; returns where the next begins."""
     start = _START.match(srcset, position)
     position = start.end() if start else position
     if position == len(srcset):

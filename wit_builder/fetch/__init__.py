@@ -1,1 +1,1 @@
-"""From candidates to samples: polite downloads, pixels in child processes, staged shards committed in chunks."""
+"""From candidates to samples: polite downloads, pixels in child processes, staged in chunks."""

@@ -69,7 +69,7 @@ class Chunks:
         if self._tar is not None:
             self._tar.close()
         stem = f"chunk-{self._number:05d}.{self._attempt}"
-        record = {"funnel": self._funnel().as_json(), "tar": self._tar_name}
+        record: dict[str, object] = {"funnel": self._funnel().as_json(), "tar": self._tar_name}
         for kind, table in (
             ("samples", to_table(self._samples, SAMPLE_SCHEMA)),
             ("failures", failures_table(self._failures)),
@@ -163,5 +163,3 @@ def _sample(
 def _loss(failure: Failure) -> Loss:
     pair = failure.candidate
     return Loss(pair.id, "fetch", failure.reason, pair.url, pair.caption, failure.evidence, failure.at)
-
-

@@ -1,7 +1,7 @@
 """Downloads the images of one bin of domains, politely, and stages them as samples.
 
-Every candidate of the bin ends as a sample or as a failure with its reason. Hosts take turns (HostQueues), so a
-slow one delays nobody else; transient failures wait at the back of their host's queue.
+Every candidate of the bin ends as a sample or as a failure with its reason. Hosts take turns (HostQueues), so
+a slow one delays nobody else; transient failures wait at the back of their host's queue.
 """
 
 import asyncio

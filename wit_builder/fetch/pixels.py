@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-from wit_builder.engine.children import Child
+from wit_builder.engine.children import Answer, Child
 from wit_builder.errors import ImageError
 from wit_builder.images.process import ImageSpec, Picture, process
 
@@ -29,6 +30,7 @@ class Pixels:
         self._spec, self._deadline_s, self._serve = spec, deadline_s, serve
         self._idle = deque(self._child() for _ in range(processes))
         self._free = asyncio.Semaphore(processes)
+        self._threads = ThreadPoolExecutor(2 * processes)  # one may still be waiting for a child just killed
 
     async def __aenter__(self) -> Self:
         return self
@@ -38,13 +40,17 @@ class Pixels:
     ) -> None:
         for child in self._idle:
             child.kill()
+        self._threads.shutdown()
 
     async def process(self, body: bytes) -> Picture:
         """The picture of these bytes. Raises ImageError (also image_timeout, image_crash)."""
         async with self._free:
             child = self._idle.popleft()
             try:
-                kind, value = await asyncio.wait_for(_ask(child, body, self._spec), self._deadline_s)
+                loop = asyncio.get_running_loop()
+                # In a thread: libuv makes a pipe it watches non-blocking, which multiprocessing cannot read.
+                asked = loop.run_in_executor(self._threads, _ask, child, body, self._spec)
+                kind, value = await asyncio.wait_for(asked, self._deadline_s)
             except TimeoutError:
                 self._replace(child)
                 raise ImageError("image_timeout", f"over {self._deadline_s:g} s") from None
@@ -74,14 +80,6 @@ def serve_image(body: bytes, spec: ImageSpec, _tell: Any) -> Picture:
     return process(body, spec)
 
 
-async def _ask(child: Child, body: bytes, spec: ImageSpec) -> tuple[str, Any]:
-    loop = asyncio.get_running_loop()
-    heard = loop.create_future()
-    descriptor = child.pipe.fileno()
-    loop.add_reader(descriptor, lambda: heard.done() or heard.set_result(None))
-    try:
-        await loop.run_in_executor(None, child.call, body, spec)  # a full pipe must not stall the loop
-        await heard
-    finally:
-        loop.remove_reader(descriptor)
+def _ask(child: Child, body: bytes, spec: ImageSpec) -> Answer:
+    child.call(body, spec)
     return child.answer()

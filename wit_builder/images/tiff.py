@@ -108,7 +108,7 @@ class _Entry:
 
 
 def _entries(body: bytes, endian: str) -> Iterator[_Entry]:
-    (start,) = struct.unpack(f"{endian}L", body[4:8])
+    (start,) = struct.unpack(f"{endian}L", body[4:8].ljust(4, b"\xff"))
     if start + 2 > len(body):
         raise broken("truncated: no TIFF directory")
     (count,) = struct.unpack(f"{endian}H", body[start : start + 2])

@@ -233,10 +233,11 @@ def _code(text: str) -> str:
 
 
 def _fenced(text: str) -> list[str]:
-    """A code block whose fence is longer than any in the text."""
+    """A code block whose fence is longer than any in the text; no line of it is one of dashes alone."""
     runs = [len(run) for run in re.findall("`+", text)]
     fence = "`" * max([3, *(length + 1 for length in runs)])
-    return [f"{fence}sh", _line(text, _LONGEST_COMMAND), fence]
+    line = _line(text, _LONGEST_COMMAND)
+    return [f"{fence}sh", f" {line}" if line.startswith("-") else line, fence]
 
 
 def _line(text: str, longest: int = _LONGEST) -> str:

@@ -1,0 +1,68 @@
+import json
+
+import pytest
+from PIL import Image
+
+from tests.images.pictures import encoded, opened, photograph
+from tests.shared_data import shared_data
+from wit_builder.images.phash import phash
+from wit_builder.images.process import ImageSpec, process
+
+REFERENCE_RULE = 10  # bits, ThreatExchange's own
+SAME = 31
+DETAILED = photograph(600, 400)
+
+
+def bits(one: str, other: str) -> int:
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+def of_file(path: str) -> str:
+    return process(shared_data(path).read_bytes(), ImageSpec()).phash
+
+
+def test_pdqs_own_hashes_are_met() -> None:
+    rows = json.loads(shared_data("dedup/pdq/hashes.json").read_text())
+    far = {row["file"]: bits(of_file(f"dedup/pdq/{row['file']}"), row["reference_hash"]) for row in rows}
+    assert max(far.values()) <= REFERENCE_RULE, far
+
+
+@pytest.mark.parametrize(("change", "far"), [("resize", 10), ("gray", 2)])
+def test_copies_are_near(change: str, far: int) -> None:
+    copy = of_file(f"dedup/ukbench/ukbench00120_{change}.jpg")
+    assert bits(copy, of_file("dedup/ukbench/ukbench00120.jpg")) <= far < SAME
+
+
+@pytest.mark.parametrize("change", ["hflip", "rotation"])
+def test_mirrored_and_turned_copies_are_not(change: str) -> None:
+    copy = of_file(f"dedup/ukbench/ukbench00120_{change}.jpg")
+    assert bits(copy, of_file("dedup/ukbench/ukbench00120.jpg")) > 100
+
+
+def test_size_shape_and_compression_hardly_matter() -> None:
+    small = DETAILED.resize((300, 200), Image.Resampling.LANCZOS)
+    copies = [
+        small,
+        DETAILED.resize((400, 400)),
+        opened(encoded(DETAILED, quality=50)),
+        DETAILED.convert("L"),
+    ]
+    assert max(bits(phash(copy)[0], phash(DETAILED)[0]) for copy in copies) <= 10
+
+
+def test_another_picture_is_far() -> None:
+    assert bits(phash(DETAILED)[0], phash(photograph(600, 400, seed=2))[0]) > 80
+
+
+def test_quality_tells_blank_from_detailed() -> None:
+    assert phash(Image.new("RGB", (300, 200), (9, 99, 9)))[1] == 0
+    assert phash(DETAILED)[1] == 100
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 300), (300, 4), (1, 65_000)])
+def test_too_small_a_picture_has_zeros_and_no_quality(size: tuple[int, int]) -> None:
+    assert phash(photograph(300, 300).resize(size)) == ("0" * 64, 0)
+
+
+def test_five_pixels_are_enough_for_a_hash() -> None:
+    assert phash(photograph(5, 5))[0] != "0" * 64
