@@ -91,7 +91,7 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
         root = where.out / "work"
         with storage.plain_errors(where.out):
             root.mkdir(exist_ok=True)
-            storage.write_json(root / "session.json", {"connect_to": connect_to})
+            write_session(root, connect_to)
         road = Road(recipe, root, executor, watcher)
         for stage in STAGES[: STAGES.index(until) + 1]:
             getattr(road, stage)()
@@ -100,6 +100,11 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
             with storage.plain_errors(where.out):
                 _publish(recipe, where.out, road)
         return road.funnel()
+
+
+def write_session(root: Path, connect_to: Mapping[str, str | None]) -> None:
+    """Tell the tasks of this run how hosts are reached; a list, since the first pattern that fits counts."""
+    storage.write_json(root / "session.json", {"connect_to": list(connect_to.items())})
 
 
 @contextmanager

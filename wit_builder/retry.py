@@ -43,7 +43,7 @@ def run(
     with build.only_one(out), build.web(recipe, build.Where(out, connect_to)) as connections:
         root = out / "retry"
         root.mkdir(exist_ok=True)
-        storage.write_json(root / "session.json", {"connect_to": connections})
+        build.write_session(root, connections)
         first_shard, reasons = _begin(out, root, only)
         retried = _pick(out, root, reasons)
         incumbents = _write_incumbents(out, root)

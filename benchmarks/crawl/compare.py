@@ -2,8 +2,8 @@
 
     python benchmarks/crawl/compare.py [--pages 3000] [--rounds 3] [--concurrency 16]
 
-Server and crawlers are processes of their own, and the crawlers take turns. CPU is the crawler's user and system
-time from the first request to the last, start-up left out for both. Needs the extra `bench`.
+Server and crawlers are processes of their own, and the crawlers take turns. CPU is the crawler's user and
+system time from the first request to the last, start-up left out for both. Needs the extra `bench`.
 """
 
 import json

@@ -2,8 +2,8 @@
 
     python benchmarks/crawl/memory.py
 
-The site has no end, every link is new: 323 pages make 10,000 addresses known, 32,260 pages 1,000,000. Those that
-are not fetched are lost as over the limit in the end, so the measure holds the whole life of an address.
+The site has no end, every link is new: 323 pages make 10,000 addresses known, 32,260 pages 1,000,000. Those
+that are not fetched are lost as over the limit in the end, so the measure holds an address's whole life.
 """
 
 import click

@@ -49,7 +49,7 @@ def recipe(pages: int = 300, seed: int = 0, samples_per_shard: int = 250) -> Rec
             CaptionUrl(),
             CaptionLetters(),
             CaptionRepetition(),
-            Language(allowed=("en", "de", "fr", "es", "it", "ja")),
+            Language(allowed=("en", "de", "fr", "es", "pl", "ja")),
         ),
         sample_filters=(ImageSize(min_side=64), ImageAspect(), ImageBytes(min_bytes=1_000), ImageDetail()),
         image=ImageSpec(size=224),

@@ -14,9 +14,9 @@ AS_IT_IS = ImageSpec(mode="no", format="png", keep_original=False)  # every pixe
 SECRET = b"GPS 52.5200 N 13.4050 E"
 
 
-def photograph(width: int = 96, height: int = 64, seed: int = 1) -> Image.Image:
-    """Smooth colours with some detail, no two corners alike."""
-    noise = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), np.uint8)
+def photograph(width: int = 96, height: int = 64, seed: int = 1, detail: int = 6) -> Image.Image:
+    """Smooth patches of colour, so many to a side, no two corners alike."""
+    noise = np.random.default_rng(seed).integers(0, 256, (detail, detail, 3), np.uint8)
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
 
 

@@ -10,7 +10,7 @@ from wit_builder.images.process import ImageSpec, process
 
 REFERENCE_RULE = 10  # bits, ThreatExchange's own
 SAME = 31
-DETAILED = photograph(600, 400)
+DETAILED = photograph(600, 400, detail=20)
 
 
 def bits(one: str, other: str) -> int:

@@ -20,7 +20,7 @@ def collect(task: Task) -> None:
             task.home,
             stop=task.stopping,
             report=task.report,
-            connect_to=task.session["connect_to"],
+            connect_to=dict(task.session["connect_to"]),
         )
     )
     if not result.finished:

@@ -20,7 +20,7 @@ from wit_builder.web.politeness import HostQueues
 COMMIT_S = 5.0  # seconds after which a batch is committed, however small
 REPORT_S = 1.0
 POLL_S = 0.1  # how often `stop` is asked
-SWEPT = 16_384  # addresses over a limit that one commit gives up: 10 MB of losses
+SWEPT = 4_096  # addresses over a limit that one commit gives up: 4 MB of losses
 
 
 class Rounds:

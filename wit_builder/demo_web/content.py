@@ -101,6 +101,10 @@ class Content:
         """What the picture in that slot of page i shows; first ones are large, as they are copied from."""
         return scene_of(key_of(self.seed, "page", i, slot), large=slot == 0)
 
+    def is_copied(self, i: int) -> bool:
+        """Whether a later page of the block may hold a copy of this page's first picture."""
+        return i % BLOCK in {place - back for place, (back, _) in _COPIES.items()}
+
     def figures(self, i: int) -> list[Figure]:
         """The image references of page i, in its order."""
         return [*self._own(i), *self._planted(i)]

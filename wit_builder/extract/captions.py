@@ -15,6 +15,7 @@ TEXT_SOURCES = (
     "twitter:image:alt",
     "json-ld",  # caption, description or name of an ImageObject
     "data-caption",  # data-caption, data-image-title
+    "link-title",  # title, data-title, data-caption, aria-label of a link to the image itself (light boxes)
     "json-ld:about",  # name of the thing whose `image` it is
 )
 """Where texts stand, the strongest first; a candidate's `text_source` is always one of these."""

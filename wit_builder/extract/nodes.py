@@ -57,7 +57,7 @@ def select(tree: LexborHTMLParser, html: str) -> Nodes:
 class Place(NamedTuple):
     """What stands around an image."""
 
-    link: str | None  # href of the nearest link around it
+    link: Attributes | None  # of the nearest link around it
     caption: LexborNode | None  # of the nearest figure around it that has one
     noscript: bool
     sources: Sequence[Attributes]  # of its picture
@@ -65,7 +65,7 @@ class Place(NamedTuple):
 
 def place(image: LexborNode, captions: Mapping[int, LexborNode]) -> Place:
     """What stands around an image, up to `MAX_ANCESTORS` elements."""
-    link: str | None = None
+    link: Attributes | None = None
     caption: LexborNode | None = None
     noscript = False
     sources: Sequence[Attributes] = ()
@@ -75,7 +75,7 @@ def place(image: LexborNode, captions: Mapping[int, LexborNode]) -> Place:
         if node is None or tag == "body":
             break
         if tag == "a":
-            link = link or node.attributes.get("href")
+            link = link or node.attributes
         elif tag == "noscript":
             noscript = True
         elif tag == "picture" and not sources:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from wit_builder.extract import bounds, jsonld
-from wit_builder.extract.address import Attributes, addresses
+from wit_builder.extract.address import Attributes, addresses, leads_to_image
 from wit_builder.extract.links import Resolver
 from wit_builder.extract.meta import shared_images
 from wit_builder.extract.nodes import Nodes, Place, Texts, place
@@ -88,6 +88,8 @@ class References:
         found = [(source, text) for name, source in _TEXT_ATTRIBUTES if (text := image.get(name))]
         if around.caption is not None:
             found.append(("figcaption", self._texts.of(around.caption)))
+        if around.link is not None and leads_to_image(around.link.get("href") or ""):
+            found += [("link-title", text) for name in _LINK_TEXTS if (text := around.link.get(name))]
         if ids := image.get("aria-labelledby"):
             found.append(("aria-labelledby", self._texts.of_ids(ids)))
         return found
@@ -136,6 +138,7 @@ class References:
                 self._by_url.setdefault(url, reference)
 
 
+_LINK_TEXTS = ("title", "data-title", "data-caption", "aria-label")
 _TEXT_ATTRIBUTES = (
     ("alt", "alt"),
     ("aria-label", "aria-label"),

@@ -69,7 +69,7 @@ class _Fetch:
     async def run(self) -> None:
         """Until all is settled or the task is to stop; commits what was settled either way."""
         self._fill()
-        connect_to = self._task.session["connect_to"]
+        connect_to = dict(self._task.session["connect_to"])
         async with (
             Visitor.open(self._web, self._queues, connect_to=connect_to) as visitor,
             Pixels(self._task.params["image"], self._task.cpus) as pixels,
