@@ -3,9 +3,9 @@
     python benchmarks/crawl/server.py 3000      3,000 pages, closely linked
     python benchmarks/crawl/server.py 0         pages without end, each of 31 links to a new one
 
-Prints its port and serves until its input ends. Of a closely linked site every page links to 10 pages of a menu,
-10 children (page n to 10n + 1 ... 10n + 10) and 11 neighbours, so that a link leads mostly where others have led
-before, and 100,000 pages are reached at depth 5.
+Prints its port and serves until its input ends. Of a closely linked site every page links to 10 pages of a
+menu, 10 children (page n to 10n + 1 ... 10n + 10) and 11 neighbours, so that a link leads mostly where others
+have led before, and 100,000 pages are reached at depth 5.
 """
 
 import asyncio
@@ -15,36 +15,10 @@ from typing import cast
 
 import uvloop
 
-WORDS = [
-    "river",
-    "stone",
-    "morning",
-    "cat",
-    "garden",
-    "window",
-    "market",
-    "bridge",
-    "winter",
-    "harbour",
-    "light",
-    "field",
-    "engine",
-    "letter",
-    "mountain",
-    "coffee",
-    "paper",
-    "forest",
-    "street",
-    "violin",
-    "bread",
-    "island",
-    "copper",
-    "lantern",
-    "orchard",
-    "train",
-    "silver",
-    "meadow",
-]
+WORDS = (  # noqa: SIM905
+    "river stone morning cat garden window market bridge winter harbour light field engine letter mountain "
+    "coffee paper forest street violin bread island copper lantern orchard train silver meadow"
+).split()
 MENU, CHILDREN, NEIGHBOURS = 10, 10, 11
 LINKS = MENU + CHILDREN + NEIGHBOURS
 IMAGES = 8

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -49,6 +51,7 @@ class FakeWeb:
         self.answers = dict(answers)
         self.asked: Counter[str] = Counter()  # "host/path", robots.txt left out
         self.on_ask: Callable[[str], None] = lambda address: None
+        self.delay: Callable[[], float] = lambda: 0.0  # seconds before an answer
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[dict[str, str | None]]:
@@ -76,6 +79,26 @@ class FakeWeb:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    @contextmanager
+    def served(self) -> Iterator[int]:
+        """Serve from a thread, for crawlers in other processes; gives the port."""
+        ports: Queue[int] = Queue()
+        with asyncio.Runner() as runner:
+            loop, stop = runner.get_loop(), asyncio.Event()
+
+            async def main() -> None:
+                async with self.open() as connect_to:
+                    ports.put(int((connect_to["*"] or "").rpartition(":")[2]))
+                    await stop.wait()
+
+            thread = Thread(target=runner.run, args=(main(),), daemon=True)
+            thread.start()
+            try:
+                yield ports.get(timeout=10)
+            finally:
+                loop.call_soon_threadsafe(stop.set)
+                thread.join(10)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := (await reader.readuntil(b"\r\n\r\n")).decode():
             host = next(line[6:] for line in head.split("\r\n") if line.lower().startswith("host: "))
@@ -83,6 +106,8 @@ class FakeWeb:
             if not address.endswith("/robots.txt"):
                 self.asked[address] += 1
                 self.on_ask(address)
+            if delay := self.delay():
+                await asyncio.sleep(delay)
             writer.write(self._answer(address))
             await writer.drain()
 

@@ -6,7 +6,7 @@ from tests.images.pictures import difference, photograph, pixels, reason
 from wit_builder.images.picture import ImageSpec, Mode
 from wit_builder.images.resize import enough, frame, plan, resize, turn
 
-SIDES = st.integers(1, 20_000)
+SIDES = st.integers(1, 2000)
 MODES: tuple[Mode, ...] = ("keep_ratio", "keep_ratio_largest", "center_crop", "border", "no")
 
 
@@ -47,7 +47,7 @@ def test_small_pictures_are_enlarged_only_when_asked(mode: Mode, canvas: object)
     assert plan((30, 10), ImageSpec(mode=mode, only_shrink=False)).canvas == canvas
 
 
-@given(st.tuples(SIDES, SIDES), st.sampled_from(MODES), st.integers(1, 2000), st.booleans())
+@given(st.tuples(SIDES, SIDES), st.sampled_from(MODES), st.integers(1, 600), st.booleans())
 def test_a_turned_picture_gets_the_turned_size(
     original: tuple[int, int], mode: Mode, size: int, shrink: bool
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_turned_picture_gets_the_turned_size(
     assert (planned.scaled[::-1], planned.canvas[::-1]) == (turned.scaled, turned.canvas)
 
 
-@given(st.tuples(SIDES, SIDES), st.sampled_from(MODES), st.integers(1, 2000))
+@given(st.tuples(SIDES, SIDES), st.sampled_from(MODES), st.integers(1, 600))
 def test_nothing_is_enlarged_unasked(original: tuple[int, int], mode: Mode, size: int) -> None:
     scaled = plan(original, ImageSpec(size=size, mode=mode, format="png", max_pixels=2**31 - 1)).scaled
     assert scaled[0] <= original[0]
@@ -104,8 +104,8 @@ def test_each_turn_brings_its_corner_to_the_upper_left(orientation: int, corner:
 
 
 def test_the_middle_is_cut_out() -> None:
-    assert difference(frame(photograph(9, 4), (4, 4)), photograph(9, 4).crop((3, 0, 7, 4))) == 0
-    assert difference(frame(photograph(4, 9), (4, 4)), photograph(4, 9).crop((0, 3, 4, 7))) == 0
+    assert difference(frame(photograph(9, 4), (4, 4)), photograph(9, 4).crop((2, 0, 6, 4))) == 0
+    assert difference(frame(photograph(4, 9), (4, 4)), photograph(4, 9).crop((0, 2, 4, 6))) == 0
 
 
 def test_what_is_missing_is_white() -> None:

@@ -66,9 +66,35 @@ def test_a_file_without_a_picture_is_an_error(body: bytes) -> None:
     assert reason(whole) == "decode_error"
 
 
+def test_a_chunk_beyond_the_file_is_an_error() -> None:
+    assert reason(read_webp, riff(LOSSY[12:] + b"EXIF\1\0\0\0")) == "none"
+    assert reason(read_webp, riff(b"EXIF\1\0\0\0" + LOSSY[:0])) == "decode_error"
+
+
+def test_the_size_is_that_of_the_picture_and_not_of_a_canvas_that_is_dropped() -> None:
+    body = encoded(photograph(), "WEBP", exif=exif())
+    still = read_webp(body[:24] + bytes(6) + body[30:])
+    assert (still.width, still.height) == (96, 64)
+
+
+def test_an_empty_header_is_an_error() -> None:
+    assert reason(read_webp, riff(b"VP8X\0\0\0\0")) == "decode_error"
+    assert read_webp(riff(b"VP8X\0\0\0\0" + LOSSY[12:])).stored == LOSSY
+
+
+def test_what_stands_behind_the_file_is_not_read() -> None:
+    assert read_webp(LOSSY + b"junk").stored == LOSSY
+    assert reason(read_webp, encoded(photograph(), "WEBP", exif=exif()) + b"junk\xff\xff") == "none"
+
+
+def riff(chunks: bytes) -> bytes:
+    """A WebP file of these chunks."""
+    return b"RIFF" + (len(chunks) + 4).to_bytes(4, "little") + b"WEBP" + chunks
+
+
 def test_chunks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_CHUNKS", 10)
-    junk = [LOSSY[:12] + b"junk\0\0\0\0" * count + LOSSY[12:] for count in (9, 10)]
+    junk = [riff(b"junk\0\0\0\0" * count + LOSSY[12:]) for count in (9, 10)]
     assert [reason(read_webp, body) for body in junk] == ["none", "decode_error"]
 
 

@@ -17,6 +17,12 @@ from tests.journeys.folders import ROOT, kept, lost, tars, wit
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.shards import manifest
 
+# webdataset leaves the tar open when its pipeline ends
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 PAGES = 60
 BUILD = ["build", "demo", "--pages", str(PAGES), "--quiet"]
 

@@ -32,7 +32,8 @@ class Site:
         self.pages = dict(pages or {})
         self.asked: list[str] = []  # "host path", in the order they came
         self.heads: list[str] = []  # the requests as they came
-        self.connections = 0
+        self.connections = 0  # ever made
+        self.connected = 0  # now
         self.port = 0
 
     @asynccontextmanager
@@ -57,6 +58,7 @@ class Site:
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
+        self.connected += 1
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
                 await self._asked_for(head, reader, writer)
@@ -64,6 +66,7 @@ class Site:
             pass
         finally:
             self._tasks.discard(task)
+            self.connected -= 1
             writer.close()
 
     async def _asked_for(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

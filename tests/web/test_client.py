@@ -171,29 +171,31 @@ def test_connections_that_idle_are_bounded() -> None:
         async with site.open(), client(site.port, connections=3) as web:
             for n in range(10):
                 await web.get(f"http://h{n}.test/", max_bytes=10, deadline_s=5)
-            return sum(len(idle) for idle in web._connector._conns.values())
+            await asyncio.sleep(0.02)
+            return site.connected
 
     site = Site({"/": answer()})
     assert asyncio.run(run()) == 3
 
 
-def test_requests_at_the_same_time_are_bounded() -> None:
-    busy: list[int] = []
+@pytest.mark.parametrize(("hosts", "most"), [(8, 4), (1, 2)])
+def test_requests_at_the_same_time_are_bounded_in_all_and_for_each_host(hosts: int, most: int) -> None:
+    busy: list[int] = [0]
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        busy.append(busy[-1] + 1 if busy else 1)
+        busy.append(busy[-1] + 1)
         await asyncio.sleep(0.005)
         busy.append(busy[-1] - 1)
         writer.write(answer())
 
     async def run() -> None:
-        async with site.open(), client(site.port, connections=2) as web:
-            urls = [f"http://h{n}.test/" for n in range(8)]
+        site = Site({"/": handle})
+        async with site.open(), client(site.port, connections=4, host_connections=2) as web:
+            urls = [f"http://h{n % hosts}.test/" for n in range(8)]
             await asyncio.gather(*(web.get(url, max_bytes=10, deadline_s=5) for url in urls))
 
-    site = Site({"/": handle})
     asyncio.run(run())
-    assert max(busy) == 2
+    assert max(busy) == most
 
 
 # -- size
@@ -281,6 +283,13 @@ def test_a_compressed_body_is_inflated(encoding: str, pack: Callable[[bytes], by
     assert get(Site({"/": sends(head, *pieces)})).body == b"hello, hello, hello"
 
 
+def test_a_gzip_member_that_begins_at_the_end_of_a_packet_is_inflated() -> None:
+    first, second = gzip.compress(b"hello, "), gzip.compress(b"hello")
+    head = answer(200, b"", Content_Encoding="gzip", Content_Length=str(len(first + second)))
+    pieces = (head + first, second[:1], second[1:])
+    assert get(Site({"/": sends(*pieces, every_s=0.01)})).body == b"hello, hello"
+
+
 def test_no_body_is_no_broken_gzip() -> None:
     assert get(Site({"/": answer(200, b"", Content_Encoding="gzip")})).body == b""
 
@@ -301,6 +310,14 @@ def test_an_inflated_body_of_the_cap_is_had_and_one_byte_more_is_not() -> None:
 
     assert len(get(page(1000)).body) == 1000
     fails(page(1001), Gone, "too_big")
+
+
+def test_what_is_sent_behind_an_inflated_body_counts_too() -> None:
+    packed = gzip.compress(b"x")
+    page = answer(
+        200, chunk(packed + bytes(1001 - len(packed))) + chunk(b""), Content_Encoding="gzip", **CHUNKED
+    )
+    fails(Site({"/": page}), Gone, "too_big")
 
 
 # -- time
@@ -341,7 +358,7 @@ def test_a_handshake_that_says_nothing_dies_when_connecting_takes_too_long() -> 
         async with silent.open(), client(silent.port, connect_s=0.1) as web:
             await web.get("https://a.test/", max_bytes=10, deadline_s=5)
 
-    with pytest.raises(Transient, match="timeout"):
+    with pytest.raises(Transient, match="timeout: Connection timeout"):
         asyncio.run(run())
 
 
@@ -385,6 +402,34 @@ def test_a_malformed_chunk_behind_the_head_is_refused_at_once(body: bytes) -> No
     started = time.monotonic()
     fails(site, Gone, "bad_response")
     assert time.monotonic() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        answer(200, b"", **CHUNKED) + b"1;" + b"x" * 65_536,
+        answer(200, b"", **CHUNKED) + b"1\r\nx\r\n" * 10_000,
+        answer(200, b"", **CHUNKED) + b"3\r\nabc\r\n" * 10_000,
+    ],
+)
+def test_a_server_that_sends_little_but_framing_is_left(flood: bytes) -> None:
+    sent: list[int] = []
+    rest = flood[flood.index(b"\r\n\r\n") + 4 :] or flood
+    pieces = [flood, *[rest * (100_000 // len(rest))] * 200]
+    fails(Site({"/": sends(*pieces, memory=sent)}), Gone, "bad_response", max_bytes=1 << 25)
+    assert sum(len(pieces[n]) for n in sent) < 8 << 20
+
+
+def test_a_long_body_in_small_chunks_is_had() -> None:
+    body = chunk(b"x" * 20) * 80_000 + chunk(b"")
+    assert len(get(Site({"/": answer(200, body, **CHUNKED)}), max_bytes=1 << 21).body) == 1_600_000
+
+
+def test_framing_is_counted_for_each_answer_of_a_connection() -> None:
+    site = Site({"/": answer(200, b"", X="y" * 16_000)})
+    assert get(site, *["/"] * 100).status == 200
+    assert site.connections == 1
 
 
 def test_a_slow_body_over_a_used_connection_is_had() -> None:

@@ -618,7 +618,9 @@ def test_a_crowd_that_nobody_looked_at_for_long_costs_few_looks_a_start(
             log.queues.put(host, host)
             log.queues.learn(host, ip="1.1.1.1")
         for _ in range(2):  # the second look gives everybody a slot
-            log.queues.release(str(await log.queues.take()))
+            host = str(await log.queues.take())
+            await log.queues.pace(host)
+            log.queues.release(host)
         loop.passed += 1000.0
         await log.crowd(10)
 

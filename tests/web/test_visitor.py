@@ -170,6 +170,7 @@ def test_a_redirect_to_a_private_address_is_refused_and_nothing_asked_there(loca
     crawl = Crawl({"/1": to(location)}, allow_network=("127.0.0.1/32",)).visit("http://a.test/1")
     crawl.lost(Forbidden, "network_refused")
     assert crawl.asked == ["a.test /1"]
+    assert crawl.queues.hosts == 1
 
 
 def test_a_redirect_to_a_name_with_a_private_address_is_refused() -> None:
@@ -405,6 +406,53 @@ def test_pages_and_images_have_caps_of_their_own(want: str, page: bytes) -> None
     assert Crawl({"/x": page}, **caps).visit("http://a.test/x", want=want).had
     small = {name: cap - 1 for name, cap in caps.items()}
     Crawl({"/x": page}, **small).visit("http://a.test/x", want=want).lost(Gone, "too_big")
+
+
+# -- times and connections
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(0.3)
+
+
+def test_the_deadline_of_the_settings_holds() -> None:
+    crawl = Crawl({"/1": silent}, deadline_s=0.05).visit("http://a.test/1")
+    assert "not done in 0.05 s" in crawl.lost(Transient, "timeout").evidence
+
+
+def test_the_time_to_connect_of_the_settings_holds() -> None:
+    crawl = Crawl({}, connect_s=0.05).visit("https://a.test/1")
+    assert "Connection timeout" in crawl.lost(Forbidden, "robots_unreachable").evidence
+
+
+def test_as_many_requests_to_a_host_as_the_politeness_allows() -> None:
+    busy = [0]
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        busy.append(busy[-1] + 1)
+        await asyncio.sleep(0.005)
+        busy.append(busy[-1] - 1)
+        writer.write(HTML)
+
+    async def run() -> None:
+        politeness = Politeness(host_delay_s=0.0, ip_delay_s=0.0, host_connections=3)
+        site, queues = Site({"/1": handle}), HostQueues[str](politeness)
+        settings = WebSettings(politeness=politeness, allow_network=HERE)
+
+        async def work(visitor: Visitor) -> None:
+            while (url := await queues.take()) is not None:
+                await visitor.visit(url, "page")
+                queues.release("a.test")
+
+        async with site.open():
+            routes = {"*": f"127.0.0.1:{site.port}"}
+            async with Visitor.open(settings, queues, connect_to=routes) as visitor:
+                for _ in range(9):
+                    queues.put("a.test", "http://a.test/1")
+                await asyncio.gather(*(work(visitor) for _ in range(9)))
+
+    asyncio.run(run())
+    assert max(busy) == 3
 
 
 # -- hosts that fail

@@ -96,7 +96,7 @@ class Leftover:
 class Frontier:
     """One crawl's addresses and counts; a context manager, of one process at a time.
 
-    Everything that writes stands in a `transaction`. Raises BuildError where the file is in use.
+    Everything that writes stands in a `transaction`. Raises BuildError where the file is in use or damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -339,9 +339,9 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("BEGIN IMMEDIATE")
         db.execute("COMMIT")
         db.executescript(_SCHEMA)
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         db.close()
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise
-        raise BuildError(f"{str(path)!r} is in use: another process crawls into this folder") from None
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise BuildError(f"{str(path)!r} is in use: another process crawls into this folder") from None
+        raise BuildError(f"{str(path)!r} cannot be opened: {error}", "crawl into another folder") from error
     return db

@@ -15,6 +15,7 @@ from wit_builder.web.url import MAX_INPUT, normalise
 MAX_BYTES = 50 * 1024 * 1024  # inflated; the protocol's own limit, as is the next one
 MAX_URLS = 50_000
 MAX_NESTING = 3  # an index of indexes of sitemaps; the protocol knows one level
+MAX_ELEMENTS = 32  # one within the other; the protocol needs 3, extensions a few more
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 65_536
@@ -35,7 +36,9 @@ def parse(body: bytes, url: str) -> Sitemap:
     Raises Gone("bad_sitemap") where that is nothing, and for a document with entities of its own.
     """
     body = _inflated(body)
-    if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or b"\0" in body[:4]:
+    if b"\0" not in body[:4]:  # else UTF-16
+        body = body.lstrip(b"\xef\xbb\xbf \t\r\n")  # before "<?xml" nothing may stand, and often does
+    if body.startswith(b"<") or b"\0" in body[:4]:
         reader = _Reader()
         reader.read(body)
         return Sitemap(_addresses(reader.pages, url), _addresses(reader.sitemaps, url))
@@ -74,9 +77,11 @@ class _Reader:
                 raise Gone("bad_sitemap", str(error)) from None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self._path) >= 32:
+        if len(self._path) >= MAX_ELEMENTS:
             raise _EnoughError
         self._path.append(name.rpartition(" ")[2])
+        if len(self._path) == 1 and self._path[0] not in ("urlset", "sitemapindex"):
+            raise Gone("bad_sitemap", f"its root is {name[:80]!r}")
         if self._path[-1] == "loc" and self._parent() in ("url", "sitemap"):
             self._text, self._length = [], 0
 

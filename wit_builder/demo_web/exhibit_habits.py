@@ -6,7 +6,7 @@ from html import escape
 
 from wit_builder.demo_web.expected import Pair
 from wit_builder.demo_web.markup import DATA_PIXEL
-from wit_builder.demo_web.museum import Answering, Hall, Museum, gallery, picture_answer
+from wit_builder.demo_web.museum import Answering, Hall, Museum, gallery, img, picture_answer
 from wit_builder.demo_web.pictures import Picture
 
 LAZY = (
@@ -207,5 +207,5 @@ def _without(hall: Hall) -> None:
     silent = replace(hall.lost_photo("without/text.jpg", "extract", "no_text"), caption="")
     empty = replace(hall.lost_photo("without/empty.jpg", "extract", "no_text"), caption="")
     inline = Pair(DATA_PIXEL, "A single transparent pixel that nobody can see", lost=("extract", "data_uri"))
-    body = f'<img src="{silent.url}">\n<img src="{empty.url}" alt="">\n<img src="{inline.url}" alt="{inline.caption}">'
+    body = f'<img src="{silent.url}">\n<img src="{empty.url}" alt="">\n{img(inline)}'
     hall.page("without.html", body, [silent, empty, inline])

@@ -1,17 +1,20 @@
 """Files that are no good picture, each for one reason only, and odd ones that must be read all the same."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
+from random import Random
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from wit_builder.demo_web.answers import HTML, Answer, png_bomb, text
-from wit_builder.demo_web.expected import Pair
-from wit_builder.demo_web.museum import Hall, Museum, gallery, picture_answer
+from wit_builder.demo_web.answers import HTML, MIME, Answer, png_bomb, text
+from wit_builder.demo_web.expected import Pair, Stage
+from wit_builder.demo_web.museum import Answering, Hall, Museum, gallery, picture_answer
 from wit_builder.demo_web.painting import paint
 from wit_builder.demo_web.pictures import Picture, encode
-from wit_builder.demo_web.scenes import Scene, key_of
+from wit_builder.demo_web.scenes import Scene
 
 _EXIF_ORIENTATION = 0x0112
 
@@ -27,38 +30,43 @@ def build(museum: Museum) -> None:
 
 
 def _bad_measures(hall: Hall) -> None:
-    def scene(path: str) -> Scene:
-        return hall.museum.scene(hall.url(path))
-
     small = [
-        hall.lost_photo(
-            path,
-            "clean",
-            "image_too_small",
-            lambda _, s=scene(path): picture_answer(Picture(s, transform="small")),
+        _lost(
+            hall, f"small/{n}.jpg", "image_too_small", lambda s: picture_answer(Picture(s, transform="small"))
         )
-        for path in ("small/first.jpg", "small/second.jpg")
+        for n in range(2)
     ]
+    small.append(_lost(hall, "small/line.gif", "image_too_small", _dot))
     hall.page("too-small.html", gallery(small), small)
 
     long = [
-        hall.lost_photo(
-            path, "clean", "image_too_long", lambda _, s=scene(path), size=size: _stretched(s, *size)
-        )
-        for path, size in (("long/banner.jpg", (1200, 300)), ("long/pillar.jpg", (240, 960)))
+        _lost(hall, "long/banner.jpg", "image_too_long", lambda scene: _stretched(scene, 1200, 300)),
+        _lost(hall, "long/pillar.jpg", "image_too_long", lambda scene: _stretched(scene, 240, 960)),
     ]
     hall.page("too-long.html", gallery(long), long)
 
-    few = hall.lost_photo(
-        "few-bytes/signs.png", "clean", "image_few_bytes", lambda _: _signs(hall.museum.seed)
-    )
+    few = _lost(hall, "few-bytes/signs.png", "image_few_bytes", _signs)
     hall.page("few-bytes.html", gallery([few]), [few])
 
-    blank = [
-        hall.lost_photo(f"blank/{n}.jpg", "clean", "image_blank", lambda _, n=n: _haze(hall.museum.seed, n))
-        for n in range(2)
-    ]
+    blank = [_lost(hall, f"blank/{n}.jpg", "image_blank", _haze) for n in range(2)]
     hall.page("blank.html", gallery(blank), blank)
+
+
+def _lost(
+    hall: Hall, path: str, reason: str, make: Callable[[Scene], Answer], stage: Stage = "clean"
+) -> Pair:
+    """A pair that is lost for what `make` makes of its scene."""
+    return hall.lost_photo(path, stage, reason, _made(hall, path, make))
+
+
+def _made(hall: Hall, path: str, make: Callable[[Scene], Answer]) -> Answering:
+    scene = hall.museum.scene(hall.url(path))
+    return lambda _: make(scene)
+
+
+def _dot(_: Scene) -> Answer:
+    """A spacer: one pixel, whatever its name says."""
+    return Answer(body=_saved(Image.new("1", (1, 1)), "GIF"), content_type="image/gif")
 
 
 def _stretched(scene: Scene, width: int, height: int) -> Answer:
@@ -66,43 +74,41 @@ def _stretched(scene: Scene, width: int, height: int) -> Answer:
     return Answer(body=encode(image, "jpg"), content_type="image/jpeg")
 
 
-def _signs(seed: int) -> Answer:
-    """A picture full of detail in 2 kB: black and white, no grain."""
+def _signs(scene: Scene) -> Answer:
+    """A picture full of detail in 250 bytes: black and white, no grain."""
+    pick = Random(scene.key)
     image = Image.new("1", (320, 240), 1)
     draw = ImageDraw.Draw(image)
-    for n in range(40):
-        key = key_of(seed, "signs", n)
-        x, y, size = key % 300, key // 300 % 220, 12 + key // 66_000 % 40
-        draw.rectangle((x, y, x + size, y + size), fill=n % 2)
-    file = BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return Answer(body=file.getvalue(), content_type="image/png")
+    for n in range(24):
+        x, y, width, height = (8 * pick.randrange(size) for size in (36, 26, 12, 10))
+        draw.rectangle((x, y, x + width + 8, y + height + 8), fill=n % 2)
+    return Answer(body=_saved(image, "PNG", optimize=True), content_type="image/png")
 
 
-def _haze(seed: int, number: int) -> Answer:
+def _haze(scene: Scene) -> Answer:
     """Hardly a level up or down around one grey, and yet 40 kB: noise that a perceptual hash does not see."""
-    noise = np.random.default_rng(key_of(seed, "haze", number)).integers(-4, 5, (360, 480), np.int16)
-    image = Image.fromarray((noise + 150 + 20 * number).astype(np.uint8)).convert("RGB")
+    noise = np.random.default_rng(scene.key).integers(-4, 5, (360, 480), np.int16)
+    grey = 140 + scene.key % 40
+    image = Image.fromarray((noise + grey).astype(np.uint8)).convert("RGB")
     return Answer(body=encode(image, "jpg", 95), content_type="image/jpeg")
 
 
 def _bad_files(hall: Hall) -> None:
-    half = hall.lost_photo("bad/half.jpg", "fetch", "decode_error", lambda _: _half(hall, "bad/half.jpg"))
+    half = _lost(hall, "bad/half.jpg", "decode_error", _half, "fetch")
     words = Answer(body=b"This is no picture, whatever its name says. " * 200, content_type="image/jpeg")
     letter = hall.lost_photo("bad/words.jpg", "fetch", "not_image", words)
-    bomb = hall.lost_photo(
-        "bad/bomb.png",
-        "fetch",
-        "too_many_pixels",
-        lambda _: Answer(body=png_bomb(), content_type="image/png"),
-    )
+    bomb = _lost(hall, "bad/bomb.png", "too_many_pixels", _bomb, "fetch")
     hall.page("bad-files.html", gallery([half, letter, bomb]), [half, letter, bomb])
 
 
-def _half(hall: Hall, path: str) -> Answer:
+def _half(scene: Scene) -> Answer:
     """The first half of a JPEG, sent whole: Content-Length says nothing is missing."""
-    whole = encode(paint(hall.museum.scene(hall.url(path))), "jpg")
+    whole = encode(paint(scene), "jpg")
     return Answer(body=whole[: len(whole) // 2], content_type="image/jpeg")
+
+
+def _bomb(_: Scene) -> Answer:
+    return Answer(body=png_bomb(), content_type="image/png")
 
 
 def _bad_types(hall: Hall) -> None:
@@ -116,9 +122,8 @@ def _bad_types(hall: Hall) -> None:
     json = hall.lost_photo("types/json.jpg", "fetch", "not_image", error)
     lines = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
     drawing = hall.lost_photo("types/drawing", "fetch", "unsupported_format", text(lines, "image/svg+xml"))
-    newer = Answer(
-        body=b"\xff\x0a" + bytes(range(256)) * 40, content_type="image/jxl"
-    )  # how a JPEG XL begins
+    jpeg_xl = b"\xff\x0a" + bytes(range(256)) * 40  # that is how one begins
+    newer = Answer(body=jpeg_xl, content_type="image/jxl")
     too_new = hall.lost_photo("types/too-new", "fetch", "unsupported_format", newer)
     pairs = [disguised, html, json, drawing, too_new]
     hall.page("wrong-types.html", gallery(pairs), pairs)
@@ -126,43 +131,38 @@ def _bad_types(hall: Hall) -> None:
 
 def _odd_types(hall: Hall) -> None:
     """Good pictures under a wrong name or type, which their bytes overrule."""
-    pairs = []
-    for name, content_type in (
-        ("plain", "text/plain"),
-        ("octets", "application/octet-stream"),
-        ("png", "image/png"),
-    ):
-        pair = hall.photo(f"types/{name}.jpg")
-        picture = Picture(hall.museum.scene(pair.url))
-        hall.serve(pair.url, lambda _, p=picture, t=content_type: replace(picture_answer(p), content_type=t))
-        pairs.append(pair)
+    types = {"plain": "text/plain", "octets": "application/octet-stream", "png": "image/png"}
+    pairs = [_as_type(hall, f"types/{name}.jpg", content_type) for name, content_type in types.items()]
     pairs.append(hall.photo("types/no-extension"))
     hall.page("odd-types.html", gallery(pairs), pairs)
 
 
+def _as_type(hall: Hall, path: str, content_type: str) -> Pair:
+    pair = hall.photo(path)
+    hall.serve(
+        pair.url,
+        _made(hall, path, lambda scene: replace(picture_answer(Picture(scene)), content_type=content_type)),
+    )
+    return pair
+
+
 def _odd_files(hall: Hall) -> None:
     """Turned by EXIF, four inks, 16 bits, see-through, moving: kept, and their pixels must come out right."""
-    made = {
-        "turned.jpg": _turned,
-        "inks.jpg": _inks,
-        "deep.png": _deep,
-        "see-through.png": _see_through,
-        "moving.gif": _moving,
-    }
-    pairs: list[Pair] = []
-    for name, make in made.items():
-        path = f"odd/{name}"
-        image = hall.museum.scene(hall.url(path))
-        form = name.rpartition(".")[2].replace("jpg", "jpeg")
-        pair = hall.photo(path)
-        hall.serve(
-            pair.url, lambda _, m=make, s=image, f=form: Answer(body=m(paint(s)), content_type=f"image/{f}")
-        )
-        pairs.append(pair)
+    made = {"turned.jpg": _turned, "inks.jpg": _inks, "deep.png": _deep, "see-through.png": _see_through}
+    pairs = [_of_file(hall, f"odd/{name}", make) for name, make in {**made, "moving.gif": _moving}.items()]
     hall.page("odd-files.html", gallery(pairs), pairs)
 
 
-def _saved(image: Image.Image, form: str, **options: object) -> bytes:
+def _of_file(hall: Hall, path: str, make: Callable[[Image.Image], bytes]) -> Pair:
+    pair = hall.photo(path)
+    content_type = MIME[path.rpartition(".")[2]]
+    hall.serve(
+        pair.url, _made(hall, path, lambda scene: Answer(body=make(paint(scene)), content_type=content_type))
+    )
+    return pair
+
+
+def _saved(image: Image.Image, form: str, **options: Any) -> bytes:
     file = BytesIO()
     image.save(file, form, **options)
     return file.getvalue()

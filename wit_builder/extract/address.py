@@ -62,15 +62,16 @@ FULL_SIZE = (
 
 
 def addresses(
-    image: Attributes, sources: Sequence[Attributes], link: str | None, want_px: int
+    image: Attributes, sources: Sequence[Attributes], full_size: str | None, want_px: int
 ) -> Iterator[str]:
     """The addresses of an image element as written, the one to download first.
 
     image: attributes of the img, amp-img or input. sources: those of the source elements of its picture.
-    link: href of the link around it. The later ones serve where the first is no http(s) address. The order:
+    full_size: href of the link around it, where that leads to an image (`leads_to_image`). The later ones serve
+    where the first is no http(s) address. The order:
 
     1. what a srcset offers in at least `want_px` pixels, the smallest such;
-    2. the full size: an attribute that names it, or the link, where it leads to an image (`leads_to_image`);
+    2. the full size: an attribute that names it, or the link;
     3. what lazy loading puts in place: the best of its srcset, then its src;
     4. the best of srcset and of the picture's sources where they say widths, src counting as 1x;
     5. the picture's sources without widths, where src is a placeholder (a data: URI, blank.gif);
@@ -79,9 +80,9 @@ def addresses(
     src = image.get("src") or ""
     special = _SPECIAL.intersection(image)
     if special or sources:
-        yield from _beyond_src(image, sources, link, want_px, src, special)
-    elif link is not None and leads_to_image(link):
-        yield link
+        yield from _beyond_src(image, sources, full_size, want_px, src, special)
+    elif full_size:
+        yield full_size
     if src:
         yield src
 
@@ -100,7 +101,7 @@ def is_placeholder(src: str) -> bool:
     """Whether a src only holds the image's place: empty, no http(s) address, or blank.gif and its kind."""
     if not src or _NO_ADDRESS.match(src) is not None:
         return True
-    name = _PATH.match(src)[0].rpartition("/")[2]  # type: ignore[index]  # it matches the empty text
+    name = _path(src).rpartition("/")[2]
     return not name or (len(name) <= _MAX_NAME and _PLACEHOLDER.fullmatch(name) is not None)
 
 
@@ -112,7 +113,6 @@ _IMAGE_PATH = re.compile(r"[^?#]*\.(?:jpe?g|png|webp|gif|avif|bmp)(?:[?#]|\s*\Z)
 _PAGE_PATH = re.compile(r":[^/]*\Z|/blob/|-h/[^/]*\Z|/wiki/")
 _MAX_HREF = 4096  # characters, the longest address we keep
 _NO_ADDRESS = re.compile(r"\s*(?:data|about|javascript|blob):", re.IGNORECASE)
-_PATH = re.compile(r"[^?#]*")
 _MAX_NAME = 100  # characters; bounds the look at a name
 _HOLDS_PLACE = (
     "transparent|transp|trans|placeholder|lazyload|lazy|loading|loader|spinner|spacer|blank|pixel|clear|empty|"
@@ -130,7 +130,7 @@ _READABLE = re.compile(r"\s*image/(?:jpe?g|pjpeg|png|webp|avif|gif|bmp)\b", re.I
 def _beyond_src(
     image: Attributes,
     sources: Sequence[Attributes],
-    link: str | None,
+    full_size: str | None,
     want_px: int,
     src: str,
     special: frozenset[str],
@@ -144,8 +144,8 @@ def _beyond_src(
     if chosen is not None and (chosen.width or 0) >= want_px:
         yield chosen.url
     yield from (value for name in names if name in _FULL and (value := _address(image[name])))
-    if link is not None and leads_to_image(link):
-        yield link
+    if full_size:
+        yield full_size
     if lazy:
         yield from _url(best(lazy, want_px))
     yield from (value for name in names if name in _LAZY and (value := _address(image[name])))
@@ -163,7 +163,7 @@ def _offers(srcset: str | None) -> list[Offer]:
     """What a srcset offers but for drawings: a src beside them is the picture for those who read no SVG."""
     offers = parse(srcset) if srcset else []
     if srcset and ".svg" in srcset:
-        return [offer for offer in offers if not _PATH.match(offer.url)[0].endswith(".svg")]  # type: ignore[index]
+        return [offer for offer in offers if not _path(offer.url).endswith(".svg")]
     return offers
 
 
@@ -187,3 +187,7 @@ def _address(value: str | None) -> str:
 
 def _url(offer: Offer | None) -> tuple[str, ...]:
     return () if offer is None else (offer.url,)
+
+
+def _path(url: str) -> str:
+    return url.partition("#")[0].partition("?")[0]

@@ -9,7 +9,6 @@ reads, each written anew, and nothing else. On real pages both give the same ima
 
 import re
 from itertools import islice
-from string import ascii_letters
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -59,15 +58,11 @@ def thinned(html: str) -> tuple[str, bool]:
     """
     page = _Thinned()
     position = tags = 0
-    while (start := html.find("<", position)) >= 0:
-        page.text(html[position:start])
-        token = _TOKEN.match(html, start)
+    while (start := _START.search(html, position)) is not None:
+        page.text(html[position : start.start()])
+        token = _TOKEN.match(html, start.start())
         if token is None:
-            position = start + 1
-            if html[position : position + 1] in _OPENERS:
-                return page.written(), True  # a tag or comment that never ends takes all that follows
-            page.text("&lt;")
-            continue
+            return page.written(), True  # a tag or comment that never ends takes all that follows
         position = token.end()
         if token["name"]:
             tags += 1
@@ -92,7 +87,7 @@ class _Thinned:
 
     def text(self, text: str) -> None:
         if text:
-            self._out.append(text)
+            self._out.append(text.replace("<", "&lt;"))
 
     def tag(self, html: str, token: re.Match[str], end: int) -> int:
         """Writes the tag if it is one to keep. Returns where reading goes on, after the text of a raw one."""
@@ -103,6 +98,8 @@ class _Thinned:
             return end
         if name in _RAW:
             return self._raw(name, html, token, end)
+        if name == "a" and name in self._open:
+            self._open.remove(name)  # one link ends where the next begins; lexbor sees to it
         if name in _VOID or (name in _NESTING and len(self._open) < MAX_DEPTH):
             self._write(name, token)
             if name in _NESTING:
@@ -132,6 +129,7 @@ class _Thinned:
         stop = close.start() if close else len(html)
         if name == "title":
             self._out.append(f"<title>{html[end:stop].replace('<', '&lt;')}</title>")
+            self.kept += 1
         elif name == "script" and "ld+json" in token["rest"].lower():
             # in JSON a "<" can only stand in a string; written so, nothing in it can be taken for a tag
             json = html[end:stop].replace("<", "\\u003c")
@@ -140,7 +138,6 @@ class _Thinned:
         return stop
 
 
-_OPENERS = frozenset(f"{ascii_letters}!?/")
 _VOID = frozenset(("img", "source", "meta", "link", "base", "area", "input"))
 _NESTING = frozenset(("a", "amp-img", "figcaption", "figure", "noscript", "picture"))
 _BREAKS = frozenset(
@@ -153,6 +150,7 @@ _RAW = {
 
 # A tag as the standard's tokenizer reads it. Values hold no "<" in _MODEST: so the page is read in step with
 # the standard's tokenizer even where that one is in a script or a comment, as it leaves those at a ">".
+_START = re.compile(r"<[a-zA-Z!?/]")
 _NAME = r"[^\s/>][^\s/>=]*+"
 _ATTRIBUTE = re.compile(rf"""{_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+)?+)?+""")
 _TOKEN = re.compile(

@@ -60,9 +60,9 @@ def extract(
 
     Caption rule: the caption is the text of the strongest source that has one, in the order of
     `settings.sources`: alt, figcaption, aria-label, aria-labelledby, title, og:image:alt, twitter:image:alt,
-    JSON-LD's own, data-caption, JSON-LD's name of what the image shows. A text that is the name of a file or
-    holds no letter comes after all that do not. The other texts travel in `alt_texts`, in the same order;
-    equal ones once, under their strongest source.
+    JSON-LD's own, data-caption, link-title, JSON-LD's name of what the image shows. A text that is the name of
+    a file or holds no letter comes after all that do not. The other texts travel in `alt_texts`, in the same
+    order; equal ones once, under their strongest source.
 
     Licence: what JSON-LD gives for the image, else the page's: its first link with rel=license, else its
     first link to a Creative Commons licence, else the licence that JSON-LD gives for the page.

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from wit_builder.extract.address import Attributes
+from wit_builder.text.normalize import fold
 
 MAX_ANCESTORS = 12  # of an image that are asked for a link, a figure, a noscript
 MAX_SOURCES = 32  # of one picture
@@ -96,12 +97,12 @@ class Texts:
         self._by_id: dict[str, LexborNode] | None = None
 
     def of(self, node: LexborNode) -> str:
-        """The text of an element; between blocks and at line breaks a space stands."""
+        """The text of an element, folded; between blocks and at line breaks a space stands."""
         known = self._read.get(node.mem_id)
         if known is None:
-            known = "" if self._left <= 0 else _text(node)
-            self._left -= len(known)
-            self._read[node.mem_id] = known
+            text = "" if self._left <= 0 else _text(node)
+            self._left -= len(text)
+            known = self._read[node.mem_id] = fold(text)
         return known
 
     def of_ids(self, ids: str) -> str:

@@ -75,20 +75,17 @@ class References:
         self, position: int, kind: str, node: LexborNode, around: Place, *, joins: bool = False
     ) -> None:
         attributes = node.attributes
-        texts = self._texts_of(attributes, around)
-        self._add(
-            position,
-            kind,
-            addresses(attributes, around.sources, around.link, self._want_px),
-            texts,
-            joins=joins,
-        )
+        href = around.link.get("href") if around.link is not None else None
+        full_size = href if href and leads_to_image(href) else None
+        written = addresses(attributes, around.sources, full_size, self._want_px)
+        texts = self._texts_of(attributes, around, full_size is not None)
+        self._add(position, kind, written, texts, joins=joins)
 
-    def _texts_of(self, image: Attributes, around: Place) -> list[tuple[str, str]]:
+    def _texts_of(self, image: Attributes, around: Place, light_box: bool) -> list[tuple[str, str]]:
         found = [(source, text) for name, source in _TEXT_ATTRIBUTES if (text := image.get(name))]
         if around.caption is not None:
             found.append(("figcaption", self._texts.of(around.caption)))
-        if around.link is not None and leads_to_image(around.link.get("href") or ""):
+        if light_box and around.link is not None:
             found += [("link-title", text) for name in _LINK_TEXTS if (text := around.link.get(name))]
         if ids := image.get("aria-labelledby"):
             found.append(("aria-labelledby", self._texts.of_ids(ids)))

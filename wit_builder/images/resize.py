@@ -91,9 +91,7 @@ def frame(image: Image.Image, canvas: Size) -> Image.Image:
     """The middle of the picture where the canvas is smaller, white around it where it is larger."""
     if image.size == canvas:
         return image
-    left, top = ((room - side) // 2 for room, side in zip(canvas, image.size, strict=True))
-    if left < 0 or top < 0:
-        return image.crop((-left, -top, canvas[0] - left, canvas[1] - top))
+    left, top = (int((room - side) / 2) for room, side in zip(canvas, image.size, strict=True))
     framed = Image.new("RGB", canvas, (255, 255, 255))
-    framed.paste(image, (left, top))
+    framed.paste(image, (left, top))  # what lies outside is cut off
     return framed

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from wit_builder.images.exif import orientation
 from wit_builder.images.still import MAX_ICC_BYTES, Still, broken
 
-ANIMATED, ALPHA = 0x02, 0x10  # flags of VP8X
-PIXELS = {b"VP8 ", b"VP8L"}
+ANIMATED = 0x02  # flag of VP8X
+PIXELS = (b"VP8 ", b"VP8L")
 MAX_CHUNKS = 65_536
 
 
@@ -17,9 +17,12 @@ def read_webp(body: bytes) -> Still:
         chunks.setdefault(kind, payload)
         if kind in PIXELS and b"VP8X" not in chunks:
             break  # a simple file: nothing may follow
-    width, height = _size(chunks)
-    body = _simple(chunks) or _extended(chunks)
-    icc = chunks.get(b"ICCP")
+    extended = _extended(chunks)
+    kept = extended or [(kind, payload) for kind, payload in chunks.items() if kind in PIXELS][:1]
+    if not kept:
+        raise broken("no picture in the WebP")
+    width, height, clear = _header(*kept[0])
+    body, icc = _riff(kept), chunks.get(b"ICCP")
     return Still(
         kind="webp",
         width=width,
@@ -28,59 +31,47 @@ def read_webp(body: bytes) -> Still:
         orientation=orientation(chunks.get(b"EXIF", b"")),
         icc=icc if icc and len(icc) <= MAX_ICC_BYTES else None,
         bytes_per_pixel=17,  # two canvases, a copy in bytes, the picture
-        stored=body if body[12:16] in PIXELS and not _lossless_alpha(chunks) else None,
+        stored=None if extended or clear else body,
     )
 
 
 def _chunks(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = 12
+    position, size = 12, 8 + int.from_bytes(body[4:8], "little")
+    if size > len(body):
+        raise broken(f"truncated: {len(body)} bytes of {size}")
     for _ in range(MAX_CHUNKS):
-        kind = body[position : position + 4]
-        start = position + 8
+        kind, start = body[position : position + 4], position + 8
         end = start + int.from_bytes(body[position + 4 : start], "little")
-        if len(kind) < 4:
+        if start > size:
             return
-        if end > len(body):
-            raise broken(f"truncated: chunk {kind!r} of {end - start} bytes, {len(body) - start} are there")
+        if end > size:
+            raise broken(f"truncated: chunk {kind!r} of {end - start} bytes, {size - start} are there")
         yield kind, body[start:end]
         position = end + end % 2
     raise broken(f"more than {MAX_CHUNKS} chunks")
 
 
-def _size(chunks: dict[bytes, bytes]) -> tuple[int, int]:
-    """Width and height of the canvas, as the first of the headers says that every decoder looks at."""
-    if len(header := chunks.get(b"VP8X", b"")) >= 10:
-        return int.from_bytes(header[4:7], "little") + 1, int.from_bytes(header[7:10], "little") + 1
-    if len(header := chunks.get(b"VP8 ", b"")) >= 10 and header[3:6] == b"\x9d\x01\x2a":
-        return int.from_bytes(header[6:8], "little") & 0x3FFF, int.from_bytes(header[8:10], "little") & 0x3FFF
-    if len(header := chunks.get(b"VP8L", b"")) >= 5 and header[0] == 0x2F:
+def _extended(chunks: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """What an animation's first frame, or alpha beside the pixels, needs; nothing where neither is there."""
+    header = chunks.get(b"VP8X", b"").ljust(10, b"\0")
+    animated = header[0] & ANIMATED
+    if not animated and b"ALPH" not in chunks:
+        return []
+    wanted = (b"ANIM", b"ANMF") if animated else (b"ALPH", *PIXELS)
+    return [(b"VP8X", header), *((kind, chunks[kind]) for kind in wanted if kind in chunks)]
+
+
+def _header(kind: bytes, header: bytes) -> tuple[int, int, bool]:
+    """Width, height, and whether there may be alpha, as the first chunk says."""
+    if kind == b"VP8X":
+        return int.from_bytes(header[4:7], "little") + 1, int.from_bytes(header[7:10], "little") + 1, True
+    if kind == b"VP8L" and len(header) >= 5 and header[0] == 0x2F:
         bits = int.from_bytes(header[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    raise broken("no picture in the WebP")
-
-
-def _simple(chunks: dict[bytes, bytes]) -> bytes | None:
-    """A file of one chunk, where the picture needs no more."""
-    animated = b"VP8X" in chunks and chunks[b"VP8X"][0] & ANIMATED
-    if animated or b"ALPH" in chunks:
-        return None
-    return next((_riff([(kind, chunks[kind])]) for kind in PIXELS if kind in chunks), None)
-
-
-def _extended(chunks: dict[bytes, bytes]) -> bytes:
-    """A file with alpha beside the pixels, or an animation cut down to its first frame."""
-    header = chunks.get(b"VP8X", b"")
-    if not header:
-        raise broken("no picture in the WebP")
-    wanted = (b"ANIM", b"ANMF") if header[0] & ANIMATED else (b"ALPH", b"VP8 ", b"VP8L")
-    flags = bytes([header[0] & (ANIMATED | ALPHA)])
-    return _riff(
-        [(b"VP8X", flags + header[1:]), *((kind, chunks[kind]) for kind in wanted if kind in chunks)]
-    )
-
-
-def _lossless_alpha(chunks: dict[bytes, bytes]) -> bool:
-    return b"VP8L" in chunks and bool(int.from_bytes(chunks[b"VP8L"][1:5], "little") >> 28 & 1)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    if kind == b"VP8 " and len(header) >= 10 and header[3:6] == b"\x9d\x01\x2a":
+        width, height = (int.from_bytes(header[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+        return width, height, False
+    raise broken(f"no picture in the WebP's chunk {kind!r}")
 
 
 def _riff(chunks: list[tuple[bytes, bytes]]) -> bytes:

@@ -70,7 +70,8 @@ _PREFIXES = (
     "logo|slide|banner|thumb|thumbnail|download"
 )
 _MACHINE_WORD = re.compile(
-    rf"(?:{_PREFIXES})[-_]*[0-9]{{1,20}}(?:[-_~x.0-9]*|\([0-9]+\))"  # DSC0042, image-3, IMG-20180131-WA0007
+    rf"(?:{_PREFIXES})[-_]*[0-9]++(?:[-_~x.0-9]|wa)*+"  # DSC0042, image-3, IMG-20180131-WA0007
+    rf"|(?:{_PREFIXES})[-_]*\([0-9]{{1,6}}\)"  # Untitled(2)
     r"|(?:19|20)[0-9]{6}[-_t]?[0-9]{4,9}"  # 20180131T120000
     r"|(?=[a-f]*[0-9])[0-9a-f]{16,128}"  # checksums
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # UUIDs

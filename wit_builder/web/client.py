@@ -8,11 +8,12 @@ import asyncio
 import re
 import ssl
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, NoReturn, Self
 
 import aiohttp
@@ -34,6 +35,7 @@ _PASSING = frozenset((408, 425, 429))  # of the 4xx: may be had later
 _PLAIN = re.compile(r"https?://[\x21-\x7e]+")  # nothing in it can end the request line early
 _DRAINED_BYTES = 65_536  # an unwanted body up to this size is read, which saves the next request a connection
 _DRAIN_S = 1.0  # and this fast
+_FRAMING_BYTES = 1 << 20  # beyond half of the body; the parser may lag by half of this
 _MEMBERS = 64  # gzip members of one body; empty ones cost time without end
 
 
@@ -95,7 +97,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._open.push_async_callback(self.resolver.close)
-        self._connector = aiohttp.TCPConnector(
+        self._connector = _Connector(
             resolver=self.resolver,
             use_dns_cache=False,  # the resolver has its own, guarded
             ssl=self._tls or True,
@@ -147,7 +149,7 @@ class Client:
                         return await _read(url, answer, max_bytes, cut, admit)
                     finally:
                         answer.close()
-                        self._trim()
+                        self._connector.trim(self._idle_connections)
             except TimeoutError as error:
                 what = str(error) or f"not done in {deadline_s:g} s"
                 raise Transient("timeout", what) from None
@@ -171,54 +173,70 @@ class Client:
             self._request_headers[accept] = CIMultiDict({hdrs.ACCEPT: accept})
         return self._request_headers[accept]
 
-    def _trim(self) -> None:
-        """Close the longest idle connections beyond the bound: a wide crawl leaves one at every host."""
-        idle = self._connector._conns  # aiohttp bounds the time a connection idles, never how many do
-        while len(idle) > self._idle_connections:
-            for protocol, _ in idle.pop(next(iter(idle))):
-                protocol.close()
+
+class _Connector(aiohttp.TCPConnector):
+    """A pool of `_Link`s. aiohttp bounds the time a connection idles, never how many do."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        factory: Any = partial(_Link, loop=asyncio.get_running_loop())
+        self._factory = factory
+
+    def trim(self, most: int) -> None:
+        """Close the longest idle connections beyond so many hosts: a wide crawl leaves one at each."""
+        while len(self._conns) > most:
+            for link, _ in self._conns.pop(next(iter(self._conns))):
+                link.close()
+
+
+class _Link(ResponseHandler):
+    """A connection that knows its peer, and is lost loudly.
+
+    aiohttp 3.14 counts only bodies, and one in chunks of a byte costs 0.65 s of CPU per megabyte: a server
+    that sends little but framing is left. And it lets a body's reader wait after a malformed chunk.
+    """
+
+    ip = ""
+    _received = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.ip = peer[0] if peer else ""
+
+    def set_response_params(self, **how: Any) -> None:
+        self._received = 0
+        super().set_response_params(**how)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._received > _FRAMING_BYTES:
+            body = 0 if self._payload is None else self._payload.total_bytes
+            if self._received > _FRAMING_BYTES + 1.5 * body:
+                self.set_exception(
+                    HttpProcessingError(message=f"{self._received} bytes for a body of {body}")
+                )
+                if self.transport is not None:
+                    self.transport.close()
+                return
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        body, error = self._payload, self.exception()
+        if isinstance(error, HttpProcessingError) and body is not None and not body.is_eof():
+            self._payload = None
+            body.set_exception(error)
+        super().connection_lost(exc)
 
 
 class _Answer(aiohttp.ClientResponse):
-    """Remembers its connection, which aiohttp takes from a response once the body is in."""
+    """Remembers whom it came from: aiohttp takes the connection away once the body is in."""
 
     ip = ""
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        transport = connection.transport
-        peer = transport.get_extra_info("peername") if transport is not None else None
-        self.ip = peer[0] if peer else ""
-        self._link: ResponseHandler = connection.protocol
+        self.ip = connection.protocol.ip
         return await super().start(connection)
-
-    @contextmanager
-    def heeding_loss(self) -> Iterator[None]:
-        """Wake the body's reader when the connection is lost, with what was wrong with it.
-
-        aiohttp 3.14 closes the connection on a malformed chunk behind the head, and lets the reader wait.
-        """
-        lost = self._link.closed
-        if lost is None or self.content.is_eof():
-            yield
-            return
-        lost.remove_done_callback(_heed)
-        lost.add_done_callback(self._lost)
-        try:
-            yield
-        finally:
-            lost.remove_done_callback(self._lost)
-            lost.add_done_callback(_heed)
-
-    def _lost(self, lost: "asyncio.Future[None]") -> None:
-        _heed(lost)
-        if not self.content.is_eof() and self.content.exception() is None:
-            self.content.set_exception(self._link.exception() or aiohttp.ClientPayloadError())
-
-
-def _heed(lost: "asyncio.Future[None]") -> None:
-    """Look at the future's exception, so that asyncio does not report that nobody did."""
-    if not lost.cancelled():
-        lost.exception()
 
 
 async def _read(
@@ -245,9 +263,8 @@ async def _body(answer: _Answer, max_bytes: int, cut: bool) -> bytes:
     body = _Body(None if encoding is None else _inflater(encoding), max_bytes, cut)
     read = answer.content.readany
     try:
-        with answer.heeding_loss():
-            while not body.full and (chunk := await read()):
-                body.add(chunk)
+        while not body.full and (chunk := await read()):
+            body.add(chunk)
     except HttpProcessingError as error:
         raise Gone("bad_response", f"after {body.sent} bytes: {_words(error)}") from None
     except (aiohttp.ClientError, OSError) as error:

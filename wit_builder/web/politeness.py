@@ -20,7 +20,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from wit_builder.web.url import registrable_domain
@@ -308,7 +308,7 @@ class HostQueues(Generic[ItemT]):
         if state.credit > state.in_flight:
             self._refund(state)
         while state.asks:
-            ask = state.asks.popleft()
+            ask = state.asks.pop(0)
             if not ask.done():
                 state.in_flight += 1
                 ask.set_result(None)
@@ -388,15 +388,13 @@ class HostQueues(Generic[ItemT]):
         self._sweep_at = max(_FIRST_SWEEP, 2 * kept)
 
 
+@dataclass(slots=True, eq=False)
 class _Clock:
     """When the hosts that share something, a domain or an address, may next be asked."""
 
-    __slots__ = ("delay", "line_end", "opens")
-
-    def __init__(self, delay: float) -> None:
-        self.delay = delay
-        self.opens = 0.0
-        self.line_end = 0.0  # the first slot that nobody waits for
+    delay: float
+    opens: float = 0.0
+    line_end: float = 0.0  # the first slot that nobody waits for
 
     def slot(self) -> float:
         slot = max(self.line_end, self.opens)
@@ -407,35 +405,20 @@ class _Clock:
         return self.opens <= now and self.line_end <= now
 
 
+@dataclass(slots=True, eq=False)
 class _Host(Generic[ItemT]):
-    __slots__ = (
-        "asks",
-        "credit",
-        "delay",
-        "due",
-        "in_flight",
-        "ip",
-        "name",
-        "opens",
-        "place",
-        "shared",
-        "started",
-        "work",
-    )
-
-    def __init__(self, name: str, delay: float) -> None:
-        self.name = name
-        self.delay = delay  # seconds from start to start
-        self.opens = 0.0  # its own clock; may be asked from then on
-        self.started = -math.inf  # when it was last asked
-        self.shared: tuple[_Clock, ...] = ()  # its domain's clock if domains count, its address's if known
-        self.place: list[float] = []  # slots in their lines
-        self.ip = ""
-        self.work: list[tuple[float, int, ItemT]] = []  # heap: not before, order, item
-        self.due = math.inf  # time of its heap entry
-        self.in_flight = 0
-        self.credit = 0  # requests that were paced already, by `take`
-        self.asks: deque[asyncio.Future[None]] = deque()  # who waits for a slot in `turn`
+    name: str
+    delay: float  # seconds from start to start
+    opens: float = 0.0  # its own clock; may be asked from then on
+    started: float = -math.inf  # when it was last asked
+    shared: tuple[_Clock, ...] = ()  # its domain's clock if domains count, its address's if known
+    place: list[float] = field(default_factory=list)  # slots in their lines
+    ip: str = ""
+    work: list[tuple[float, int, ItemT]] = field(default_factory=list)  # heap: not before, order, item
+    due: float = math.inf  # time of its heap entry
+    in_flight: int = 0
+    credit: int = 0  # requests that were paced already, by `take`
+    asks: list[asyncio.Future[None]] = field(default_factory=list)  # who waits for a slot in `turn`
 
     def idle(self, now: float) -> bool:
         return not self.work and not self.in_flight and not self.asks and self.opens <= now
