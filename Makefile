@@ -23,9 +23,7 @@ layers: .venv/dev
 	.venv/bin/lint-imports
 
 test: .venv/dev  ## the suite, with coverage
-	$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest $(ARGS)
-	$(PY) -m coverage combine -q && $(PY) -m coverage report --skip-covered --fail-under=90
+	$(PY) -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
 ##@ Now and then
 test-slow: .venv/dev  ## what takes minutes: hundreds of kills, big sizes

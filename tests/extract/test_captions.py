@@ -63,7 +63,8 @@ def test_inline_elements_put_no_space_into_a_caption() -> None:
 
 
 def test_a_caption_belongs_to_every_image_of_its_figure_and_to_none_outside() -> None:
-    html = "<img src=o.jpg><figure><img src=a.jpg><img src=b.jpg><figcaption>Cats</figcaption></figure><img src=p.jpg>"
+    figure = "<figure><img src=a.jpg><img src=b.jpg><figcaption>Cats</figcaption></figure>"
+    html = f"<img src=o.jpg>{figure}<img src=p.jpg>"
     assert [candidate.caption for candidate in read(html).candidates] == ["Cats", "Cats"]
     assert [loss.reason for loss in read(html).losses] == ["no_text", "no_text"]
 

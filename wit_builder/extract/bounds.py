@@ -112,8 +112,9 @@ class _Thinned:
         return end
 
     def _write(self, name: str, token: re.Match[str]) -> None:
-        attributes = [found[0] for found in islice(_ATTRIBUTE.finditer(token["rest"]), MAX_ATTRIBUTES)]
-        self._out.append(f"<{' '.join((name, *attributes))}>")
+        # a name that begins with "=" would be a value where another name stands before it
+        attributes = (found[0] for found in _ATTRIBUTES.finditer(token["rest"] + ">") if found[0][0] != "=")
+        self._out.append(f"<{' '.join((name, *islice(attributes, MAX_ATTRIBUTES)))}>")
         self.kept += 1
 
     def _close(self, name: str) -> None:
@@ -148,17 +149,19 @@ _RAW = {
     for name in ("script", "style", "title", "textarea", "template", "iframe", "noembed", "noframes", "xmp")
 }
 
-# A tag as the standard's tokenizer reads it. Values hold no "<" in _MODEST: so the page is read in step with
+# A tag as the standard's tokenizer reads it (13.2.5.6 to 13.2.5.40): after a name and "=" there is a value, and a
+# quote that never closes takes all that follows. Values hold no "<" in _MODEST: so the page is read in step with
 # the standard's tokenizer even where that one is in a script or a comment, as it leaves those at a ">".
 _START = re.compile(r"<[a-zA-Z!?/]")
 _NAME = r"[^\s/>][^\s/>=]*+"
-_ATTRIBUTE = re.compile(rf"""{_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+)?+)?+""")
+_ATTRIBUTE = rf"""{_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+|(?=>))|(?!\s*+=))"""
+_MODEST_ATTRIBUTE = rf"""{_NAME}(?:\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s>"'<][^\s><]*+|(?=>))|(?!\s*+=))"""
+_ATTRIBUTES = re.compile(_ATTRIBUTE)
 _TOKEN = re.compile(
     rf"""<(?:!--(?:-?>|.*?--!?>)|(?P<slash>/?)(?P<name>[a-zA-Z][^\s/>]*+)"""
-    rf"""(?P<rest>(?:[\s/]++|{_ATTRIBUTE.pattern})*+)>|(?:!(?!--)|[?/])[^>]*+>)""",
+    rf"""(?P<rest>(?:[\s/]++|{_ATTRIBUTE})*+)>|(?:!(?!--)|[?/])[^>]*+>)""",
     re.DOTALL,
 )
-_MODEST_ATTRIBUTE = rf"""{_NAME}(?:\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s>"'<][^\s><]*+)?+)?+"""
 _MODEST = re.compile(
     rf"(?:[^<]++|<(?![a-zA-Z])|<[a-zA-Z][^\s/>]*+(?:[\s/]*+{_MODEST_ATTRIBUTE}){{0,256}}+[\s/]*+>)*+"
 )

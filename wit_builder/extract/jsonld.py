@@ -90,7 +90,7 @@ class _Walk:
         self.images.append(LinkedImage(unescape(url), said, licence))
 
 
-_START = re.compile(r"\{|\[(?!CDATA\[)")
+_START = re.compile(r"\{|(?<!CDATA)\[(?!CDATA\[)")
 _IMAGE_FIELDS = frozenset(("image", "photo", "primaryImageOfPage"))
 
 

@@ -10,15 +10,17 @@ from wit_builder.images.picture import Format, ImageSpec
 
 Size = tuple[int, int]
 
-# The filter is Lanczos; what it costs grows with what it is given, so a JPEG's own scaled decoding and a box
-# filter halve the picture first, as long as this many times the wanted size is left.
+# The filter is Lanczos; what it costs grows with what it is given, so a JPEG's own scaled decoding and, for the
+# other formats, a box filter shrink the picture first, as long as this many times the wanted size is left.
 # benchmarks/images/decode_resize.py, 29 photographs to 256 px: CPU time of process() against cv2's full
 # decode + INTER_AREA (what img2dataset does), and SSIM mean / worst of the stored file; cv2's .9779 / .9536.
 #   1.2   0.88  .9872 / .9608        1.5   1.01  .9897 / .9816
-#   1.33  0.92  .9887 / .9764        2.0   1.32  .9907 / .9820
-#   1.4   0.95  .9890 / .9785        full decode + Lanczos without hashing: 1.92  .9910 / .9820
+#   1.33  0.91  .9887 / .9764        2.0   1.33  .9907 / .9820
+#   1.4   0.94  .9890 / .9785        full decode + Lanczos without hashing: 1.92  .9910 / .9820
+# The box filter, pixels to pixels: 1.5 takes 5.2 ms and gives .9980 / .9921 of Lanczos alone (13.9 ms), 2.0 takes
+# 8.5 and gives .9995 / .9981; INTER_AREA takes 5.8 and gives .9863 / .9577.
 ENOUGH_FOR_JPEG = 1.4
-ENOUGH_FOR_BOX = 2.0  # of the other formats: SSIM .9988 against Lanczos alone for a third of its time
+ENOUGH_FOR_BOX = 1.5
 
 LIMITS: dict[Format, int] = {"jpg": 65_500, "webp": 16_383, "png": 2**31 - 1}  # longest side of a file
 
