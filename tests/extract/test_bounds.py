@@ -146,6 +146,15 @@ def test_unclosed_links_do_not_use_up_the_depth() -> None:
     assert len(read(text).links) == 500
 
 
+@pytest.mark.parametrize("space", ["\u00a0", "\u000b", "\u2028", "\x1c", "\x85"])
+def test_what_only_python_calls_a_space_cannot_hide_attributes(space: str) -> None:
+    tag = f'<img a={space}"{NAMES}">' + " " * 100_000
+    assert explosive(tag)
+    assert all(
+        len(node.attributes) <= MAX_ATTRIBUTES for node in LexborHTMLParser(thinned(tag)[0]).css("img")
+    )
+
+
 _BRACKETS = st.text("<>/='\" a!-", max_size=9).map("<img ".__add__) | st.text("<>/='\" ab!-\n", max_size=12)
 
 

@@ -144,26 +144,31 @@ _NESTING = frozenset(("a", "amp-img", "figcaption", "figure", "noscript", "pictu
 _BREAKS = frozenset(
     ("br", "dd", "div", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "td", "th", "tr")
 )
-_RAW = {
-    name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
-    for name in ("script", "style", "title", "textarea", "template", "iframe", "noembed", "noframes", "xmp")
-}
-
 # A tag as the standard's tokenizer reads it (13.2.5.6 to 13.2.5.40): after a name and "=" there is a value, and a
 # quote that never closes takes all that follows. Values hold no "<" in _MODEST: so the page is read in step with
 # the standard's tokenizer even where that one is in a script or a comment, as it leaves those at a ">".
+_S = "\t\n\f\r "  # what the standard calls whitespace; U+000B and U+00A0 are parts of names and values
+_RAW = {
+    name: re.compile(rf"</{name}(?=[{_S}/>])", re.IGNORECASE | re.ASCII)
+    for name in ("script", "style", "title", "textarea", "template", "iframe", "noembed", "noframes", "xmp")
+}
 _START = re.compile(r"<[a-zA-Z!?/]")
-_NAME = r"[^\s/>][^\s/>=]*+"
-_ATTRIBUTE = rf"""{_NAME}(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+|(?=>))|(?!\s*+=))"""
-_MODEST_ATTRIBUTE = rf"""{_NAME}(?:\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'|[^\s>"'<][^\s><]*+|(?=>))|(?!\s*+=))"""
+_NAME = f"[^{_S}/>][^{_S}/>=]*+"
+_EQUALS = f"[{_S}]*+="
+_ATTRIBUTE = (
+    rf"""{_NAME}(?:{_EQUALS}[{_S}]*+(?:"[^"]*+"|'[^']*+'|[^{_S}>"'][^{_S}>]*+|(?=>))|(?!{_EQUALS}))"""
+)
+_MODEST_ATTRIBUTE = (
+    rf"""{_NAME}(?:{_EQUALS}[{_S}]*+(?:"[^"<]*+"|'[^'<]*+'|[^{_S}>"'<][^{_S}><]*+|(?=>))|(?!{_EQUALS}))"""
+)
 _ATTRIBUTES = re.compile(_ATTRIBUTE)
 _TOKEN = re.compile(
-    rf"""<(?:!--(?:-?>|.*?--!?>)|(?P<slash>/?)(?P<name>[a-zA-Z][^\s/>]*+)"""
-    rf"""(?P<rest>(?:[\s/]++|{_ATTRIBUTE})*+)>|(?:!(?!--)|[?/])[^>]*+>)""",
+    rf"<(?:!--(?:-?>|.*?--!?>)|(?P<slash>/?)(?P<name>[a-zA-Z][^{_S}/>]*+)"
+    rf"(?P<rest>(?:[{_S}/]++|{_ATTRIBUTE})*+)>|(?:!(?!--)|[?/])[^>]*+>)",
     re.DOTALL,
 )
 _MODEST = re.compile(
-    rf"(?:[^<]++|<(?![a-zA-Z])|<[a-zA-Z][^\s/>]*+(?:[\s/]*+{_MODEST_ATTRIBUTE}){{0,256}}+[\s/]*+>)*+"
+    rf"(?:[^<]++|<(?![a-zA-Z])|<[a-zA-Z][^{_S}/>]*+(?:[{_S}/]*+{_MODEST_ATTRIBUTE}){{0,256}}+[{_S}/]*+>)*+"
 )
-_FORMATTING = re.compile(r"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/]", re.IGNORECASE)
-_ROOTS = re.compile(r"<(?:html|body)[\s/]", re.IGNORECASE)
+_FORMATTING = re.compile(f"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[{_S}/]", re.IGNORECASE)
+_ROOTS = re.compile(f"<(?:html|body)[{_S}/]", re.IGNORECASE)

@@ -10,7 +10,7 @@ from PIL import Image
 from wit_builder.errors import ImageError
 
 # Pillow's plugins raise nearly anything. What is not here is a fault of ours and stops the stage:
-# NameError, ImportError, RecursionError and the like.
+# NameError, ImportError and the like.
 DECODER_FAULTS = (
     OSError,
     SyntaxError,
