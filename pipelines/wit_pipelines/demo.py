@@ -32,10 +32,17 @@ def recipe(pages: int = 300, seed: int = 0, samples_per_shard: int = 250) -> Rec
     demo = DemoWeb(pages, seed)
     return Recipe(
         name="demo",
-        source=Crawl(seeds=demo.seeds, hosts=("*.demo.test",), max_pages_per_host=1_000_000, max_depth=12),
+        source=Crawl(
+            seeds=demo.seeds,
+            hosts=("*.demo.test",),
+            max_pages_per_host=1_000_000,
+            max_depth=12,
+            concurrency=16,
+        ),
         web=WebSettings(
             deadline_s=2.0,
             max_page_bytes=2 << 20,
+            connections=16,  # the demo web paints one picture at a time
             politeness=Politeness(
                 host_delay_s=0.0, ip_delay_s=0.0, host_connections=4, retries=2, backoff_s=0.1
             ),

@@ -18,7 +18,7 @@ from wit_builder.demo_web.pictures import (
     published,
     unavailable,
 )
-from wit_builder.demo_web.scenes import MOODS, PLACES, THINGS, key_of, scene_of
+from wit_builder.demo_web.scenes import MOODS, PLACES, THINGS, Scene, key_of, scene_of
 from wit_builder.demo_web.sprites import SIDE, sprite
 
 NEAR = ("resized", "enlarged", "reencoded")
@@ -55,6 +55,12 @@ def test_large_pictures_with_little_contrast_have_detail_enough(place, mood):
         scenes(1, place + mood)[0], place=place, mood=mood, far=True, count=1, width=800, height=600
     )
     assert pdq(encoded(Picture(found)))[1] >= 60
+
+
+def test_the_darkest_of_three_thousand_scenes_has_detail_enough():
+    """PDQ gave it 53 before dark pictures got stronger patches of light."""
+    darkest = Scene(5306588348393329172, "kite", "red", 3, "forest", "night", "left", True, 800, 600)
+    assert pdq(encoded(Picture(darkest)))[1] >= 60
 
 
 def test_the_same_scene_is_painted_with_the_same_pixels():

@@ -79,6 +79,10 @@ def test_a_source_without_a_width_serves_where_src_is_a_placeholder() -> None:
     assert urls(html) == ["wide.jpg"]
 
 
+def test_a_placeholder_is_no_offer_however_sharp_the_others_are() -> None:
+    assert urls('<img src="blank.gif" srcset="xxx.jpg 3x" alt="A cat">') == ["xxx.jpg"]
+
+
 def test_the_sources_of_a_video_are_no_images() -> None:
     html = (
         '<video poster="p.jpg"><source srcset="v.jpg 600w" src="v.mp4"><img src="a.jpg" alt="A cat"></video>'

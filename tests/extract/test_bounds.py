@@ -25,7 +25,7 @@ NAMES = " ".join(f"a{n}" for n in range(40_000))
         f"<script>x<b y='</script>{CAT}<img z='' {NAMES} q=''>",
         f"<!--<b y='-->{CAT}<img z='' {NAMES} q=''>",
         "<figure><figcaption>x" * 20_000 + CAT,
-        "<img src=b.jpg alt='A dog'>" * 20_000 + CAT,
+        "<img src=b.jpg alt='A dog'>" * 9_998 + "<p>" + CAT,
         "<" * 1_000_000 + CAT,
         "<title>x</title>" * 20_000 + CAT,
     ],
@@ -50,8 +50,12 @@ def test_a_page_made_to_explode_is_read_in_no_time_and_its_image_found(html: str
     assert {candidate.url for candidate in page.candidates} >= {"http://a.test/dir/a.jpg"} or page.cut
 
 
+_MILLION_IMAGES = pytest.param(CAT * 1_000_000, marks=pytest.mark.slow)
+_MILLION_LINKS = pytest.param("<a href=x>" * 1_000_000, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
-    "html", ["x" * 50_000_000, CAT * 500_000, "<a href=x>" * 1_000_000], ids=["text", "img", "a"]
+    "html", ["x" * 50_000_000, _MILLION_IMAGES, _MILLION_LINKS], ids=["text", "img", "a"]
 )
 def test_a_page_of_tens_of_megabytes_is_read_up_to_a_limit(html: str) -> None:
     started = time.process_time()
@@ -65,10 +69,10 @@ def test_a_page_of_tens_of_megabytes_is_read_up_to_a_limit(html: str) -> None:
     "unit",
     ["<!", "</", "<a ", "<a b='", '<a b="', "<!--", "<!---->", "<script>", "<a/b=c ", "<a href=x>", "<p\n"],
 )
-def test_a_megabyte_of_broken_tags_is_thinned_in_no_time(unit: str) -> None:
+def test_many_broken_tags_are_thinned_in_no_time(unit: str) -> None:
     started = time.process_time()
-    thinned(unit * (1_000_000 // len(unit)))
-    assert time.process_time() - started < 1
+    thinned(unit * (300_000 // len(unit)))
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(
@@ -139,6 +143,11 @@ def test_a_page_is_cut_at_the_limit_of_characters(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(bounds, "MAX_CHARS", len(CAT))
     assert (parse(CAT)[1], parse(CAT + " ")[1]) == (True, False)
     assert len(parse(CAT + CAT)[0].css("img")) == 1
+
+
+def test_an_attribute_that_begins_with_an_equals_sign_opens_no_quote() -> None:
+    text, _ = thinned(f'<img x/="a b>{CAT}"')
+    assert len(LexborHTMLParser(text).css("img")) == 2
 
 
 def test_unclosed_links_do_not_use_up_the_depth() -> None:

@@ -39,6 +39,11 @@ def test_equal_texts_count_once_under_their_strongest_source() -> None:
     assert texts('<img src=a.jpg title="A cat" aria-label=" A  cat" alt="A cat">') == [("alt", "A cat")]
 
 
+def test_a_text_found_again_in_a_stronger_place_counts_there() -> None:
+    html = '<figure><img src=a.jpg title="A cat"><figcaption>A cat</figcaption></figure>'
+    assert texts(html) == [("figcaption", "A cat")]
+
+
 def test_the_title_of_a_link_is_a_text_only_where_the_link_leads_to_the_image() -> None:
     assert texts('<a href=b.html title="Home"><img src=a.jpg alt="A cat"></a>') == [("alt", "A cat")]
 
@@ -47,9 +52,11 @@ def test_the_title_of_a_link_is_a_text_only_where_the_link_leads_to_the_image() 
     "html",
     [
         "<figure><img src=a.jpg><figcaption>A cat</figcaption></figure>",
+        "<figure><img src=a.jpg><figcaption>A cat</figcaption><figcaption>A dog</figcaption></figure>",
         "<figure><figcaption>A cat</figcaption><div><p><img src=a.jpg></p></div></figure>",
         "<figure><figure><img src=a.jpg></figure><figcaption><p>A</p><p>cat</p></figcaption></figure>",
         "<figure><figure><img src=a.jpg><figcaption>A cat</figcaption></figure><figcaption>All</figcaption></figure>",
+        "<div><img src=a.jpg><figcaption>A cat</figcaption></div>",
         "<div class=wp-caption><a href=x><img src=a.jpg></a><p class=wp-caption-text>A cat</p></div>",
     ],
 )

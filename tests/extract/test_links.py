@@ -116,6 +116,17 @@ def test_a_page_whose_own_address_is_none_still_has_absolute_links() -> None:
     assert page.links == ["http://b.test/c%20d"]
 
 
+@pytest.mark.parametrize(
+    "written", ["http://xn--a.test/", "http://1.2.3.04/", "http://a.test/.", "a/../b", "/x//y"]
+)
+def test_an_address_that_only_looks_plain_is_normalised(written: str) -> None:
+    try:
+        expected: str | None = normalise(written, PAGE_URL)
+    except ValueError:
+        expected = None
+    assert Resolver(PAGE_URL, None)(written) == expected != written
+
+
 _PIECES = st.sampled_from(
     [
         "http://",

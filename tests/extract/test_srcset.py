@@ -33,6 +33,7 @@ def test_the_offer_that_a_browser_picks_on_a_plain_screen_is_among_those_read() 
         ("a.jpg 640w 480h", [Offer("a.jpg", 640, height=480)]),
         ("/a,w_1,h_2/c.jpg 2x", [Offer("/a,w_1,h_2/c.jpg", density=2)]),
         ("a.jpg,b.jpg 2x", [Offer("a.jpg,b.jpg", density=2)]),
+        ("a.jpg, 2x", [Offer("a.jpg"), Offer("2x")]),
         ("a.jpg, b.jpg 2x", [Offer("a.jpg"), Offer("b.jpg", density=2)]),
         ("a.jpg (x, 1w), b.jpg 1w", [Offer("b.jpg", 1)]),
         ("a.jpg 0w, b.jpg 1h, c.jpg -1x, d.jpg 1w 1w", []),

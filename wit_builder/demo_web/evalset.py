@@ -75,8 +75,21 @@ def write_eval_set(folder: Path, demo: DemoWeb, images: int = 480, task: Task = 
     (folder / "zeroshot_classification_templates.txt").write_text("\n".join(_TEMPLATES) + "\n")
 
 
+def originals(demo: DemoWeb) -> Iterator[tuple[str, Picture]]:
+    """Pictures of known classes that a build keeps, with their addresses, in an order drawn by the seed."""
+    content = demo.content
+    pages = sorted(range(min(demo.pages, _SEARCHED)), key=lambda i: key_of(demo.seed, "eval-page", i))
+    for i in pages:
+        picture = published(content.scene(i, 0))
+        combination = picture.scene.thing, picture.scene.colour
+        if combination not in KNOWN or picture.format == "gif" or content.lang(i) == UNWANTED:
+            continue
+        if not content.is_copied(i):
+            yield content.figures(i)[0].pair.url, picture
+
+
 def _samples(demo: DemoWeb, images: int) -> Iterator[_Sample]:
-    copies = zip(_published(demo), cycle(TRANSFORMS), strict=False)
+    copies = zip(originals(demo), cycle(TRANSFORMS), strict=False)
     labels = cycle(range(len(CLASSES)))
     for number in range(images):
         copy = next(copies, None) if number % _EVERY == _EVERY // 2 else None
@@ -93,19 +106,6 @@ def _copied(found: tuple[str, Picture], transform: str) -> _Sample:
     label = CLASSES.index((picture.scene.thing, picture.scene.colour))
     copy = picture if transform == "exact" else Picture(picture.scene, "jpg", transform)
     return _Sample(copy, label, url, transform)
-
-
-def _published(demo: DemoWeb) -> Iterator[tuple[str, Picture]]:
-    """Pictures of known classes that a build keeps, with their addresses, in an order drawn by the seed."""
-    content = demo.content
-    pages = sorted(range(min(demo.pages, _SEARCHED)), key=lambda i: key_of(demo.seed, "eval-page", i))
-    for i in pages:
-        picture = published(content.scene(i, 0))
-        combination = picture.scene.thing, picture.scene.colour
-        if combination not in KNOWN or picture.format == "gif" or content.lang(i) == UNWANTED:
-            continue
-        if not content.is_copied(i):
-            yield content.figures(i)[0].pair.url, picture
 
 
 def _add(tar: tarfile.TarFile, key: str, sample: _Sample, task: Task) -> None:

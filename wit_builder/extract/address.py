@@ -55,6 +55,7 @@ FULL_SIZE = (
     "data-large_image",
     "data-full-url",
     "data-full-src",
+    "data-fullsize",
     "data-zoom-image",
     "data-highres",
     "data-large-file",

@@ -18,10 +18,10 @@ MAX_KEPT = 100_000  # of them that extraction reads
 MAX_ATTRIBUTES = 64  # of one tag of a thinned page
 MAX_DEPTH = 200  # of tags that extraction reads, in one another
 
-_MANY_TAGS = 10_000  # nested lists: 0.2 s
-_SOME_TAGS = 1_500  # fonts and paragraphs: 0.4 s and 100 MB
+_MANY_TAGS = 10_000  # options of one list: 0.2 s
+_SOME_TAGS = 1_500  # fonts and paragraphs: 0.1 s and 100 MB
 _MAX_REOPENED = 2_000_000  # formatting tags times tags; the elements made are a quarter of it at most
-_LONG_PAGE = 100_000  # characters; 30,000 attributes of one tag: 1.5 s. 43 of 47 real pages are shorter
+_LONG_PAGE = 100_000  # characters; 25,000 attributes of one tag: 0.5 s. 43 of 47 real pages are shorter
 _MAX_ROOTS = 20  # html and body tags, each of which merges its attributes into the first
 
 
@@ -37,7 +37,7 @@ def parse(html: str) -> tuple[LexborHTMLParser, bool]:
 
 
 def explosive(html: str) -> bool:
-    """Whether building the tree of this page may take more than a second or two, or 200 MB."""
+    """Whether building the tree of this page may take more than half a second or 100 MB."""
     tags = html.count("<")
     if tags > _MANY_TAGS:
         return True

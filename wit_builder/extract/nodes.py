@@ -139,13 +139,13 @@ def _root(nodes: Nodes, tag: str, node: LexborNode) -> None:
 
 
 def _figure(caption: LexborNode) -> LexborNode | None:
-    """The figure a figcaption stands in, or whatever it stands in."""
+    """The figure a figcaption stands in; where there is none, whatever it stands in."""
     node = caption.parent
     for _ in range(MAX_ANCESTORS):
         if node is None or node.tag == "figure":
-            return node
+            break
         node = node.parent
-    return caption.parent
+    return node if _tag(node) == "figure" else caption.parent
 
 
 def _caption_of(nodes: Nodes, figure: LexborNode | None, caption: LexborNode) -> None:
