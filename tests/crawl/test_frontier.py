@@ -1,9 +1,10 @@
+import sqlite3
 from collections import Counter
 
 import pytest
 
 from wit_builder.crawl import frontier as frontier_module
-from wit_builder.crawl.frontier import Address, Frontier
+from wit_builder.crawl.frontier import Address, Frontier, Interrupted
 from wit_builder.crawl.levels import page_level, sitemap_level
 from wit_builder.errors import BuildError
 from wit_builder.records import url_id
@@ -191,6 +192,26 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path):
         raise ZeroDivisionError
     with Frontier(tmp_path / "f.sqlite") as frontier:
         assert (frontier.counts, frontier.parts("losses"), waiting(frontier)) == (Counter(), [], {})
+
+
+def test_a_long_step_is_interrupted_and_undone(frontier, monkeypatch):
+    monkeypatch.setattr(frontier_module, "_STEPS", 100)
+    frontier.add(addresses("a.test", 100), page_level(0))
+    with pytest.raises(Interrupted), frontier.interruptible(lambda: True), frontier.transaction():
+        frontier.next_level()
+    assert frontier.is_settled()
+    assert len(waiting(frontier)[0]) == 100
+
+
+def test_what_is_wrong_in_a_long_step_is_told(frontier):
+    with pytest.raises(sqlite3.IntegrityError), frontier.interruptible(lambda: False), frontier.transaction():
+        frontier.add_part("losses", "part-00000.parquet")
+        frontier.add_part("losses", "part-00000.parquet")
+    with (
+        pytest.raises(sqlite3.OperationalError, match="within a transaction"),
+        frontier.interruptible(lambda: False),frontier.transaction(), frontier.transaction()
+    ):
+        pass
 
 
 def test_counts_texts_and_parts_outlive_the_process(tmp_path):

@@ -64,10 +64,15 @@ def test_a_stop_comes_at_once_whatever_is_in_flight(tmp_path):
 
 
 def test_a_wish_to_stop_is_not_taken_back(tmp_path):
-    web = FakeWeb({"a.test/": page("/b")})
-    wishes = iter([False, True])
-    crawled = run(web, Crawl(SEED), tmp_path, stop=lambda: next(wishes, False))
-    assert not crawled.result.finished
+    web = FakeWeb({"a.test/": page("/b"), "a.test/b": page()})
+    web.delay = lambda: 60.0 if web.asked["a.test/b"] == 1 else 0.0
+    wishes = []
+
+    def stop() -> bool:
+        wishes.append(web.asked["a.test/b"] > 0)
+        return wishes.count(True) == 1
+
+    assert not run(web, Crawl(SEED), tmp_path, stop=stop).result.finished
 
 
 def test_a_batch_is_committed_after_a_while_however_small(tmp_path, monkeypatch):

@@ -14,21 +14,9 @@ DATA = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
 
 def test_a_candidate_carries_what_the_page_says_of_it() -> None:
     page = read("<html lang=en-GB><title>A page\n of cats</title><img src=a.jpg alt='A cat'>")
-    assert page.candidates == [
-        Candidate(
-            id=candidate_id("http://a.test/dir/a.jpg", "A cat"),
-            url="http://a.test/dir/a.jpg",
-            caption="A cat",
-            text_source="alt",
-            alt_texts=(),
-            page_url=PAGE_URL,
-            page_title="A page of cats",
-            page_lang="en-GB",
-            licence="",
-            source="crawl",
-            found_at=NOW,
-        )
-    ]
+    url = "http://a.test/dir/a.jpg"
+    said = ("A cat", "alt", (), PAGE_URL, "A page of cats", "en-GB", "", "crawl", NOW)
+    assert page.candidates == [Candidate(candidate_id(url, "A cat"), url, *said)]
 
 
 @pytest.mark.parametrize(

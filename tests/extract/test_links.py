@@ -95,6 +95,7 @@ CC = "https://creativecommons.org/licenses/by/4.0/"
             "http://creativecommons.org/publicdomain/zero/1.0/",
         ),
         ('<a href="https://creativecommons.org/about/">x</a>', ""),
+        ('<a href="http://b.test/?to=creativecommons.org/licenses/by/4.0/">x</a>', ""),
         ('<script type="application/ld+json">{"license": "/terms"}</script>', "http://a.test/terms"),
         (f'<script type="application/ld+json">{{"license": "/terms"}}</script><a href="{CC}">x</a>', CC),
         ('<a rel="license" href="javascript:x">x</a>', ""),
@@ -116,15 +117,19 @@ def test_a_page_whose_own_address_is_none_still_has_absolute_links() -> None:
     assert page.links == ["http://b.test/c%20d"]
 
 
-@pytest.mark.parametrize(
-    "written", ["http://xn--a.test/", "http://1.2.3.04/", "http://a.test/.", "a/../b", "/x//y"]
-)
+@pytest.mark.parametrize("written", ["http://1.2.3.04/", "http://a.test/.", "a/../b", "/x//y"])
 def test_an_address_that_only_looks_plain_is_normalised(written: str) -> None:
     try:
         expected: str | None = normalise(written, PAGE_URL)
     except ValueError:
         expected = None
     assert Resolver(PAGE_URL, None)(written) == expected != written
+
+
+def test_addresses_on_a_long_base_are_no_longer_than_others() -> None:
+    base = f'<base href="/{"x" * 3_990}/">'
+    assert [len(link) for link in read(f'{base}<a href="{"y" * 80}">').links] == [4085]
+    assert read(f'{base}<a href="{"y" * 100}">').links == []
 
 
 _PIECES = st.sampled_from(

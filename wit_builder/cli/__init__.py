@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from wit_builder import __version__
+from wit_builder.cli import complaint
 from wit_builder.errors import ConfigError, WitError
 
 COMMANDS = {  # name: (module, one line)
@@ -27,21 +28,14 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in COMMANDS:
-            return None
+            nearest = difflib.get_close_matches(cmd_name, COMMANDS, 1)
+            raise ConfigError(
+                f"no command is called {cmd_name!r}", f"wit {nearest[0]}" if nearest else "wit --help"
+            )
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            nearest = difflib.get_close_matches(args[0], COMMANDS, 1)
-            raise ConfigError(
-                f"no command is called {args[0]!r}", f"wit {nearest[0]}" if nearest else "wit --help"
-            )
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -49,9 +43,13 @@ class _Commands(click.Group):
 
 
 @click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="COMMAND [OPTIONS]",
+    options_metavar="",
 )
-@click.version_option(__version__, prog_name="wit")
+@click.version_option(__version__, prog_name="wit", help="Show the version.")
+@click.help_option(help="Show this text; `wit COMMAND --help` has the options of a command.")
 def wit() -> None:
     """From the open web to filtered, deduplicated shards of (image, caption) pairs.
 
@@ -64,27 +62,13 @@ def wit() -> None:
 
 def main() -> NoReturn:
     """Run `wit`; every error this project raises on purpose ends in one sentence and a hint."""
+    for stream in (sys.stdout, sys.stderr):  # a locale that lacks a character must not end a run
+        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
     try:
-        wit.main(standalone_mode=False)
-        code = 0
-    except WitError as error:
-        code = _complain(str(error), error.hint, 2 if isinstance(error, ConfigError) else 1)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except click.exceptions.Exit as end:
-        code = end.exit_code
+        code = wit.main(prog_name="wit", standalone_mode=False, color=complaint.colour()) or 0
+    except (WitError, click.ClickException, OSError) as error:
+        code = complaint.complain(error)
     except (click.Abort, KeyboardInterrupt):
-        code = _complain("stopped", None, 1)
-    except BrokenPipeError:
-        sys.stderr.close()
+        complaint.say("stopped")
         code = 1
     sys.exit(code)
-
-
-def _complain(message: str, hint: str | None, code: int) -> int:
-    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    click.echo(message, err=True)
-    if hint:
-        click.echo(f"\nhint: {hint}", err=True)
-    return code

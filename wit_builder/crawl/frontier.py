@@ -23,7 +23,7 @@ row that names a file that is not there, cannot be: a file is synced before its 
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ RECENT = 32_768  # keys that a generation of the set in front holds; two generat
 
 _REFUSED = -1  # level of an address that was refused when it was met: smaller than any, so nothing moves it
 _ROWS = 128  # of one INSERT statement
+_STEPS = 500_000  # of SQLite's machine, about 10 ms
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, level INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS found (
@@ -74,6 +75,10 @@ _DUE = """
     )
 """
 _LAST_KEY = b"\xff" * 16
+
+
+class Interrupted(Exception):
+    """A long step was given up because a stop was asked for; nothing of it happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +168,22 @@ class Frontier:
             self._changed.clear()
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # some errors have rolled it back already
+                self._db.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def interruptible(self, stop: Callable[[], bool]) -> Iterator[None]:
+        """Raises Interrupted out of what takes long inside, once `stop` says True; asked every few ms."""
+        self._db.set_progress_handler(stop, _STEPS)
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            raise Interrupted from None
+        finally:
+            self._db.set_progress_handler(None, 0)
 
     # Addresses come in
 

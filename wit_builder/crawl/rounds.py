@@ -4,10 +4,11 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from wit_builder.crawl.batch import Batch
-from wit_builder.crawl.frontier import Frontier
+from wit_builder.crawl.frontier import Frontier, Interrupted
 from wit_builder.crawl.harvest import Harvester, Job
 from wit_builder.crawl.levels import depth_of, holds_sitemaps
 from wit_builder.crawl.parts import Parts
@@ -50,15 +51,21 @@ class Rounds:
 
     async def run(self) -> None:
         """Settle level after level; the last thing committed is that the crawl is finished."""
-        while not self._stop():
-            if not self._frontier.is_settled():
-                await self._level()
-                continue
-            with self._frontier.transaction():
-                if self._frontier.next_level() is None:
-                    self._frontier.remember("finished", "yes")
+        with suppress(Interrupted):
+            while not self._stop():
+                if not self._frontier.is_settled():
+                    await self._level()
+                elif self._next_level() is None:
                     break
         self._report(self._progress())
+
+    def _next_level(self) -> int | None:
+        frontier = self._frontier
+        with frontier.interruptible(self._stop), frontier.transaction():
+            level = frontier.next_level()
+            if level is None:
+                frontier.remember("finished", "yes")
+        return level
 
     async def _level(self) -> None:
         level, settings = self._frontier.level, self._settings
@@ -75,10 +82,8 @@ class Rounds:
         """Turn after turn, until no budget allows another address; those that are left are over a limit."""
         frontier = self._frontier
         while not self._stop():
-            chosen, hosts = frontier.chosen()  # some already, where a stopped crawl goes on
-            if not chosen:
-                with frontier.transaction():
-                    frontier.choose(per_host, total)
+            with frontier.interruptible(self._stop), frontier.transaction():
+                frontier.choose(per_host, total)
                 chosen, hosts = frontier.chosen()
             if not chosen:
                 what = "sitemaps" if holds_sitemaps(self._batch.level) else "pages"

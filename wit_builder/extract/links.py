@@ -21,8 +21,12 @@ class Resolver:
         self._base = page_url if _is_plain(page_url) else _normalised(page_url, None)
         if base is not None:
             self._base = _normalised(base, self._base) or self._base
-        self._origin = origin_of(self._base) if self._base else ""
-        self._folder = self._base.partition("?")[0].rpartition("/")[0] + "/" if self._base else ""
+        self._origin = self._folder = (
+            ""  # both empty where the base is none, or too long to look at plain paths
+        )
+        if self._base is not None and len(self._base) <= _MAX_PLAIN:
+            self._origin = origin_of(self._base)
+            self._folder = self._base.partition("?")[0].rpartition("/")[0] + "/"
 
     def __call__(self, written: str) -> str | None:
         """The normalised URL, or None where that is no http(s) address ("" among them)."""
@@ -37,7 +41,7 @@ class Resolver:
             return None
         if _is_plain(written):
             return written
-        if self._base is not None and len(written) <= _MAX_PLAIN and _PLAIN_PATH.fullmatch(written):
+        if self._origin and len(written) <= _MAX_PLAIN and _PLAIN_PATH.fullmatch(written):
             return (self._origin if written[0] == "/" else self._folder) + written
         return _normalised(written, self._base)
 
@@ -85,11 +89,10 @@ def read(
     return Links(list(found), licence or commons, False)
 
 
-_MAX_PLAIN = 1024  # characters, far from every limit of `normalise`
+_MAX_PLAIN = 1024  # characters; two of them make less than the longest URL that `normalise` gives
 _SEGMENTS = "(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*+/)*+(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*+)?"
-_PLAIN_PATH = re.compile(
-    f"/?{_SEGMENTS}"
-)  # no escapes, no query, no empty segment, none that begins with a dot
+# No escapes, no query, no empty segment, none that begins with a dot
+_PLAIN_PATH = re.compile(f"/?{_SEGMENTS}")
 _PLAIN = re.compile(rf"https?://(?:(?!xn--)[a-z0-9-]++\.)++[a-z]{{2,24}}/{_SEGMENTS}")
 _PAGES = ("text/html", "application/xhtml+xml")
 
@@ -115,5 +118,6 @@ def _is_page(rel: Iterable[str], link: Attributes) -> bool:
 def _commons(href: str, resolve: Resolver) -> str:
     """A Creative Commons licence or dedication, not one of their other pages."""
     url = resolve(href) or ""
-    _, _, path = url.partition("creativecommons.org/")
-    return url if path.startswith(("licenses/", "publicdomain/")) else ""
+    host, _, path = url.partition("://")[2].partition("/")
+    theirs = host in ("creativecommons.org", "www.creativecommons.org")
+    return url if theirs and path.startswith(("licenses/", "publicdomain/")) else ""
