@@ -117,7 +117,9 @@ def _check_web(web: WebSettings) -> None:
 
 def _check_number(what: str, value: float, may_be_zero: bool) -> None:
     if not (value > 0 or (may_be_zero and value == 0)) or value == float("inf"):
-        raise ConfigError(f"{what} is {value}, expected a number {'of at least' if may_be_zero else 'above'} 0")
+        raise ConfigError(
+            f"{what} is {value}, expected a number {'of at least' if may_be_zero else 'above'} 0"
+        )
 
 
 def _check_filter(rule: Any, place: str, item: type) -> None:

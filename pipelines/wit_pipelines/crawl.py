@@ -1,7 +1,6 @@
 """Your own seeds, with rules that lose little: a place to begin, and a recipe to copy."""
 
-from ipaddress import ip_address
-from pathlib import Path
+import re
 from typing import Literal
 
 from wit_builder.crawl.settings import Crawl
@@ -11,7 +10,6 @@ from wit_builder.images.process import ImageSpec
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.politeness import Politeness
-from wit_builder.web.url import host_of
 from wit_builder.web.visitor import WebSettings
 from wit_filters.caption import (
     CaptionFileName,
@@ -23,13 +21,13 @@ from wit_filters.caption import (
 from wit_filters.image import ImageAspect, ImageDetail, ImageSize
 from wit_filters.language import Language
 from wit_filters.url import UrlExtension, UrlIcon
-
-MAX_SEED_FILE_BYTES = 256 << 20
+from wit_pipelines import seeds as seed_files
 
 
 def recipe(
     seeds: tuple[str, ...],
     contact: str = "",
+    name: str = "crawl",
     scope: Literal["host", "domain", "any"] = "host",
     hosts: tuple[str, ...] = (),
     include: tuple[str, ...] = (),
@@ -49,38 +47,40 @@ def recipe(
 ) -> Recipe:
     """Crawl the web from your seeds: `wit build crawl --seeds https://example.org/ --contact me@example.org`.
 
-    Politeness sets the time: with the default delay a host gives at most one page or image a second.
+    Politeness sets the time: with the default delay a host gives at most one page or image a second. What
+    the machine adds is measured in docs/benchmarks.md; the demo recipe shows what the filters drop.
 
     seeds: URLs to begin with, or a file with one a line.
-    contact: address where a site's owner reaches you, part of the User-Agent; needed for all but loopback.
+    contact: where a site's owner can reach you: a mail address, or a page about your crawl. It stands in the
+        User-Agent, and is needed for all hosts but your own.
+    name: names the data set in its card.
     scope: follow links to the seeds' hosts, to their registrable domains, or to any host.
-    hosts: hosts in scope besides, such as *.example.org.
-    include: regular expression that a page's URL must match.
-    exclude: regular expression that a page's URL must not match.
+    hosts: host in scope besides, such as *.example.org.
+    include: regular expression that a page's URL must match; a seed's need not.
+    exclude: regular expression that a page's URL must not match; a seed's may.
     max_depth: links between a seed and a page, at most.
     max_pages_per_host: pages of one host, at most.
     max_pages: pages in all, at most.
-    languages: ISO 639 code of a caption language to keep; all, when none is given.
+    languages: code of a caption language to keep, such as en; all, when none is given.
     min_side: pixels that the shorter side of the original must have.
     size: pixels of the stored image, see mode.
-    mode: keep_ratio scales the shorter side to size, keep_ratio_largest the longer one.
-    format: of the stored image.
-    near_duplicates: PDQ bits within which two pictures are one; -1 keeps near-duplicates.
+    mode: what size means: keep_ratio scales the shorter side to size, keep_ratio_largest the longer one;
+        center_crop and border make a square of it; no stores the image as it is. Nothing is enlarged.
+    format: format of the stored image.
+    near_duplicates: bits of 256 in which two pictures' hashes (PDQ) may differ and still be one; -1 keeps
+        near-duplicates.
     samples_per_shard: pairs in a shard.
     delay: seconds between two requests to a host, at least; a tenth of it between two to an IP address;
         robots.txt may ask for more.
     allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
     """
-    urls = _read(seeds)
-    if not contact and not all(_is_loopback(url) for url in urls) and "127.0.0.0/8" not in allow_network:
-        raise ConfigError(
-            "a crawl of other people's sites needs an address where they reach you",
-            "--contact me@example.org",
-        )
+    for code in languages:
+        if not re.fullmatch("[a-z]{2,3}", code):
+            raise ConfigError(f"--languages {code!r} is no ISO 639 code", "--languages en --languages de")
     return Recipe(
-        name="crawl",
+        name=name,
         source=Crawl(
-            seeds=urls,
+            seeds=seed_files.read(seeds),
             scope=scope,
             hosts=hosts,
             include=include,
@@ -109,31 +109,3 @@ def recipe(
         duplicates=Duplicates(radius=None if near_duplicates < 0 else near_duplicates),
         shards=ShardSpec(samples_per_shard=samples_per_shard),
     )
-
-
-def _read(seeds: tuple[str, ...]) -> tuple[str, ...]:
-    """The addresses given, and those in the files given."""
-    urls: list[str] = []
-    for seed in seeds:
-        if "://" in seed:
-            urls.append(seed)
-            continue
-        path = Path(seed)
-        if not path.is_file():
-            raise ConfigError(
-                f"--seeds {seed!r} is neither an address nor a file",
-                "write addresses as https://example.org/",
-            )
-        if path.stat().st_size > MAX_SEED_FILE_BYTES:
-            raise ConfigError(f"seed file {seed!r} is over {MAX_SEED_FILE_BYTES >> 20} MiB")
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        urls += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return tuple(urls)
-
-
-def _is_loopback(url: str) -> bool:
-    host = host_of(url).strip("[]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -23,10 +23,11 @@ from wit_filters.url import UrlExtension, UrlIcon
 def recipe(pages: int = 300, seed: int = 0, samples_per_shard: int = 250) -> Recipe:
     """Crawl the demo web, served on loopback while the build runs: `wit build demo`.
 
-    Its pages hold every habit and trap of the real web, and what must come out is known beforehand.
+    Its pages hold every habit and trap of the real web, and what must come out is known beforehand; that it
+    does, pair by pair and loss by loss, is tested in tests/journeys. What it costs: docs/benchmarks.md.
 
     pages: size of the demo web, 10 to 1,000,000.
-    seed: another seed, another web.
+    seed: number that the demo web is drawn from; another one, another web.
     samples_per_shard: pairs in a shard.
     """
     demo = DemoWeb(pages, seed)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.crawl.sites import WEB
-from wit_builder.crawl import batch, frontier, harvest, rounds
+from wit_builder.crawl import batch, frontier, harvest, parts, rounds
 from wit_builder.crawl.crawler import crawl
 from wit_builder.crawl.settings import Crawl
 from wit_builder.extract.settings import Extraction
@@ -44,7 +44,7 @@ def child_dies(folder: Path, port: int, step: int) -> bool:
 
 
 def crawl_small_batches(folder: Path, port: int, step: int) -> None:
-    batch.PAGES, rounds.SWEPT = 4, 3
+    batch.PAGES, rounds.SWEPT, parts.TOGETHER = 4, 3, 3
     make_mortal(step)
     asyncio.run(
         crawl(

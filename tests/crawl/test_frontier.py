@@ -188,10 +188,10 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path):
     ):
         frontier.add([address("http://a.test/")], page_level(0))
         frontier.count("pages", "", 1)
-        frontier.add_part("losses", "part-00000.parquet")
+        frontier.add_part("losses", "part-00000.parquet", 1)
         raise ZeroDivisionError
     with Frontier(tmp_path / "f.sqlite") as frontier:
-        assert (frontier.counts, frontier.parts("losses"), waiting(frontier)) == (Counter(), [], {})
+        assert (frontier.counts, frontier.parts("losses"), waiting(frontier)) == (Counter(), {}, {})
 
 
 def test_a_long_step_is_interrupted_and_undone(frontier, monkeypatch):
@@ -205,11 +205,13 @@ def test_a_long_step_is_interrupted_and_undone(frontier, monkeypatch):
 
 def test_what_is_wrong_in_a_long_step_is_told(frontier):
     with pytest.raises(sqlite3.IntegrityError), frontier.interruptible(lambda: False), frontier.transaction():
-        frontier.add_part("losses", "part-00000.parquet")
-        frontier.add_part("losses", "part-00000.parquet")
+        frontier.add_part("losses", "part-00000.parquet", 1)
+        frontier.add_part("losses", "part-00000.parquet", 1)
     with (
         pytest.raises(sqlite3.OperationalError, match="within a transaction"),
-        frontier.interruptible(lambda: False),frontier.transaction(), frontier.transaction()
+        frontier.interruptible(lambda: False),
+        frontier.transaction(),
+        frontier.transaction(),
     ):
         pass
 
@@ -219,11 +221,15 @@ def test_counts_texts_and_parts_outlive_the_process(tmp_path):
         frontier.count("pages", "http_404", 2)
         frontier.count("pages", "http_404", 1)
         frontier.remember("colour", "blue")
-        frontier.add_part("losses", "part-99999.parquet")
-        frontier.add_part("losses", "part-100000.parquet")
+        for number, name in enumerate(("part-99999.parquet", "part-100000.parquet", "part-00000.parquet")):
+            frontier.add_part("losses", name, number)
+        frontier.drop_part("losses", "part-00000.parquet")
     with Frontier(tmp_path / "f.sqlite") as frontier:
         assert (frontier.counts["pages", "http_404"], frontier.recall("colour")) == (3, "blue")
-        assert frontier.parts("losses") == ["part-99999.parquet", "part-100000.parquet"]
+        assert list(frontier.parts("losses").items()) == [
+            ("part-99999.parquet", 0),
+            ("part-100000.parquet", 1),
+        ]
 
 
 def test_two_crawls_cannot_have_the_same_folder(tmp_path):

@@ -48,8 +48,7 @@ class _Commands(click.Group):
     subcommand_metavar="COMMAND [OPTIONS]",
     options_metavar="",
 )
-@click.version_option(__version__, prog_name="wit", help="Show the version.")
-@click.help_option(help="Show this text; `wit COMMAND --help` has the options of a command.")
+@click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version and exit.")
 def wit() -> None:
     """From the open web to filtered, deduplicated shards of (image, caption) pairs.
 

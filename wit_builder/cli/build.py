@@ -1,23 +1,33 @@
-"""`wit build NAME`: a recipe's parameters are its options."""
+"""`wit build RECIPE`: a recipe's parameters are its options."""
 
-import inspect
 import shlex
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from wit_builder import recipe as recipes
+from wit_builder.cli import recipes
+from wit_builder.cli.options import Option, description, options
 from wit_builder.errors import BuildError, ConfigError
 
-_EXAMPLE = """
+if TYPE_CHECKING:
+    from wit_builder.cli.connect import Hosts
+    from wit_builder.recipe import Recipe
+
+STAGES = ("collect", "select", "fetch", "clean", "pack")  # those of build.py, which takes long to import
+
+_HELP = """Run a recipe into the folder OUT: crawl, select, fetch, clean, pack.
+
 \b
 Examples:
   wit build demo
   wit build crawl --seeds https://example.org/ --contact me@example.org --out OUT
   wit build ./my_recipe.py --out OUT --resume
+
+`wit build RECIPE --help` has the options. Writes out/RECIPE, or the folder given with --out.
 """
 
 
@@ -28,65 +38,75 @@ class _Recipes(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Recipes"):
             formatter.write_dl(
-                [*recipes.installed().items(), ("FILE.py", "The function `recipe` in your file.")]
+                [*recipes.installed().items(), ("FILE.py", "The function `recipe` in a file of yours")]
             )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         return _command(cmd_name, recipes.find(cmd_name))
 
 
-@click.group(
-    cls=_Recipes,
-    help=f"Run a recipe into the folder OUT: crawl, select, fetch, clean, pack.\n{_EXAMPLE}",
-    subcommand_metavar="RECIPE [OPTIONS]",
-)
+@click.group(cls=_Recipes, help=_HELP, subcommand_metavar="RECIPE [OPTIONS]", options_metavar="")
 def command() -> None:
     """Run a recipe."""
 
 
+class _RecipeCommand(click.Command):
+    """Shows the recipe's own options apart from those that every build has."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        params = self.get_params(ctx)
+        own = len(self.params) - len(common_options())
+        for title, some in (
+            ("Options of this recipe", params[:own]),
+            ("Options of every build", params[own:]),
+        ):
+            if rows := [row for param in some if (row := param.get_help_record(ctx))]:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
 def _command(name: str, function: recipes.RecipeFunction) -> click.Command:
-    doc = (inspect.getdoc(function) or "").split("\n\n")
-    own = [_parameter(option) for option in recipes.options(function)]
-    return click.Command(
-        name,
-        callback=_runner(name, function, [option.name for option in recipes.options(function)]),
-        params=[*own, *_where()],
-        help="\n\n".join(part for part in doc if not _is_parameters(part))
-        + "\n\nWrites OUT (see docs/data_format.md).",
-    )
-
-
-def _is_parameters(paragraph: str) -> bool:
-    return all(": " in line or line.startswith("    ") for line in paragraph.splitlines())
-
-
-def _parameter(option: recipes.Option) -> click.Option:
-    required = option.default is inspect.Parameter.empty
-    flag = f"--{option.name.replace('_', '-')}"
-    kind: Any = click.Choice(option.choices) if option.choices else option.type
-    if option.type is bool:
-        return click.Option(
-            [f"{flag}/--no-{flag[2:]}"], default=option.default, show_default=True, help=option.help
+    own = options(function)
+    common = common_options()
+    if taken := {option.name for option in own} & {"help", *(option.name or "" for option in common)}:
+        raise ConfigError(
+            f"parameter {min(taken)!r} of recipe {name} is an option of every build already",
+            "give it another name",
         )
-    return click.Option(
-        [flag],
-        type=kind,
-        multiple=option.many,
-        required=required,
-        default=None if required or option.default is None else option.default,
-        show_default=not required and option.default not in (None, ()),
-        help=option.help + (" May be given several times." if option.many else ""),
+    text, example = description(function)
+    example = example or _example(name, own)
+    return _RecipeCommand(
+        name,
+        callback=_runner(name, function, own),
+        params=[*(option.click() for option in own), *common],
+        help=f"{text}\n\n\b\nExample:\n  {example}\n\nWrites {_default_out(name)}, or the folder of --out.",
     )
 
 
-def _where() -> list[click.Option]:
-    stages = ["collect", "select", "fetch", "clean", "pack"]
+def _example(name: str, own: Iterable[Option]) -> str:
+    needed = [f"{option.flag} {option.name.upper()}" for option in own if option.required]
+    return " ".join(["wit build", shlex.quote(name), *needed])
+
+
+def _default_out(name: str) -> Path:
+    return Path("out") / Path(name).stem
+
+
+def common_options() -> list[click.Option]:
+    """The options of every build: where, how far, with how much; none of them shapes the data set."""
     return [
         click.Option(
-            ["--out"], type=click.Path(path_type=Path), help="Folder to write. [default: out/RECIPE]"
+            ["--out"],
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder to write. [default: out/RECIPE]",
         ),
-        click.Option(["--resume"], is_flag=True, help="Go on with an unfinished build in OUT."),
-        click.Option(["--until"], type=click.Choice(stages), default="pack", help="Stop after this stage."),
+        click.Option(["--resume"], is_flag=True, help="Go on with an unfinished build in that folder."),
+        click.Option(
+            ["--until"],
+            type=click.Choice(STAGES),
+            default=STAGES[-1],
+            help="Stop after this stage; --resume goes on. [default: to the end]",
+        ),
         click.Option(
             ["--workers"], type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]"
         ),
@@ -94,55 +114,51 @@ def _where() -> list[click.Option]:
             ["--connect-to"],
             multiple=True,
             metavar="HOST=IP:PORT",
-            help="Reach a host (*.pattern) at this address, for test webs. May be given several times.",
+            help="Reach this host (or *.domain, or *) there, for test webs; HOST= for a host that does not "
+            "exist. May be given several times, the first that fits counts.",
         ),
-        click.Option(["--quiet"], is_flag=True, help="No progress."),
+        click.Option(["--quiet"], is_flag=True, help="No progress, and no word when all goes well."),
         click.Option(
-            ["--json"], is_flag=True, help="Progress as JSON lines on stderr, the funnel on stdout."
+            ["--json"], is_flag=True, help="Progress as JSON lines on stderr, the funnel as JSON on stdout."
         ),
     ]
 
 
-def _runner(name: str, function: recipes.RecipeFunction, own: list[str]) -> Callable[..., None]:
+def _runner(name: str, function: recipes.RecipeFunction, own: list[Option]) -> Callable[..., None]:
     def run(**values: Any) -> None:
-        from wit_builder import build, report
-        from wit_builder.cli import progress
-        from wit_builder.engine.local import LocalExecutor
-        from wit_builder.engine.task import Stopped
+        source = click.get_current_context().get_parameter_source
+        given = {o.name: values[o.name] for o in own if source(o.name) is not ParameterSource.DEFAULT}
+        from wit_builder.cli import connect, rehearsal
 
-        recipe = recipes.make(function, {key: values[key] for key in own})
-        out = values["out"] or Path("out") / Path(name).stem
-        where = build.Where(out, connections(values["connect_to"]))
-        if build.start(out, recipe, values["resume"]):
-            click.echo(f"{out} is complete already", err=True)
-            progress.result(out, values["json"])
-            return
-        watcher = progress.watcher(quiet=values["quiet"], json=values["json"])
-        try:
-            with watcher:
-                build.run(recipe, where, LocalExecutor(values["workers"]), watcher, values["until"])
-                if values["until"] == "pack":
-                    report.write_report(out)
-        except Stopped:
-            raise BuildError("stopped; nothing that was done is lost", _again(out)) from None
-        progress.result(out, values["json"])
+        recipe = recipes.make(name, function, given)
+        rehearsal.try_filters(recipe)
+        hosts = connect.parsed(values["connect_to"])
+        connect.check_contact(recipe, hosts)
+        _build(recipe, values["out"] or _default_out(name), hosts, values)
 
     return run
 
 
-def _again(out: Path) -> str:
-    words = [word for word in sys.argv[1:] if word != "--resume"]
-    return f"go on with: wit {shlex.join(words)} --resume"
+def _build(recipe: "Recipe", out: Path, hosts: "Hosts", values: dict[str, Any]) -> None:
+    from wit_builder import build, report
+    from wit_builder.cli import progress, result, typed
+    from wit_builder.cli.stopping import stoppable
+    from wit_builder.engine.local import LocalExecutor
+    from wit_builder.engine.task import Stopped
 
-
-def connections(pairs: tuple[str, ...]) -> dict[str, str | None]:
-    """The values of --connect-to. Raises ConfigError for one that is not HOST=IP:PORT (or HOST=: no such host)."""
-    found: dict[str, str | None] = {}
-    for pair in pairs:
-        host, equals, address = pair.partition("=")
-        if not (host and equals and (not address or address.rpartition(":")[2].isdecimal())):
-            raise ConfigError(
-                f"--connect-to {pair!r} is not HOST=IP:PORT", "--connect-to '*.demo.test=127.0.0.1:8000'"
-            )
-        found[host] = address or None
-    return found
+    until, json = values["until"], values["json"]
+    stages = STAGES[: STAGES.index(until) + 1]
+    watcher = progress.watcher(quiet=values["quiet"], json=json, stages=stages, out=out)
+    if build.start(out, recipe, values["resume"]):
+        watcher.say(f"{out} is complete already")
+        result.show(out, json)
+        return
+    try:
+        with watcher, stoppable(watcher.say), closing(LocalExecutor(values["workers"])) as executor:
+            build.run(recipe, build.Where(out, hosts), executor, watcher, until)
+            if until == STAGES[-1]:
+                report.write_report(out)
+    except Stopped:
+        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.resumed()}") from None
+    result.show(out, json)
+    watcher.say(f"next: {typed.command('show', out) if until == STAGES[-1] else typed.resumed()}")

@@ -58,7 +58,7 @@ def _of_click(error: click.ClickException) -> tuple[str, str | None]:
 def _option_meant(error: click.NoSuchOption, path: str) -> str:
     if error.ctx is not None and isinstance(error.ctx.command, click.Group):
         what = error.ctx.command.subcommand_metavar.partition(" ")[0]
-        return f"options stand behind it: {path} {what} {error.option_name}"
+        return f"options come after it: {path} {what} {error.option_name}"
     if error.possibilities:
         return f"did you mean {' or '.join(sorted(error.possibilities))}?"
     return f"{path} --help"

@@ -5,11 +5,21 @@ import click
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="To listen on; 0 for any free one.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--pages", type=click.IntRange(10, 1_000_000), default=300, show_default=True, help="Its size.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another web.")
+@click.option(
+    "--pages",
+    type=click.IntRange(10, 1_000_000),
+    default=300,
+    show_default=True,
+    help="Content pages; about 150 exhibits come besides.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Number that the web is drawn from.")
 def command(port: int, host: str, pages: int, seed: int) -> None:
     """Serve the demo web until Ctrl-C: many hosts under demo.test, with every habit and trap of the real one.
 

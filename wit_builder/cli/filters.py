@@ -1,24 +1,45 @@
 """`wit filters`."""
 
 import inspect
-from dataclasses import MISSING, fields
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from typing import get_type_hints
 
 import click
+
+from wit_builder.cli import complaint
 
 
 @click.command()
 def command() -> None:
-    """The installed filters: what each drops, its parameters and defaults.
+    """The installed filters: how each is imported, what it drops, its parameters and defaults.
 
     \b
     Example:
       wit filters
     """
     for point in sorted(entry_points(group="wit_builder.filters"), key=lambda point: point.name):
-        rule = point.load()
-        values = ", ".join(
-            f.name if f.default is MISSING else f"{f.name}={f.default!r}" for f in fields(rule)
-        )
-        click.secho(f"{rule.__name__}({values})", bold=True)
-        click.echo(inspect.cleandoc(rule.__doc__ or "") + "\n")
+        try:
+            title, text = _described(point)
+        except Exception as error:  # noqa: BLE001  (somebody else's package, and not the only one)
+            complaint.say(f"filter {point.name} cannot be loaded: {type(error).__name__}: {error}")
+            continue
+        click.secho(title, bold=True)
+        click.echo(text)
+
+
+def _described(point: EntryPoint) -> tuple[str, str]:
+    rule = point.load()
+    values = [str(p.replace(annotation=p.empty)) for p in inspect.signature(rule).parameters.values()]
+    doc = inspect.cleandoc(rule.__doc__ or "It says nothing of itself.")
+    return (
+        f"{rule.__name__}({', '.join(values)})",
+        f"from {point.module} import {point.attr}  # for {_places(rule)}\n\n{doc}\n",
+    )
+
+
+def _places(rule: type) -> str:
+    """Where in a recipe it may stand: one that reads the picture must wait for it."""
+    from wit_builder.records import HasImage, Sample
+
+    reads = get_type_hints(rule.__call__).values()
+    return "sample_filters" if {HasImage, Sample} & set(reads) else "candidate_filters or sample_filters"

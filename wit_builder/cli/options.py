@@ -39,13 +39,16 @@ class Option:
     def click(self) -> click.Option:
         """The same for click."""
         default = None if self.required or self.default in ("", ()) else self.default
-        more: dict[str, Any] = {"required": self.required, "default": default, "show_default": default is not None}
-        if self.kind is bool:
-            return click.Option([f"{self.flag}/--no-{self.flag[2:]}"], help=self.help, **more)
+        more: dict[str, Any] = {
+            "required": self.required,
+            "default": default,
+            "show_default": default is not None,
+        }
         several = " May be given several times." if self.many else ""
-        return click.Option(
-            [self.flag], type=_click_type(self), multiple=self.many, help=self.help + several, **more
-        )
+        more["help"] = self.help[:1].upper() + self.help[1:] + several
+        if self.kind is bool:
+            return click.Option([f"{self.flag}/--no-{self.flag[2:]}"], **more)
+        return click.Option([self.flag], type=_click_type(self), multiple=self.many, **more)
 
 
 def options(function: Callable[..., Any]) -> list[Option]:

@@ -1,206 +1,341 @@
-"""What one sees while a build runs: a live table on a terminal, a line a stage in a pipe, or JSON lines."""
+"""What one sees while a build runs: a live table on a terminal, a few lines a stage in a pipe, or JSON lines.
+
+A build tells of steps (`build.Watcher`), several of which make one of the five stages a user knows. What a
+step counts is shown so: "done" of "total" items, "kept", "lost REASON"; a crawl counts "pages", "dropped",
+"candidates", "waiting" and "depth". What a finished stage kept and lost is read from OUT/funnel.json.
+"""
 
 import json
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Self
 
 import click
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
-from wit_builder import build, report
 from wit_builder.engine.local import Progress
+from wit_builder.ledger import Funnel, StageCount
 
-LOST = "lost "  # counts named "lost REASON" are shown as failures by reason
+RATE_S = 10.0  # over which a rate is taken
+LOST = "lost "  # begins a count of items lost for the reason that follows
 
-# Counts a stage tells: "done" of "total" items, "kept", "lost REASON"; anything else is shown as it is.
+STEPS = {  # of each stage, in their order
+    "collect": ("collect",),
+    "select": ("select-judge", "select-unique"),
+    "fetch": ("fetch",),
+    "clean": ("clean-judge", "clean-exact", "clean-similar"),
+    "pack": ("pack-order", "pack-route", "pack-write"),
+}
+WHAT = {
+    "collect": "crawl pages",
+    "select": "filter, deduplicate",
+    "fetch": "download images",
+    "clean": "filter, deduplicate",
+    "pack": "write shards",
+}
+_WIDTH = 60  # characters of reasons in a line
+_IN_FUNNEL = {
+    "collect": ("pages", "extract"),
+    "select": ("select",),
+    "fetch": ("fetch",),
+    "clean": ("clean",),
+}
+
+Clock = Callable[[], float]  # seconds
 
 
-class Watcher(build.Watcher, AbstractContextManager["Watcher"], Protocol):
-    """A build.Watcher that is switched on and off."""
+def watcher(*, quiet: bool, json: bool, stages: Sequence[str], out: Path | None = None) -> "Follower":
+    """The display that fits: none, JSON lines if asked for, else a table on a terminal, else plain lines.
 
+    out: where the build's funnel.json is; None where it does not speak of this run.
+    """
+    from rich.console import Console
 
-def watcher(*, quiet: bool, json: bool) -> Watcher:
-    """The one that fits: JSON lines if asked, else live on a terminal, else plain lines."""
+    from wit_builder.cli.table import Table
+
     if quiet:
-        return _Quiet()
+        return Follower(stages, out)
     if json:
-        return _JsonLines()
-    console = Console(stderr=True)
-    return _Table(console) if console.is_terminal else _Lines()
-
-
-def result(out: Path, json: bool) -> None:
-    """Print what the build in OUT has come to: the funnel, and where things are."""
-    if json:
-        click.echo((out / "funnel.json").read_text(), nl=False)
-        return
-    console = Console(highlight=False)
-    console.print(report.render_text(report.summary(out)))
+        return JsonLines(stages, out)
+    console = Console(stderr=True, highlight=False)
+    fits = console.is_terminal and not console.is_dumb_terminal
+    return Table(stages, out, console=console) if fits else Lines(stages, out)
 
 
 class Stage:
-    """A stage as the display follows it."""
+    """One of the five stages, as a display follows it."""
 
-    def __init__(self, name: str, tasks: int) -> None:
-        self.name, self.tasks = name, tasks
-        self.began = time.monotonic()
-        self.finished = 0
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name, self._clock = name, clock
+        self.step, self.tasks, self.finished = "", 0, 0
         self.counts: dict[str, int] = {}
+        self.funnel: dict[str, StageCount] = {}  # once it has ended
+        self._began: float | None = None
+        self._ended: float | None = None
+        self._lately: deque[tuple[float, int]] = deque()  # when how much was done, for the rate
+
+    def begin(self, step: str, tasks: int) -> None:
+        """The next of its steps begins."""
+        self.step, self.tasks, self.finished, self.counts = step, tasks, 0, {}
+        if self._began is None:
+            self._began = self._clock()
 
     def tell(self, counts: Mapping[str, int], finished: int) -> None:
-        """Take in how far it is."""
-        self.counts, self.finished = dict(counts), finished
+        """Take in how far the step is. A task that is tried again takes its counts back; what was seen stays."""
+        self.counts = {key: n for key, n in counts.items() if n} or self.counts
+        self.finished = finished
+        now = self._clock()
+        if self.counts and (not self._lately or now - self._lately[-1][0] >= 0.5):
+            self._lately.append((now, self.done))
+        while len(self._lately) > 2 and now - self._lately[0][0] > RATE_S:
+            self._lately.popleft()
+
+    def end(self, funnel: Funnel | None) -> None:
+        """All its steps are through."""
+        self._ended = self._clock()
+        if funnel is not None:
+            known = [name for name in _IN_FUNNEL.get(self.name, ()) if name in list(funnel)]
+            self.funnel = {name: funnel[name] for name in known}
+
+    @property
+    def state(self) -> str:
+        """waiting, running or ended."""
+        return "waiting" if self._began is None else "running" if self._ended is None else "ended"
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self.began
+        """That it took, or takes since it began."""
+        if self._began is None:
+            return 0.0
+        return (self._clock() if self._ended is None else self._ended) - self._began
 
     @property
-    def share(self) -> float:
-        """How far it is, 0 to 1: by items where they are counted, else by tasks."""
-        if self.counts.get("total"):
-            return self.counts.get("done", 0) / self.counts["total"]
-        return self.finished / self.tasks if self.tasks else 1.0
+    def done(self) -> int:
+        """Items settled."""
+        return self.counts.get("done", self.counts.get("pages", 0) + self.counts.get("dropped", 0))
+
+    @property
+    def kept(self) -> int | None:
+        """Pages or pairs that stay, None where that is not counted yet."""
+        if self.funnel:
+            return next(iter(self.funnel.values())).kept
+        return self.counts.get("kept", self.counts.get("pages"))
+
+    @property
+    def lost(self) -> int | None:
+        """Pages or pairs that do not stay, None where that is not counted yet."""
+        if self.funnel:
+            return next(iter(self.funnel.values())).dropped.total()
+        if "dropped" in self.counts or self.kept is None:
+            return self.counts.get("dropped")
+        return sum(n for _, n in self.reasons)
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why items were lost, the most frequent first."""
+        found = [(key.removeprefix(LOST), n) for key, n in self.counts.items() if key.startswith(LOST)]
+        for count in self.funnel.values():
+            found += count.dropped.items()
+        return sorted(found, key=lambda item: (-item[1], item[0]))
 
     @property
     def rate(self) -> float:
-        """Items a second."""
-        return self.counts.get("done", 0) / max(self.seconds, 1e-3)
+        """Items a second, lately: an earlier run of the same build does not count."""
+        if len(self._lately) < 2 or self._ended is not None:
+            return 0.0
+        (began, before), (now, done) = self._lately[0], self._lately[-1]
+        return (done - before) / (now - began)
+
+    @property
+    def share(self) -> float | None:
+        """How far it is, 0 to 1; None where nobody knows."""
+        if self._ended is not None:
+            return 1.0
+        if total := self.counts.get("total"):  # of the tasks that have begun
+            return min(self.done / total, (self.finished + 1) / max(self.tasks, 1))
+        steps = STEPS.get(self.name, ())
+        passed = steps.index(self.step) if self.step in steps else 0
+        share = (passed + self.finished / max(self.tasks, 1)) / max(len(steps), 1)
+        return share or None
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left at the rate so far, None before one can say."""
-        return self.seconds / self.share * (1 - self.share) if 0.01 < self.share < 1 else None
-
-    @property
-    def lost(self) -> list[tuple[str, int]]:
-        """Reasons and how often, most frequent first."""
-        found = [(key.removeprefix(LOST), n) for key, n in self.counts.items() if key.startswith(LOST)]
-        return sorted(found, key=lambda item: -item[1])
+        """Seconds that are left at the rate so far, None before one can say."""
+        share = self.share
+        if "total" not in self.counts or share is None or not 0.01 < share < 1 or self.rate <= 0:
+            return None
+        return (self.done / share - self.done) / self.rate
 
 
-class _Quiet:
+class Follower:
+    """Follows a build and says nothing: what `--quiet` shows, and what all displays have in common."""
+
+    every_s = 10.0  # between two words on the same stage
+
+    def __init__(self, stages: Sequence[str], out: Path | None, clock: Clock = time.monotonic) -> None:
+        self._out, self._clock, self._said = out, clock, 0.0
+        self.stages = {name: Stage(name, clock) for name in stages}
+        self.now: Stage | None = None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None
+        if kind is None:
+            self._end()
 
     def stage(self, name: str, tasks: int) -> Progress:
-        return Stage(name, tasks).tell
+        """A step begins; returns what is told its counts as they grow."""
+        stage = name.partition("-")[0]
+        fresh = self.now is None or self.now.name != stage
+        if fresh:
+            self._end()
+            self.now = self.stages.setdefault(stage, Stage(stage, self._clock))
+        assert self.now
+        self.now.begin(name, tasks)
+        if fresh:
+            self._said = self._clock()
+            self.began(self.now)
+        return self._tell
+
+    def began(self, stage: Stage) -> None:
+        """Say that it begins."""
+
+    def goes_on(self, stage: Stage) -> None:
+        """Say how far it is; called once in `every_s`."""
+
+    def ended(self, stage: Stage) -> None:
+        """Say what it has come to."""
+
+    def say(self, sentence: str) -> None:
+        """Say something besides."""
+
+    def _tell(self, counts: Mapping[str, int], finished: int) -> None:
+        assert self.now
+        self.now.tell(counts, finished)
+        if self._clock() - self._said >= self.every_s:
+            self._said = self._clock()
+            self.goes_on(self.now)
+
+    def _end(self) -> None:
+        if self.now is not None:
+            self.now.end(_funnel(self._out))
+            self.ended(self.now)
 
 
-class _Lines(_Quiet):
-    """A line when a stage begins, and one every ten seconds."""
+class Lines(Follower):
+    """Plain lines on stderr, for pipes and logs."""
 
-    every_s = 10.0
+    def began(self, stage: Stage) -> None:
+        """What it does."""
+        self.say(f"{stage.name}: {WHAT.get(stage.name, stage.step)}")
 
-    def stage(self, name: str, tasks: int) -> Progress:
-        stage = Stage(name, tasks)
-        said = [time.monotonic()]
-        click.echo(f"{name}: {tasks} task{'s' * (tasks != 1)}", err=True)
+    def goes_on(self, stage: Stage) -> None:
+        """How far it is."""
+        self.say("; ".join(filter(None, (f"{stage.name}: {how_far(stage)}", lost(stage, _WIDTH)))))
 
-        def tell(counts: Mapping[str, int], finished: int) -> None:
-            stage.tell(counts, finished)
-            if time.monotonic() - said[0] >= self.every_s:
-                said[0] = time.monotonic()
-                click.echo(f"{name}: {_sentence(stage)}", err=True)
+    def ended(self, stage: Stage) -> None:
+        """What it kept and lost."""
+        for name, count in stage.funnel.items():
+            why = f" ({shortened(count.dropped.most_common(), _WIDTH)})" if count.dropped else ""
+            self.say(
+                f"  {name}: {count.seen:,} seen, {count.kept:,} kept, {count.dropped.total():,} lost{why}"
+            )
 
-        return tell
+    def say(self, sentence: str) -> None:
+        """On stderr."""
+        click.echo(sentence, err=True)
 
 
-class _JsonLines(_Quiet):
-    """One JSON object a second and stage on stderr."""
+class JsonLines(Follower):
+    """JSON objects on stderr, one a line: when a stage begins, once a second, and when it has ended."""
 
     every_s = 1.0
 
-    def stage(self, name: str, tasks: int) -> Progress:
-        stage = Stage(name, tasks)
-        said = [0.0]
+    def began(self, stage: Stage) -> None:
+        """The first line of a stage."""
+        self.goes_on(stage)
 
-        def tell(counts: Mapping[str, int], finished: int) -> None:
-            stage.tell(counts, finished)
-            if time.monotonic() - said[0] >= self.every_s:
-                said[0] = time.monotonic()
-                line = {
-                    "stage": name,
-                    "tasks": tasks,
-                    "tasks_done": finished,
-                    "counts": stage.counts,
-                    "rate": round(stage.rate, 2),
-                    "eta_s": stage.eta_s and round(stage.eta_s, 1),
-                }
-                print(json.dumps(line), file=sys.stderr, flush=True)
+    def goes_on(self, stage: Stage) -> None:
+        """How far it is."""
+        eta = stage.eta_s
+        self._write(
+            stage=stage.name,
+            step=stage.step,
+            tasks=stage.tasks,
+            tasks_done=stage.finished,
+            counts=stage.counts,
+            rate=round(stage.rate, 2),
+            eta_s=None if eta is None else round(eta, 1),
+        )
 
-        tell({}, 0)
-        return tell
+    def ended(self, stage: Stage) -> None:
+        """The last line of a stage, with its part of the funnel."""
+        funnel = {
+            name: {"seen": count.seen, "kept": count.kept, "dropped": dict(count.dropped)}
+            for name, count in stage.funnel.items()
+        }
+        self._write(stage=stage.name, ended=True, seconds=round(stage.seconds, 2), funnel=funnel)
 
+    def say(self, sentence: str) -> None:
+        """As the object {"note": ...}."""
+        self._write(note=sentence)
 
-class _Table(_Quiet):
-    """A live table, a row a stage."""
-
-    def __init__(self, console: Console) -> None:
-        self._stages: list[Stage] = []
-        self._ended: dict[str, float] = {}
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
-
-    def __enter__(self) -> Self:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
-
-    def stage(self, name: str, tasks: int) -> Progress:
-        for earlier in self._stages:
-            self._ended.setdefault(earlier.name, earlier.seconds)
-        self._stages.append(Stage(name, tasks))
-        return self._stages[-1].tell
-
-    def _render(self) -> Group:
-        table = Table(box=None, padding=(0, 1), header_style="bold")
-        for column in ("stage", "", "done", "per s", "took", "left"):
-            table.add_column(column, justify="left" if column in ("stage", "") else "right")
-        for stage in self._stages:
-            ended = self._ended.get(stage.name)
-            share = 1.0 if ended is not None else stage.share
-            done = stage.counts.get("done")
-            table.add_row(
-                stage.name,
-                ProgressBar(total=1.0, completed=share, width=24),
-                f"{done:,}" if done else f"{stage.finished}/{stage.tasks}",
-                f"{done / max(ended or stage.seconds, 1e-3):,.0f}" if done else "",
-                _clock(ended if ended is not None else stage.seconds),
-                "" if ended is not None or stage.eta_s is None else _clock(stage.eta_s),
-            )
-        return Group(table, Text(_sentence(self._stages[-1]), style="dim") if self._stages else Text())
+    def _write(self, **values: Any) -> None:
+        print(json.dumps(values), file=sys.stderr, flush=True)
 
 
-def _sentence(stage: Stage) -> str:
-    shown = [f"{n:,} {key}" for key, n in stage.counts.items() if not key.startswith(LOST) and key != "total"]
-    if stage.lost:
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in stage.lost[:5])
-        shown.append(f"{sum(n for _, n in stage.lost):,} lost ({reasons})")
+def how_far(stage: Stage) -> str:
+    """How far a stage is, in words."""
+    counts = stage.counts
+    if "pages" in counts:
+        parts = [
+            f"{counts['pages']:,} pages",
+            f"{counts.get('candidates', 0):,} pairs found",
+            f"{counts.get('waiting', 0):,} pages waiting",
+            f"depth {counts.get('depth', 0)}",
+        ]
+    elif "total" in counts:
+        parts = [f"{stage.done:,} of {counts['total']:,}", f"{stage.kept or 0:,} kept"]
+    else:
+        parts = [f"{stage.finished} of {stage.tasks} tasks"]
+    if stage.rate:
+        parts.append(f"{stage.rate:,.0f} a second")
     if stage.eta_s is not None:
-        shown.append(f"about {_clock(stage.eta_s)} left")
-    return ", ".join(shown) or f"{stage.finished} of {stage.tasks} tasks done"
+        parts.append(f"about {clock(stage.eta_s)} left")
+    return ", ".join(parts)
 
 
-def _clock(seconds: float) -> str:
+def lost(stage: Stage, width: int) -> str:
+    """How many items a stage lost, and why, in about so many characters; "" when none."""
+    head = f"{stage.lost or 0:,} lost: "
+    return head + shortened(stage.reasons, width - len(head)) if stage.reasons else ""
+
+
+def shortened(reasons: Sequence[tuple[str, int]], width: int) -> str:
+    """As many of the reasons as stand in that many characters, and how many more there are; one at least."""
+    for n in range(len(reasons), 0, -1):
+        shown = [f"{reason} {count:,}" for reason, count in reasons[:n]]
+        if rest := len(reasons) - n:
+            shown.append(f"{rest:,} more reason{'s' * (rest > 1)}")
+        text = ", ".join(shown)
+        if len(text) <= width:
+            return text
+    return text if reasons else ""
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:05 or 2:00:07."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _funnel(out: Path | None) -> Funnel | None:
+    path = out and out / "funnel.json"
+    return Funnel.from_json(json.loads(path.read_bytes())) if path and path.is_file() else None

@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wit_builder import settings
 from wit_builder.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wit_builder.recipe import Recipe
 
 RecipeFunction = Callable[..., Any]
 
@@ -46,7 +49,7 @@ def find(name: str) -> RecipeFunction:
     return function
 
 
-def make(name: str, function: RecipeFunction, values: Mapping[str, Any]) -> Any:
+def make(name: str, function: RecipeFunction, values: Mapping[str, Any]) -> "Recipe":
     """The Recipe that the function returns. What goes wrong in it becomes a ConfigError with file and line."""
     from wit_builder.recipe import Recipe
 

@@ -8,7 +8,7 @@ import click
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--json", is_flag=True, help="The same as JSON on stdout.")
+@click.option("--json", is_flag=True, help="The same as one line of JSON.")
 @click.option("--html", is_flag=True, help="Write OUT/report.html, with a contact sheet, and print its path.")
 def command(out: Path, json: bool, html: bool) -> None:
     """What is in the build OUT: funnel, top hosts, languages, sizes; with --html a contact sheet.
@@ -24,6 +24,6 @@ def command(out: Path, json: bool, html: bool) -> None:
     if html:
         click.echo(report.write_report(out))
     elif json:
-        click.echo(json_.dumps(report.as_json(report.summary(out)), indent=2))
+        click.echo(json_.dumps(report.as_json(report.summary(out))))
     else:
         Console(highlight=False).print(report.render_text(report.summary(out)))

@@ -15,7 +15,7 @@ from wit_builder.web.url import host_of
 
 PAGES = 256  # settled pages that make a commit due
 LINKS = 20_000  # so do new addresses: one sitemap may name 50,000
-ROWS = 65_536  # and candidates and losses
+ROWS = 16_384  # and candidates and losses: 15 MB, when pages hold hundreds of images
 
 # Nothing was asked of the host for the page itself, so its budget is left to another one. Not so where the
 # host as a whole is out of reach: its other pages would fare no better.
@@ -118,6 +118,7 @@ class Batch:
                 frontier.count(stage, reason, n)
             self.parts.write("candidates", self._candidates)
             self.parts.write("losses", self._losses)
+        self.parts.tidy()
         self._clear()
 
     def _refuse(self, key: bytes, url: str, at: datetime) -> bool:

@@ -60,7 +60,7 @@ _SCHEMA = """
         stage TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (stage, reason)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS parts (
-        kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (kind, name)
+        kind TEXT NOT NULL, name TEXT NOT NULL, rows INTEGER NOT NULL, PRIMARY KEY (kind, name)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
@@ -131,18 +131,22 @@ class Frontier:
         """Store a small text under a name."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
-    def parts(self, kind: str) -> list[str]:
-        """Names of the files of that kind that are part of the result, in the order they were written."""
-        return [
-            name
-            for (name,) in self._db.execute(
-                "SELECT name FROM parts WHERE kind = ? ORDER BY length(name), name", (kind,)
-            )
-        ]
+    def parts(self, kind: str) -> dict[str, int]:
+        """The files of that kind that make up the result, with their rows, in the order of their names."""
+        statement = "SELECT name, rows FROM parts WHERE kind = ? ORDER BY length(name), name"
+        return dict(self._db.execute(statement, (kind,)))
 
-    def add_part(self, kind: str, name: str) -> None:
+    def add_part(self, kind: str, name: str, rows: int) -> None:
         """Make a file, already synced, part of the result."""
-        self._db.execute("INSERT INTO parts VALUES (?, ?)", (kind, name))
+        self._db.execute("INSERT INTO parts VALUES (?, ?, ?)", (kind, name, rows))
+
+    def drop_part(self, kind: str, name: str) -> None:
+        """Leave a file out of the result from now on."""
+        self._db.execute("DELETE FROM parts WHERE kind = ? AND name = ?", (kind, name))
+
+    def sync(self) -> None:
+        """Wait until all that was committed is on the disk; between transactions."""
+        self._db.execute("PRAGMA wal_checkpoint")
 
     @property
     def counts(self) -> Counter[Count]:

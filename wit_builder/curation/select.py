@@ -4,64 +4,49 @@ Two stages: `judge` over the collected parts, shuffled by URL; `unique` over par
 registrable domain, so that one fetch task owns a domain.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
 from wit_builder import filtering
 from wit_builder.curation import survivor, tables
-from wit_builder.engine import shuffle
+from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
-from wit_builder.records import CANDIDATE_SCHEMA, Candidate, Loss, candidates, to_table
+from wit_builder.extract.captions import MAX_TEXTS
+from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidates
 from wit_builder.text import language
 from wit_builder.web.url import host_of, registrable_domain
 
 BATCH = 8_192  # rows in memory as records at a time
 
+_WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_source", "alt_texts"]
+
 
 def judge(task: Task) -> None:
-    """Filters the candidates of some parts.
+    """Identifies languages and filters the candidates of some parts.
 
     arg: {parts: [parquet path]}; params: filters, partitions (of URLs).
     Hands on `candidates` (a shuffle file by URL) and `losses`.
     """
-    kept: list[pa.Table] = []
-    losses: list[Loss] = []
+    kept, losses = [CANDIDATE_SCHEMA.empty_table()], []
     for part in task.arg["parts"]:
         for batch in pq.ParquetFile(part).iter_batches(BATCH):
-            survivors, dropped = _judge_batch(list(candidates(batch)), task.params["filters"])
-            kept.append(to_table(survivors, CANDIDATE_SCHEMA))
-            losses.extend(dropped)
-            for loss in dropped:
-                task.funnel["select"].drop(loss.reason)
-    table = pa.concat_tables(kept) if kept else CANDIDATE_SCHEMA.empty_table()
+            rows = _with_language(pa.table(batch))
+            survivors, dropped = tables.judged(rows, candidates(rows), task.params["filters"], "select")
+            kept.append(survivors)
+            losses.append(dropped)
+    table = pa.concat_tables(kept)
     partitions = task.params["partitions"]
     part_of = shuffle.partition_of(table.column("url").to_pylist(), partitions)
     shuffle.write(task.new_file("candidates", ".shuffle"), table, part_of, partitions)
-    tables.write_losses(task.new_file("losses", ".parquet"), losses)
-
-
-def _judge_batch(
-    rows: list[Candidate], filters: tuple[filtering.Filter[Candidate], ...]
-) -> tuple[list[Candidate], list[Loss]]:
-    now = datetime.now(UTC)
-    kept, lost = [], []
-    for row, (lang, score) in zip(rows, language.identify([row.caption for row in rows]), strict=True):
-        item = row.with_language(lang, score)
-        verdict = filtering.judge(item, filters)
-        if verdict.reason is None:
-            kept.append(item)
-        else:
-            lost.append(
-                Loss(item.id, "select", verdict.reason, item.url, item.caption, verdict.evidence, now)
-            )
-    return kept, lost
+    tables.hand_on_losses(task, "select", losses)
 
 
 def unique(task: Task) -> None:
@@ -72,77 +57,92 @@ def unique(task: Task) -> None:
     """
     inputs = [Path(path) for path in task.params["inputs"]]
     table = shuffle.read(inputs, task.arg, task.params["partitions"], CANDIDATE_SCHEMA)
-    pairs, losses = _drop_behind_head(table, pair_heads(table), "duplicate_pair", _where)
-    heads = _url_heads(pairs)
-    kept, more = _drop_behind_head(_unite_texts(pairs, heads), heads, "duplicate_url", _which)
-    for loss in (losses := losses + more):
-        task.funnel["select"].drop(loss.reason)
-    task.funnel["select"].kept += kept.num_rows
+    head = pair_heads(table)
+    same_pair = _losses(table, head, "duplicate_pair", "kept from", "page_url")
+    pairs = table.filter(columns.mask(_stays(head)))
+    head = _url_heads(pairs)
+    same_url = _losses(pairs, head, "duplicate_url", "kept as", "id")
+    kept = _united(pairs, head)
     bins = task.params["bins"]
     domains = (registrable_domain(host_of(url)) for url in kept.column("url").to_pylist())
     shuffle.write(task.new_file("candidates", ".shuffle"), kept, shuffle.partition_of(domains, bins), bins)
-    tables.write_losses(task.new_file("losses", ".parquet"), losses)
+    tables.hand_on_losses(task, "select", [same_pair, same_url])
+    task.funnel["select"].kept += kept.num_rows
 
 
 def pair_heads(table: pa.Table) -> NDArray[np.int64]:
     """For each candidate the row that stands for its pair (URL, text), whatever order they lie in."""
-    ids = tables.ascii_column(table.column("id"), 32)
-    tie = np.fromiter((_fingerprint(row) for row in table.to_pylist()), np.uint64)
+    ids = columns.fixed(table.column("id"), 32)
+    order = survivor.by_rule(ids)
+    same = ids[order][1:] == ids[order][:-1]
+    repeated = np.zeros(len(ids), bool)
+    repeated[order[1:][same]] = repeated[order[:-1][same]] = True
+    tie = np.zeros(len(ids), np.uint64)
+    tie[repeated] = _fingerprints(table.filter(columns.mask(repeated)))
     return survivor.heads(survivor.by_rule(ids, tie), ids)
 
 
-def _fingerprint(row: dict[str, object]) -> int:
-    """Orders equal pairs by where they stood, whatever order they were found in."""
-    return xxhash.xxh3_64_intdigest(
-        repr([value for name, value in row.items() if name != "found_at"]).encode()
+def _with_language(rows: pa.Table) -> pa.Table:
+    found = language.identify(rows.column("caption").to_pylist())
+    for name, values in zip(("lang", "lang_score"), zip(*found, strict=True), strict=True):
+        field = CANDIDATE_SCHEMA.field(name)
+        rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))
+    return rows
+
+
+def _fingerprints(table: pa.Table) -> NDArray[np.uint64]:
+    """Orders equal pairs by where they stood."""
+    hashes = (
+        xxhash.xxh3_64_intdigest(repr(list(row.values())).encode())
+        for batch in table.select(_WHERE).to_batches(BATCH)
+        for row in batch.to_pylist()
     )
+    return np.fromiter(hashes, np.uint64)
 
 
 def _url_heads(table: pa.Table) -> NDArray[np.int64]:
-    ids = tables.ascii_column(table.column("id"), 32)
-    urls = np.array(
-        [xxhash.xxh3_128_hexdigest(url.encode()) for url in table.column("url").to_pylist()], dtype="S32"
-    )
+    ids = columns.fixed(table.column("id"), 32)
+    hashes = (xxhash.xxh3_128_digest(url.encode()) for url in table.column("url").to_pylist())
+    urls = np.frombuffer(b"".join(hashes), "S16")
     return survivor.heads(survivor.by_rule(urls, survivor.text_rank(table.column("text_source")), ids), urls)
 
 
-def _where(table: pa.Table, head: int) -> str:
-    return f"kept from {table.column('page_url')[head].as_py()}"
+def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return head == np.arange(len(head))
 
 
-def _which(table: pa.Table, head: int) -> str:
-    return f"kept as {table.column('id')[head].as_py()}"
+def _losses(table: pa.Table, head: NDArray[np.int64], reason: str, words: str, column: str) -> pa.Table:
+    """The rows that do not head their group, with that column of the one that does as evidence."""
+    gone = ~_stays(head)
+    kept = columns.pick(table.column(column), head[gone])
+    evidence = pc.binary_join_element_wise(words, kept, " ")
+    return tables.losses_of(table.filter(columns.mask(gone)), "select", reason, evidence)
 
 
-def _drop_behind_head(
-    table: pa.Table, head: NDArray[np.int64], reason: str, evidence: Callable[[pa.Table, int], str]
-) -> tuple[pa.Table, list[Loss]]:
-    rows = np.arange(table.num_rows)
-    lost = np.flatnonzero(head != rows)
-    losses = tables.losses_of(
-        table.take(pa.array(lost)),
-        "select",
-        [reason] * len(lost),
-        [evidence(table, int(h)) for h in head[lost]],
-    )
-    return table.take(pa.array(np.flatnonzero(head == rows))), losses
-
-
-def _unite_texts(table: pa.Table, head: NDArray[np.int64]) -> pa.Table:
-    """The table with each lost caption added to the alt_texts of the row that stands for it."""
-    lost = np.flatnonzero(head != np.arange(table.num_rows))
-    if not len(lost):
-        return table
-    texts = table.column("alt_texts").to_pylist()
-    ranks = survivor.text_rank(table.column("text_source"))
-    ids = tables.ascii_column(table.column("id"), 32)
-    for row in lost[survivor.by_rule(ranks[lost], ids[lost])].tolist():
-        text = {
-            "text": table.column("caption")[row].as_py(),
-            "source": table.column("text_source")[row].as_py(),
-        }
-        if text not in texts[head[row]]:
-            texts[head[row]] = [*texts[head[row]], text]
+def _united(table: pa.Table, head: NDArray[np.int64]) -> pa.Table:
+    """The rows that stay; the captions of those that go are added to their alt_texts, strongest first."""
+    gained = _gained(table, head)
+    richer = np.zeros(table.num_rows, bool)
+    richer[list(gained)] = True
+    plain = table.filter(columns.mask(_stays(head) & ~richer))
+    rows = table.filter(columns.mask(richer))
+    texts = [
+        [*old, *(text for text in new if text not in old)]
+        for old, new in zip(rows.column("alt_texts").to_pylist(), gained.values(), strict=True)
+    ]
     place = table.schema.get_field_index("alt_texts")
     field = table.schema.field(place)
-    return table.set_column(place, field, pa.array(texts, type=field.type))
+    return pa.concat_tables([plain, rows.set_column(place, field, pa.array(texts, field.type))])
+
+
+def _gained(table: pa.Table, head: NDArray[np.int64]) -> dict[int, list[dict[str, Any]]]:
+    """By rising row number: the captions that a row gets from those it stands for, 16 at most."""
+    lost = np.flatnonzero(~_stays(head))
+    ranks = survivor.text_rank(table.column("text_source"))[lost]
+    lost = lost[survivor.by_rule(head[lost], ranks, columns.fixed(table.column("id"), 32)[lost])]
+    lost = lost[survivor.places(head[lost]) < MAX_TEXTS]  # one URL may come with 100,000 captions
+    texts = (columns.pick(table.column(name), lost).to_pylist() for name in ("caption", "text_source"))
+    gained: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row, caption, source in zip(head[lost].tolist(), *texts, strict=True):
+        gained[row].append({"text": caption, "source": source})
+    return gained

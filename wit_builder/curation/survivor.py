@@ -1,11 +1,11 @@
 """Who stays of a group of duplicates: one written rule, so that order, workers and engine do not matter.
 
+Of pairs found more than once: the one with the smallest hash of where it stood.
 Of pairs with one URL: the text from the strongest source, then the smallest id.
 Of images that are the same or nearly so: the largest original, then the text from the strongest source, then
 the smallest id.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,11 @@ _RANK = {source: rank for rank, source in enumerate(TEXT_SOURCES)}
 
 def text_rank(sources: pa.ChunkedArray) -> NDArray[np.int64]:
     """0 for the strongest source of texts; unknown sources come last."""
-    return np.fromiter((_RANK.get(source, len(_RANK)) for source in sources.to_pylist()), np.int64)
+    pieces = [np.array([], np.int64)]
+    for chunk in sources.dictionary_encode().chunks:
+        ranks = [_RANK.get(source, len(_RANK)) for source in chunk.dictionary.to_pylist()]
+        pieces.append(np.array(ranks, np.int64)[chunk.indices.to_numpy()])
+    return np.concatenate(pieces)
 
 
 def by_rule(*keys: Any) -> NDArray[np.int64]:
@@ -27,15 +31,23 @@ def by_rule(*keys: Any) -> NDArray[np.int64]:
     return np.lexsort([np.asarray(key) for key in reversed(keys)])
 
 
-def heads(order: NDArray[np.int64], groups: Sequence[Any] | NDArray[Any]) -> NDArray[np.int64]:
+def heads(order: NDArray[np.int64], groups: NDArray[Any]) -> NDArray[np.int64]:
     """For each row in `order`, the row that heads its group; equal groups must stand together in `order`.
 
     Returns an array over all rows: the row number of its group's survivor (itself, if it survives).
     """
-    ordered = np.asarray(groups)[order]
-    first = np.ones(len(order), bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    starts = np.flatnonzero(first)
     head = np.empty(len(order), np.int64)
-    head[order] = order[starts[np.cumsum(first) - 1]] if len(order) else order
+    head[order] = order[_starts(groups[order])]
     return head
+
+
+def places(groups: NDArray[Any]) -> NDArray[np.int64]:
+    """0 for the first of each run of equal values, 1 for the second, ..."""
+    return np.arange(len(groups)) - _starts(groups)
+
+
+def _starts(groups: NDArray[Any]) -> NDArray[np.int64]:
+    """For each place the one where its run of equal values begins."""
+    first = np.ones(len(groups), bool)
+    first[1:] = groups[1:] != groups[:-1]
+    return np.flatnonzero(first)[np.cumsum(first) - 1]

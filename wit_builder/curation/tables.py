@@ -1,23 +1,21 @@
-"""Arrow columns of strings as numpy, and drops as rows of the ledger."""
+"""Tables on the disk, and drops as rows of the ledger."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from wit_builder import storage
-from wit_builder.records import LOSS_SCHEMA, Loss, to_table
+from wit_builder import filtering, storage
+from wit_builder.engine.task import Task
+from wit_builder.records import LOSS_SCHEMA
 
 ROW_GROUP = 65_536
-
-
-def ascii_column(column: pa.ChunkedArray, width: int) -> NDArray[np.bytes_]:
-    """A column of hex strings of at most `width` characters as a sortable numpy array."""
-    return np.array(column.to_pylist(), dtype=f"S{width}")
+MAX_EVIDENCE = 500  # characters
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
@@ -26,16 +24,44 @@ def write_parquet(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
 
 
-def write_losses(path: Path, losses: list[Loss]) -> None:
-    """The losses as a part of the ledger."""
-    write_parquet(path, to_table(losses, LOSS_SCHEMA))
+def judged(
+    rows: pa.Table, items: Iterable[Any], filters: Sequence[filtering.Filter[Any]], stage: str
+) -> tuple[pa.Table, pa.Table]:
+    """The rows that the filters keep, and the losses of the others. items: the rows as records."""
+    if not filters:
+        return rows, LOSS_SCHEMA.empty_table()
+    verdicts = [filtering.judge(item, filters) for item in items]
+    kept = pa.array([verdict.kept for verdict in verdicts], pa.bool_())
+    lost = [verdict for verdict in verdicts if verdict.reason is not None]
+    gone = rows.filter(pc.invert(kept))
+    reasons = [verdict.reason for verdict in lost]
+    return rows.filter(kept), losses_of(gone, stage, reasons, _fit([verdict.evidence for verdict in lost]))
 
 
-def losses_of(rows: pa.Table, stage: str, reasons: Iterable[str], evidence: Iterable[str]) -> list[Loss]:
-    """One loss for each row of a table with id, url and caption."""
-    now = datetime.now(UTC)
-    columns = (rows.column(name).to_pylist() for name in ("id", "url", "caption"))
-    return [
-        Loss(id_, stage, reason, url, caption, shown, now)
-        for id_, url, caption, reason, shown in zip(*columns, reasons, evidence, strict=True)
-    ]
+def losses_of(
+    rows: pa.Table, stage: str, reasons: str | Sequence[str | None], evidence: pa.Array | pa.ChunkedArray
+) -> pa.Table:
+    """One loss, a row of LOSS_SCHEMA, for each row of a table with id, url and caption.
+
+    reasons: one for each row, or one for all.
+    """
+    count = rows.num_rows
+    columns = {name: rows.column(name) for name in ("id", "url", "caption")}
+    columns["stage"] = pa.repeat(stage, count)
+    columns["reason"] = pa.repeat(reasons, count) if isinstance(reasons, str) else pa.array(reasons, pa.string())
+    columns["evidence"] = evidence
+    columns["at"] = pa.repeat(pa.scalar(datetime.now(UTC), LOSS_SCHEMA.field("at").type), count)
+    return pa.table([columns[name] for name in LOSS_SCHEMA.names], schema=LOSS_SCHEMA)
+
+
+def hand_on_losses(task: Task, stage: str, losses: Sequence[pa.Table]) -> None:
+    """Write these losses as a part of the ledger, and count them."""
+    table = pa.concat_tables([LOSS_SCHEMA.empty_table(), *losses])
+    write_parquet(task.new_file("losses", ".parquet"), table)
+    found = pc.value_counts(table.column("reason"))
+    task.funnel[stage].dropped.update(Counter({row["values"]: row["counts"] for row in found.to_pylist()}))
+
+
+def _fit(texts: Sequence[str]) -> pa.Array:
+    """What filters say they saw, fit for the ledger: short, without half surrogate pairs."""
+    return pa.array([text[:MAX_EVIDENCE].encode("utf-8", "replace").decode() for text in texts], pa.string())

@@ -1,22 +1,24 @@
 """The executor of one machine: tasks in child processes, as many at a time as it has workers."""
 
+import atexit
 import os
 import signal
 import time
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
+from wit_builder import storage
 from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, open_task, run_task
-from wit_builder.errors import BuildError, WitError
+from wit_builder.errors import Dropped, WitError
 
 GRACE_S = 5.0  # from the wish to stop to the kill
+POLL_S = 0.25  # how often signals and timeouts are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,143 +39,53 @@ class Executor(Protocol):
     def run(
         self, root: Path, stage: str, ids: Sequence[str], needs: Needs, progress: Progress
     ) -> dict[str, str]:
-        """{task id: reason} of the tasks given up. Raises Stopped, or BuildError when going on is no use."""
+        """{task id: reason} of the tasks given up. Raises Stopped; and a WitError that is no Dropped as it is,
+        for it concerns the whole build."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is kept from one run to the next. `run` may be called again."""
         ...
 
 
 class LocalExecutor:
     """`workers` child processes; a crash, hang or memory blow-up costs that task alone.
 
-    The first SIGINT or SIGTERM asks running tasks to commit and stop, and raises Stopped.
+    memory_bytes: what one worker may allocate; by default as much as the machine or container has.
+    The first SIGINT or SIGTERM asks running tasks to commit and stop, and raises Stopped; a second one does
+    not wait for them. Workers stay for the next run (starting one takes 0.5 s); `close` ends them.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or os.cpu_count() or 1
+    def __init__(self, workers: int | None = None, memory_bytes: int | None = None) -> None:
+        self.workers = workers or usable_cores()
+        self._memory_bytes = memory_bytes or machine_memory()
+        self._idle: list[children.Child] = []
+        atexit.register(self.close)  # else multiprocessing waits for them when the interpreter ends
 
     def run(
         self, root: Path, stage: str, ids: Sequence[str], needs: Needs, progress: Progress
     ) -> dict[str, str]:
         """See Executor."""
+        if not ids:
+            return {}
         slots = min(len(ids), max(1, self.workers // 4) if needs.io else self.workers)
-        cpus = max(1, self.workers // slots) if needs.io and slots else 1
-        with _stop_on_signal() as stop:
-            return _Run(root, stage, deque(ids), needs, progress, slots, cpus, stop).finish()
+        cpus = max(1, self.workers // slots) if needs.io else 1
+        while len(self._idle) > slots:  # a worker that waits keeps the memory of the stage before
+            _end(self._idle.pop())
+        with _stop_on_signal() as asked:
+            run = _Run(root, stage, deque(ids), needs, progress, slots, cpus, self._worker, self._idle, asked)
+            return run.finish()
 
+    def close(self) -> None:
+        """End the workers."""
+        while self._idle:
+            _end(self._idle.pop())
 
-@dataclass(slots=True)
-class _Worker:
-    child: children.Child
-    task: str
-    started: float
-
-
-class _Run:
-    """One call of LocalExecutor.run."""
-
-    def __init__(
-        self,
-        root: Path,
-        stage: str,
-        todo: deque[str],
-        needs: Needs,
-        progress: Progress,
-        slots: int,
-        cpus: int,
-        stop: Callable[[], bool],
-    ) -> None:
-        self.root, self.stage, self.todo, self.needs = root, stage, todo, needs
-        self.progress, self.slots, self.cpus, self.stop = progress, slots, cpus, stop
-        self.busy: list[_Worker] = []
-        self.idle: list[children.Child] = []
-        self.tries: Counter[str] = Counter()
-        self.given_up: dict[str, str] = {}
-        self.news: dict[str, Mapping[str, int]] = {}
-        self.done = 0
-
-    def finish(self) -> dict[str, str]:
-        try:
-            while (self.todo or self.busy) and not self.stop():
-                self._start()
-                self._listen(0.25)
-                self._enforce_timeout()
-            if self.stop():
-                self._wind_down()
-                raise Stopped
-        finally:
-            for child in [*self.idle, *(worker.child for worker in self.busy)]:
-                child.kill()
-        return self.given_up
-
-    def _start(self) -> None:
-        while self.todo and len(self.busy) < self.slots:
-            child = self.idle.pop() if self.idle else children.Child(f"{__name__}:serve_task")
-            task = self.todo.popleft()
-            self.busy.append(_Worker(child, task, time.monotonic()))
-            try:
-                child.call(str(self.root), self.stage, task, self.cpus)
-            except OSError:
-                self._fail(self.busy[-1], "its worker process was gone")
-
-    def _listen(self, timeout: float) -> None:
-        pipes = {worker.child.pipe: worker for worker in self.busy}
-        for pipe in wait(list(pipes), timeout):
-            self._hear(pipes[pipe])  # type: ignore[index]
-        counts: Counter[str] = Counter()
-        for news in self.news.values():
-            counts.update(news)
-        self.progress(counts, self.done)
-
-    def _hear(self, worker: _Worker) -> None:
-        try:
-            kind, value = worker.child.answer()
-        except (EOFError, OSError):
-            self._fail(worker, None)
-            return
-        if kind == "news":
-            self.news[worker.task] = value
-            return
-        self.busy.remove(worker)
-        self.idle.append(worker.child)
-        if kind == "done":
-            self.done += 1
-        elif isinstance(value, BuildError):
-            raise value
-        elif not isinstance(value, Stopped):
-            self._try_again(worker.task, value)
-
-    def _fail(self, worker: _Worker, reason: str | None) -> None:
-        self.busy.remove(worker)
-        code = worker.child.kill()
-        self._try_again(worker.task, reason or f"its process died ({_exit(code)})")
-
-    def _try_again(self, task: str, reason: str | BaseException) -> None:
-        self.tries[task] += 1
-        self.news.pop(task, None)
-        if isinstance(reason, BaseException):
-            known = isinstance(reason, WitError)
-            reason = str(reason) if known else "".join(traceback.format_exception(reason)).strip()
-        if self.tries[task] > self.needs.retries:
-            self.given_up[task] = reason
-        else:
-            self.todo.append(task)
-
-    def _enforce_timeout(self) -> None:
-        limit = self.needs.timeout_s
-        for worker in list(self.busy):
-            if limit is not None and time.monotonic() - worker.started > limit:
-                self._fail(worker, f"it took more than {limit:g} s")
-
-    def _wind_down(self) -> None:
-        for worker in self.busy:
-            if self.needs.io:
-                worker.child.stop_soon()
-            else:
-                worker.child.kill()
-        if not self.needs.io:
-            self.busy.clear()
-        deadline = time.monotonic() + GRACE_S
-        while self.busy and time.monotonic() < deadline:
-            self._listen(0.1)
+    def _worker(self) -> children.Child:
+        """One that waits, or a new one."""
+        if self._idle:
+            return self._idle.pop()
+        return children.Child(f"{__name__}:serve_task", self._memory_bytes)
 
 
 def serve_task(root: str, stage: str, task_id: str, cpus: int, tell: Callable[[Any], None]) -> None:
@@ -183,20 +95,175 @@ def serve_task(root: str, stage: str, task_id: str, cpus: int, tell: Callable[[A
     run_task(task, function)
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this machine or container has."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroup, version 2 and 1
+        with suppress(OSError, ValueError):  # not there, or "max"
+            found.append(int(Path("/sys/fs/cgroup", limit).read_text()))
+    return min(found)
+
+
+@dataclass(slots=True)
+class _Worker:
+    child: children.Child
+    task: str
+    started: float
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call of LocalExecutor.run."""
+
+    root: Path
+    stage: str
+    todo: deque[str]
+    needs: Needs
+    progress: Progress
+    slots: int
+    cpus: int
+    worker: Callable[[], children.Child]
+    idle: list[children.Child]
+    asked: Callable[[], int]  # how often a signal asked to stop
+
+    busy: list[_Worker] = field(default_factory=list)
+    tries: Counter[str] = field(default_factory=Counter)
+    given_up: dict[str, str] = field(default_factory=dict)
+    news: dict[str, Mapping[str, int]] = field(default_factory=dict)  # what running tasks told last
+    counts: Counter[str] = field(default_factory=Counter)  # what all tasks told, summed
+    done: int = 0
+    fatal: WitError | None = None  # concerns the whole build: no use in going on
+
+    def finish(self) -> dict[str, str]:
+        try:
+            while (self.todo or self.busy) and not self.asked() and self.fatal is None:
+                self._start()
+                self._listen(POLL_S)
+                self._enforce_timeout()
+            if self.asked() or self.fatal:
+                self._wind_down()
+                raise self.fatal or Stopped
+        finally:
+            for worker in self.busy:
+                _end(worker.child)
+        return self.given_up
+
+    def _start(self) -> None:
+        while self.todo and len(self.busy) < self.slots:
+            worker = _Worker(self.worker(), self.todo.popleft(), time.monotonic())
+            self.busy.append(worker)
+            try:
+                worker.child.call(str(self.root), self.stage, worker.task, self.cpus)
+            except OSError:
+                self._lose(worker, "its worker process was gone")
+
+    def _listen(self, timeout: float) -> None:
+        pipes = {worker.child.pipe: worker for worker in self.busy}
+        for pipe in wait(list(pipes), timeout):
+            self._hear(pipes[pipe])  # type: ignore[index]
+        self.progress(self.counts, self.done)
+
+    def _hear(self, worker: _Worker) -> None:
+        try:
+            kind, value = worker.child.answer()
+        except (EOFError, OSError):
+            self._lose(worker, None)
+            return
+        if kind == "news":
+            self._note(worker.task, value)
+        elif kind == "done":
+            self.busy.remove(worker)
+            self.idle.append(worker.child)
+            self.news.pop(worker.task, None)
+            self.done += 1
+        elif kind == "failed":
+            self._lose(worker, value)
+
+    def _note(self, task: str, told: Mapping[str, int]) -> None:
+        self.counts.subtract(self.news.get(task, {}))
+        self.counts.update(told)
+        self.news[task] = told
+
+    def _lose(self, worker: _Worker, reason: str | BaseException | None) -> None:
+        """The task's try is over, and so is its process: whatever it still held goes with it."""
+        self.busy.remove(worker)
+        code = _end(worker.child, 0.0 if reason else children.LAST_WORDS_S)
+        self._note(worker.task, {})
+        if isinstance(reason, WitError) and not isinstance(reason, Dropped):
+            self.fatal = self.fatal or reason
+        else:
+            self._try_again(worker.task, reason or f"its process died ({_exit(code)})")
+
+    def _try_again(self, task: str, reason: str | BaseException) -> None:
+        self.tries[task] += 1
+        if self.tries[task] <= self.needs.retries:
+            self.todo.append(task)
+        elif isinstance(reason, str):
+            self.given_up[task] = reason
+        else:
+            self.given_up[task] = _sentence(reason) + _written(reason, self.root / self.stage, task)
+
+    def _enforce_timeout(self) -> None:
+        limit = self.needs.timeout_s
+        for worker in list(self.busy):
+            if limit is not None and time.monotonic() - worker.started > limit:
+                self._lose(worker, f"it took more than {limit:g} s")
+
+    def _wind_down(self) -> None:
+        """Give network tasks time to commit; the others have nothing to lose."""
+        if not self.needs.io:
+            return
+        for worker in self.busy:
+            worker.child.stop_soon()
+        deadline = time.monotonic() + GRACE_S
+        while self.busy and time.monotonic() < deadline and self.asked() < 2:
+            self._listen(0.1)
+
+
+def _end(child: children.Child, wait_s: float = 0.0) -> int | None:
+    code = child.kill(wait_s)
+    child.close()
+    return code
+
+
 def _exit(code: int | None) -> str:
     if code is None:
         return "it answered no more"
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
+def _sentence(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    words = " ".join(str(error).split())[:500]
+    return words if isinstance(error, WitError) else f"{type(error).__name__}: {words}"
+
+
+def _written(error: BaseException, folder: Path, task: str) -> str:
+    """Where the traceback of an unknown exception stands."""
+    notes = getattr(error, "__notes__", [])
+    if not notes:
+        return ""
+    path = folder / f"{task}.error.txt"
+    storage.write_bytes(path, "\n".join(notes).encode("utf-8", "replace"))
+    return f" (where: {path})"
+
+
 @contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+def _stop_on_signal() -> Iterator[Callable[[], int]]:
+    """Counts SIGINT and SIGTERM instead of obeying them."""
     asked: list[int] = []
     previous = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             previous[number] = signal.signal(number, lambda number, _frame: asked.append(number))
-        yield lambda: bool(asked)
+        yield lambda: len(asked)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from wit_builder import storage
 
+BATCH = 65_536  # rows that are sorted at a time, so that no column of them comes near Arrow's 2 GB
+
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -24,16 +26,13 @@ def partition_of(keys: Iterable[str], partitions: int) -> NDArray[np.int64]:
 
 
 def write(path: Path, table: pa.Table, part: NDArray[np.int64], partitions: int) -> None:
-    """Write the table's rows, row i to partition part[i]; whole or absent."""
-    order = np.argsort(part, kind="stable")
-    counts = np.bincount(part, minlength=partitions)
-    rows = table.take(pa.array(order)).combine_chunks()
-    index, start = [0], 0
+    """Write the table's rows, row i to partition part[i], in their order; whole or absent."""
+    pieces = _split(table, part, partitions)
+    index = [0]
     with storage.whole(path) as temporary, temporary.open("wb") as file:
-        for count in counts.tolist():
-            if count:
-                file.write(_stream(rows.slice(start, count)))
-                start += count
+        for of_part in pieces:
+            if of_part:
+                file.write(_stream(pa.concat_tables(of_part)))
             index.append(file.tell())
         file.write(struct.pack(f"<{partitions + 1}Q", *index))
 
@@ -42,6 +41,19 @@ def read(paths: Sequence[Path], partition: int, partitions: int, schema: pa.Sche
     """One partition of all these files, in their order; an empty table of `schema` when there is no row."""
     tables = [table for path in paths if (table := _slice(path, partition, partitions)) is not None]
     return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _split(table: pa.Table, part: NDArray[np.int64], partitions: int) -> list[list[pa.Table]]:
+    """The rows of each partition, in pieces."""
+    pieces: list[list[pa.Table]] = [[] for _ in range(partitions)]
+    for start in range(0, table.num_rows, BATCH):
+        here = part[start : start + BATCH]
+        rows = table.slice(start, BATCH).take(pa.array(np.argsort(here, kind="stable")))
+        counts = np.bincount(here, minlength=partitions)
+        ends = np.cumsum(counts)
+        for k in np.flatnonzero(counts).tolist():
+            pieces[k].append(rows.slice(int(ends[k] - counts[k]), int(counts[k])))
+    return pieces
 
 
 def _stream(table: pa.Table) -> pa.Buffer:

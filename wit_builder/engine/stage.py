@@ -1,14 +1,12 @@
 """Run one stage: plan it once, run what is not done yet, stop when a task had to be given up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from wit_builder.engine.local import Executor, Needs, Progress
-from wit_builder.engine.task import Done, done, pending, plan
+from wit_builder.engine.task import Done, done, ids, pending, plan
 from wit_builder.errors import BuildError
-
-Plan = Callable[[], Mapping[str, Any]]
 
 
 def run_stage(
@@ -27,16 +25,17 @@ def run_stage(
     """
     plan(root, stage, function, tasks, params)
     todo = pending(root, stage)
-    if todo:
-        already = len(tasks) - len(todo)
-        given_up = executor.run(
-            root, stage, todo, needs, lambda counts, finished: progress(counts, already + finished)
+    already = len(ids(root, stage)) - len(todo)
+    given_up = executor.run(
+        root, stage, todo, needs, lambda counts, finished: progress(counts, already + finished)
+    )
+    if given_up:
+        task_id, reason = min(given_up.items())
+        others = f" (and {len(given_up) - 1} others)" if len(given_up) > 1 else ""
+        raise BuildError(
+            f"stage {stage}: task {task_id}{others} was given up after {needs.retries + 1} tries: {reason}",
+            "what was done is kept: mend the cause, then run the same command again with `--resume`",
         )
-        for task_id, reason in given_up.items():
-            raise BuildError(
-                f"stage {stage}: task {task_id} was given up after {needs.retries + 1} tries: {reason}",
-                "the rest is kept: mend the cause, then the same command with --resume",
-            )
     return done(root, stage)
 
 

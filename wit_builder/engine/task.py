@@ -17,17 +17,19 @@ Rules that make retries, twins and zombies harmless, and every executor equal to
 
 import importlib
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
 from wit_builder import settings, storage
-from wit_builder.errors import BuildError
+from wit_builder.errors import BuildError, WitError
 from wit_builder.ledger import Funnel
 
 Report = Callable[[Mapping[str, int]], None]  # cumulative counts of one task, for the progress display
@@ -45,13 +47,14 @@ class Task:
     stage: str
     id: str
     arg: Any  # JSON
-    params: dict[str, Any]  # the stage's settings, decoded
+    params: Mapping[str, Any]  # the stage's settings, decoded
     cpus: int = 1  # processes the task may keep busy
     report: Report = lambda counts: None
     stopping: Callable[[], bool] = lambda: False
     attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     files: dict[str, list[str]] = field(default_factory=dict)
     funnel: Funnel = field(default_factory=Funnel)
+    own: list[Path] = field(default_factory=list)  # what no other attempt knows of
 
     @property
     def folder(self) -> Path:
@@ -68,14 +71,22 @@ class Task:
     @property
     def session(self) -> dict[str, Any]:
         """What is of this run and not of the plan: root/session.json, written at each start."""
-        values: dict[str, Any] = orjson.loads((self.root / "session.json").read_bytes())
+        values: dict[str, Any] = read_json(self.root / "session.json")
         return values
 
     def new_file(self, kind: str, suffix: str) -> Path:
         """A path to write to, unique to this attempt; seen by readers once the task is committed."""
-        name = f"{self.id}.{self.attempt}.{kind}{suffix}"
-        self.files.setdefault(kind, []).append(name)
-        return self.folder / name
+        path = self.folder / f"{self.id}.{self.attempt}.{kind}{suffix}"
+        self.own.append(path)
+        self.keep(kind, path)
+        return path
+
+    def new_folder(self) -> Path:
+        """A folder unique to this attempt; what is to be handed on of it is named by `keep`."""
+        path = self.folder / f"{self.id}.{self.attempt}"
+        self.own.append(path)
+        path.mkdir()
+        return path
 
     def keep(self, kind: str, path: Path) -> None:
         """Name a file (below the stage's folder) that this task hands on under that kind."""
@@ -93,8 +104,8 @@ class Done:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The done record in that file."""
-        record = orjson.loads(path.read_bytes())
+        """The done record in that file. Raises BuildError when it is damaged."""
+        record = read_json(path)
         folder = path.parents[1]
         return cls(
             record["id"],
@@ -109,63 +120,90 @@ def plan(root: Path, stage: str, function: str, tasks: Mapping[str, Any], params
     path = root / stage / "plan.json"
     if path.exists():
         return
-    (root / stage / "done").mkdir(parents=True, exist_ok=True)
+    with storage.plain_errors(path):
+        (root / stage / "done").mkdir(parents=True, exist_ok=True)
     storage.write_json(path, {"function": function, "params": settings.encode(params), "tasks": dict(tasks)})
 
 
 def open_task(root: Path, stage: str, task_id: str) -> tuple[Task, Callable[[Task], None]]:
     """The task as its plan has it, and the function that runs it."""
-    plan_ = orjson.loads((root / stage / "plan.json").read_bytes())
-    module, _, name = plan_["function"].partition(":")
-    function = getattr(importlib.import_module(module), name)
-    return Task(root, stage, task_id, plan_["tasks"][task_id], settings.decode(plan_["params"])), function
+    function, params, tasks = _plan(root / stage / "plan.json")
+    return Task(root, stage, task_id, tasks[task_id], params), function
 
 
 def run_task(task: Task, function: Callable[[Task], None]) -> None:
-    """Run the task and commit it; does nothing when it is committed already. All that executors call."""
+    """Run the task and commit it; does nothing when it is committed already. All that executors call.
+
+    Raises BuildError for a full, read-only or forbidden disk. Of an ExceptionGroup one exception is raised.
+    """
     record_path = _done_path(task.root, task.stage, task.id)
     if record_path.exists():
         return
     started = time.monotonic()
-    function(task)
-    record = {
-        "id": task.id,
-        "attempt": task.attempt,
-        "files": task.files,
-        "funnel": task.funnel.as_json(),
-        "seconds": round(time.monotonic() - started, 3),
-    }
-    _commit(record_path, record, task)
+    with storage.plain_errors(task.folder):
+        _call(function, task)
+        record = {
+            "id": task.id,
+            "attempt": task.attempt,
+            "files": task.files,
+            "funnel": task.funnel.as_json(),
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        if not claim(record_path, orjson.dumps(record), task.attempt):
+            _remove(task.own)  # a twin was first; its files are the truth
 
 
-def _commit(path: Path, record: dict[str, Any], task: Task) -> None:
-    temporary = path.with_name(f".{path.name}.{task.attempt}.tmp")
+def claim(path: Path, data: bytes, attempt: str) -> bool:
+    """Create the file with these bytes, whole; false when it exists: the first writer wins.
+
+    attempt: 8 hex digits that no other writer has.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{attempt}.tmp")  # as storage.sweep knows them
     with storage.plain_errors(path):
-        with temporary.open("wb") as file:
-            file.write(orjson.dumps(record))
-            file.flush()
-            os.fsync(file.fileno())
         try:
-            os.link(temporary, path)  # fails when a twin was first; then the twin's files are the truth
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(temporary, path)
+            storage.sync(path.parent)  # so that records last in the order they were made
         except FileExistsError:
-            for names in task.files.values():
-                for name in names:
-                    (task.folder / name).unlink(missing_ok=True)
+            return False
         finally:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
+    return True
+
+
+def read_json(path: Path) -> Any:
+    """What a file of the engine holds. Raises BuildError when it is damaged."""
+    try:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise BuildError(
+            f"{path} is damaged ({path.stat().st_size} bytes, expected JSON)",
+            f"rm {path}, then run the same command again with `--resume`: it is made anew",
+        ) from error
 
 
 def done(root: Path, stage: str) -> list[Done]:
     """The committed tasks of a stage, in the order of its plan. Raises BuildError when some are missing."""
     missing = pending(root, stage)
     if missing:
-        raise BuildError(f"stage {stage} has {len(missing)} unfinished tasks, such as {missing[0]}")
-    return [Done.read(_done_path(root, stage, task_id)) for task_id in _ids(root, stage)]
+        raise BuildError(
+            f"stage {stage} has {len(missing)} unfinished tasks, such as {missing[0]}",
+            "run the same command again with `--resume`",
+        )
+    return [Done.read(_done_path(root, stage, task_id)) for task_id in ids(root, stage)]
 
 
 def pending(root: Path, stage: str) -> list[str]:
     """The ids of the plan that have no done record."""
-    return [task_id for task_id in _ids(root, stage) if not _done_path(root, stage, task_id).exists()]
+    return [task_id for task_id in ids(root, stage) if not _done_path(root, stage, task_id).exists()]
+
+
+def ids(root: Path, stage: str) -> list[str]:
+    """The ids of the plan."""
+    return list(read_json(root / stage / "plan.json")["tasks"])
 
 
 def files(records: list[Done], kind: str) -> list[Path]:
@@ -173,8 +211,35 @@ def files(records: list[Done], kind: str) -> list[Path]:
     return [path for record in records for path in record.files.get(kind, [])]
 
 
-def _ids(root: Path, stage: str) -> list[str]:
-    return list(orjson.loads((root / stage / "plan.json").read_bytes())["tasks"])
+@lru_cache(maxsize=1)
+def _plan(path: Path) -> tuple[Callable[[Task], None], Mapping[str, Any], Mapping[str, Any]]:
+    """Function, parameters and tasks. Kept, as a worker runs task after task of one stage."""
+    read = read_json(path)
+    module, _, name = read["function"].partition(":")
+    return getattr(importlib.import_module(module), name), settings.decode(read["params"]), read["tasks"]
+
+
+def _call(function: Callable[[Task], None], task: Task) -> None:
+    try:
+        function(task)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(error: BaseException) -> BaseException:
+    """Of all that went wrong at once, what we raised on purpose, else the first."""
+    while isinstance(error, BaseExceptionGroup):
+        ours = [inner for inner in error.exceptions if isinstance(inner, WitError)]
+        error = ours[0] if ours else error.exceptions[0]
+    return error
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _done_path(root: Path, stage: str, task_id: str) -> Path:

@@ -3,19 +3,23 @@
 A chunk counts once its record exists; the first record of a number wins. A task that is killed loses the
 chunk it was filling, and fetches only that again.
 
-    FOLDER/chunk-00000.json              {samples, failures, funnel}
-    FOLDER/chunk-00000.ATTEMPT.tar, .samples.parquet, .failures.parquet
+    FOLDER/chunk-00000.json              {attempt, funnel}
+    FOLDER/chunk-00000.ATTEMPT.tar, .samples.parquet, .failures.parquet, .losses.parquet
 """
 
-import os
+import fcntl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import orjson
 import pyarrow.parquet as pq
 
 from wit_builder import storage
+from wit_builder.engine.task import claim, read_json
 from wit_builder.errors import BuildError, Dropped
 from wit_builder.images.process import Picture
 from wit_builder.ledger import Funnel
@@ -37,7 +41,30 @@ CHUNK_SECONDS = 30.0  # at most so much work is lost to a kill
 
 
 class Chunks:
-    """The chunks of one task. `settled` holds the ids that need no more work."""
+    """The chunks of one task. `settled` holds the ids that need no more work.
+
+    folder: the task's own; attempt: 8 hex digits that no other process has; base: what `Sample.tar` is
+    relative to. Where an exception leaves `add_sample` or `commit`, the chunk is lost: nothing may be added
+    to it or committed.
+    """
+
+    _samples: list[Sample]  # of the chunk being filled
+    _failures: list[Failure]
+    _tar: TarWriter | None  # None before the first sample
+    _since: float  # on the monotonic clock
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path, attempt: str, base: Path) -> Iterator[Self]:
+        """The chunks of that folder, for one process at a time. Raises BuildError when another is at it."""
+        with (folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BuildError(f"another process fetches for {folder}", "wait for it, or stop it") from None
+            except OSError:
+                pass  # a file system without locks; then the first record of a number wins
+            yield cls(folder, attempt, base)
 
     def __init__(self, folder: Path, attempt: str, base: Path) -> None:
         self._folder, self._attempt, self._base = folder, attempt, base
@@ -46,91 +73,86 @@ class Chunks:
         self.samples: list[Path] = []
         self.failures: list[Path] = []
         self.losses: list[Path] = []
+        self._stems: set[str] = set()
         self._number = 0
-        while (record := self._record(self._number)).exists():
+        for record in sorted(folder.glob("chunk-*.json")):
             self._take_in(record)
+        self._sweep()
         self._begin()
 
     def add_sample(self, candidate: Candidate, visit: Visit, picture: Picture) -> None:
         """Stage a picture that was had."""
-        offset, length = self._writer().add(f"{candidate.id}.{picture.format}", picture.image)
-        self._samples.append(_sample(candidate, visit, picture, self._tar_name, offset, length))
-        self._settle()
+        if self._tar is None:
+            self._tar = TarWriter(self._file("tar"))
+        offset, length = self._tar.add(f"{candidate.id}.{picture.format}", picture.image)
+        tar = str(self._file("tar").relative_to(self._base))
+        self._samples.append(_sample(candidate, visit, picture, tar, offset, length))
+        self.commit_when_due()
 
     def add_failure(self, candidate: Candidate, why: Dropped) -> None:
         """Write down a picture that was not had."""
         self._failures.append(Failure(candidate, why.reason, why.evidence, datetime.now(UTC)))
-        self._settle()
+        self.commit_when_due()
+
+    def commit_when_due(self) -> None:
+        """Commit when the chunk is full, or old."""
+        full = len(self._samples) + len(self._failures) >= CHUNK_ITEMS
+        if full or time.monotonic() - self._since > CHUNK_SECONDS:
+            self.commit()
 
     def commit(self) -> None:
         """Make what was added durable."""
         if not self._samples and not self._failures:
+            self._since = time.monotonic()
             return
         if self._tar is not None:
             self._tar.close()
-        stem = f"chunk-{self._number:05d}.{self._attempt}"
-        record: dict[str, object] = {"funnel": self._funnel().as_json(), "tar": self._tar_name}
         for kind, table in (
             ("samples", to_table(self._samples, SAMPLE_SCHEMA)),
             ("failures", failures_table(self._failures)),
             ("losses", to_table([_loss(failure) for failure in self._failures], LOSS_SCHEMA)),
         ):
-            name = f"{stem}.{kind}.parquet"
-            with storage.whole(self._folder / name) as temporary:
+            with storage.whole(self._file(f"{kind}.parquet")) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
-            record[kind] = name
-        self._claim(record)
-        self._take_in(self._record(self._number))
+        record = self._folder / f"chunk-{self._number:05d}.json"
+        if not claim(record, self._summary(), self._attempt):
+            raise BuildError(f"another process fetches for {self._folder}; this one stops")
+        self._take_in(record)
         self._begin()
 
     def _begin(self) -> None:
-        self._samples: list[Sample] = []
-        self._failures: list[Failure] = []
-        self._tar: TarWriter | None = None
+        self._samples, self._failures, self._tar = [], [], None
         self._since = time.monotonic()
-        stem = f"chunk-{self._number:05d}.{self._attempt}"
-        self._tar_name = str((self._folder / f"{stem}.tar").relative_to(self._base))
-
-    def _writer(self) -> TarWriter:
-        if self._tar is None:
-            self._tar = TarWriter(self._base / self._tar_name)
-        return self._tar
-
-    def _settle(self) -> None:
-        full = len(self._samples) + len(self._failures) >= CHUNK_ITEMS
-        if full or time.monotonic() - self._since > CHUNK_SECONDS:
-            self.commit()
-
-    def _claim(self, record: dict[str, object]) -> None:
-        path = self._record(self._number)
-        temporary = path.with_name(f".{path.name}.{self._attempt}.tmp")
-        storage.write_bytes(temporary, orjson.dumps(record))
-        try:
-            os.link(temporary, path)
-        except FileExistsError as error:
-            raise BuildError(f"another process fetches for {self._folder}; this one stops") from error
-        finally:
-            temporary.unlink()
 
     def _take_in(self, record: Path) -> None:
-        chunk = orjson.loads(record.read_bytes())
+        chunk = read_json(record)
+        stem = f"{record.stem}.{chunk['attempt']}"
+        self._stems.add(stem)
+        self._number = max(self._number, int(record.stem.removeprefix("chunk-")) + 1)
         self.funnel.add(Funnel.from_json(chunk["funnel"]))
         for kind, paths in (("samples", self.samples), ("failures", self.failures), ("losses", self.losses)):
-            path = self._folder / chunk[kind]
-            paths.append(path)
+            paths.append(path := self._folder / f"{stem}.{kind}.parquet")
             if kind != "losses":
                 self.settled.update(pq.read_table(path, columns=["id"]).column("id").to_pylist())
-        self._number += 1
 
-    def _funnel(self) -> Funnel:
+    def _sweep(self) -> None:
+        """Remove what attempts left that were killed before their record: up to a chunk of images each."""
+        storage.sweep(self._folder)
+        for path in self._folder.glob("chunk-*.*.*"):
+            number, attempt, _ = path.name.split(".", 2)
+            if f"{number}.{attempt}" not in self._stems:
+                path.unlink()
+
+    def _summary(self) -> bytes:
         funnel = Funnel()
         funnel["fetch"].kept = len(self._samples)
         for failure in self._failures:
             funnel["fetch"].drop(failure.reason)
-        return funnel
+        return orjson.dumps({"attempt": self._attempt, "funnel": funnel.as_json()})
 
-    def _record(self, number: int) -> Path:
-        return self._folder / f"chunk-{number:05d}.json"
+    def _file(self, kind: str) -> Path:
+        """Of the chunk being filled, by this attempt."""
+        return self._folder / f"chunk-{self._number:05d}.{self._attempt}.{kind}"
 
 
 def _sample(

@@ -18,13 +18,32 @@ from wit_builder.engine.task import Stopped, Task
 from wit_builder.errors import Dropped, Transient
 from wit_builder.fetch.chunks import Chunks
 from wit_builder.fetch.pixels import Pixels
+from wit_builder.fetch.room import ImageVisitor
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidates
 from wit_builder.web.politeness import HostQueues, backoff
 from wit_builder.web.url import host_of
-from wit_builder.web.visitor import Visitor, WebSettings
+from wit_builder.web.visitor import WebSettings
 
 REPORT_S = 0.25
 STOP_S = 0.1  # how often the wish to stop is looked for
+
+
+def fetch(task: Task) -> None:
+    """Fetches one bin.
+
+    arg: bin; params: inputs ([shuffle path]), bins, web (WebSettings), image (ImageSpec).
+    Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
+    """
+    inputs = [Path(path) for path in task.params["inputs"]]
+    table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA)
+    with Chunks.open(task.home, task.attempt, task.folder) as chunks:
+        uvloop.run(_Fetch(task, table.combine_chunks(), chunks).run())
+    if len(chunks.settled) < table.num_rows:
+        raise Stopped
+    for kind in ("samples", "failures", "losses"):
+        for path in getattr(chunks, kind):
+            task.keep(kind, path)
+    task.funnel.add(chunks.funnel)
 
 
 @dataclass(slots=True)
@@ -36,24 +55,6 @@ class _Item:
     tries: int = 0
 
 
-def fetch(task: Task) -> None:
-    """Fetches one bin.
-
-    arg: bin; params: inputs ([shuffle path]), bins, web (WebSettings), image (ImageSpec).
-    Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
-    """
-    inputs = [Path(path) for path in task.params["inputs"]]
-    table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA)
-    chunks = Chunks(task.home, task.attempt, task.folder)
-    uvloop.run(_Fetch(task, table.combine_chunks(), chunks).run())
-    if len(chunks.settled) < table.num_rows:
-        raise Stopped
-    for kind in ("samples", "failures", "losses"):
-        for path in getattr(chunks, kind):
-            task.keep(kind, path)
-    task.funnel.add(chunks.funnel)
-
-
 class _Fetch:
     """One run over what is not settled yet."""
 
@@ -62,26 +63,25 @@ class _Fetch:
         self._web: WebSettings = task.params["web"]
         self._queues: HostQueues[_Item] = HostQueues(self._web.politeness)
         self._rng = random.Random()  # only spreads retries in time
-        self._lost: Counter[str] = Counter()
-        self._lost.update(chunks.funnel["fetch"].dropped)
+        self._lost = Counter(chunks.funnel["fetch"].dropped)
         self._kept = chunks.funnel["fetch"].kept
 
     async def run(self) -> None:
-        """Until all is settled or the task is to stop; commits what was settled either way."""
+        """Until all is settled or the task is to stop; what was settled is committed either way.
+
+        An exception that is no Dropped ends it at once, and what is not committed yet is lost.
+        """
         self._fill()
         connect_to = dict(self._task.session["connect_to"])
         async with (
-            Visitor.open(self._web, self._queues, connect_to=connect_to) as visitor,
+            ImageVisitor.open(self._web, self._queues, connect_to=connect_to) as visitor,
             Pixels(self._task.params["image"], self._task.cpus) as pixels,
+            asyncio.TaskGroup() as group,
         ):
-            count = min(self._web.connections, max(1, len(self._queues)))
-            try:
-                async with asyncio.TaskGroup() as group:
-                    workers = [group.create_task(self._work(visitor, pixels)) for _ in range(count)]
-                    group.create_task(self._watch(workers))
-            finally:
-                self._queues.close()
-                self._chunks.commit()
+            count = min(self._web.connections, len(self._queues))
+            workers = [group.create_task(self._work(visitor, pixels)) for _ in range(count)]
+            group.create_task(self._watch(workers))
+        self._chunks.commit()
 
     def _fill(self) -> None:
         urls, ids = self._table.column("url").to_pylist(), self._table.column("id").to_pylist()
@@ -90,30 +90,40 @@ class _Fetch:
                 host = host_of(url)
                 self._queues.put(host, _Item(row, host))
 
-    async def _work(self, visitor: Visitor, pixels: Pixels) -> None:
-        while (item := await self._queues.take()) is not None:
+    async def _work(self, visitor: ImageVisitor, pixels: Pixels) -> None:
+        while True:
+            await visitor.room.quiet()
+            if (item := await self._queues.take()) is None:
+                return
             try:
                 await self._settle(item, visitor, pixels)
             finally:
+                visitor.room.leave()
                 self._queues.release(item.host)
 
-    async def _settle(self, item: _Item, visitor: Visitor, pixels: Pixels) -> None:
+    async def _settle(self, item: _Item, visitor: ImageVisitor, pixels: Pixels) -> None:
         candidate = self._candidate(item.row)
         try:
-            visit = await visitor.visit(candidate.url, "image")
+            visit = await visitor.image(candidate.url)
             picture = await pixels.process(visit.body)
         except Transient as error:
-            item.tries += 1
-            if item.tries <= self._web.politeness.retries:
-                wait = backoff(self._web.politeness, item.tries, error.retry_after, self._rng)
-                self._queues.put(item.host, item, self._queues.now() + wait)
-                return
-            self._lose(candidate, error)
+            if not self._again(item, error):
+                self._lose(candidate, error)
         except Dropped as error:
             self._lose(candidate, error)
         else:
             self._kept += 1
             self._chunks.add_sample(candidate, visit, picture)
+
+    def _again(self, item: _Item, error: Transient) -> bool:
+        """Put the item back for another try, if it has one left."""
+        item.tries += 1
+        politeness = self._web.politeness
+        if item.tries > politeness.retries:
+            return False
+        wait = backoff(politeness, item.tries, error.retry_after, self._rng)
+        self._queues.put(item.host, item, self._queues.now() + wait)
+        return True
 
     def _lose(self, candidate: Candidate, error: Dropped) -> None:
         self._lost[error.reason] += 1
@@ -124,14 +134,15 @@ class _Fetch:
         return candidate
 
     async def _watch(self, workers: list[asyncio.Task[None]]) -> None:
-        """Reports progress; on the wish to stop, ends the workers where they are."""
+        """Reports progress and commits in time; on the wish to stop, ends the workers where they are."""
         passed = 0.0
         while not all(worker.done() for worker in workers):
             if self._task.stopping():
                 for worker in workers:
                     worker.cancel()
-                return
+                break
             await asyncio.sleep(STOP_S)
+            self._chunks.commit_when_due()
             passed += STOP_S
             if passed >= REPORT_S:
                 passed = 0.0

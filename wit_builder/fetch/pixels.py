@@ -1,23 +1,25 @@
 """Pixels in child processes: a hostile image can crash, hang or swell its process, and costs only itself."""
 
 import asyncio
-from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-from wit_builder.engine.children import Answer, Child
-from wit_builder.errors import ImageError
+from wit_builder.engine.children import LAST_WORDS_S, Answer, Child
+from wit_builder.errors import BuildError, ImageError
 from wit_builder.images.process import ImageSpec, Picture, process
 
 DEADLINE_S = 20.0  # for one image; 100 megapixels of progressive JPEG take about 1 s
-MEMORY_BYTES = 6 << 30  # address space of one process; libraries alone map about 1 GB
+START_S = 120.0  # for a process to start, which takes 0.3 s on a machine that is not overloaded
+MEMORY_BYTES = 6 << 30  # what one process may allocate; 100 megapixels take up to 1.7 GB
 
 
 class Pixels:
-    """`processes` children that turn bodies into pictures; each call has a deadline.
+    """Up to `processes` children that turn bodies into pictures; each call has a deadline.
 
-    Must be used inside a running event loop: `async with Pixels(spec, processes) as pixels`.
+    A child is started when one is needed. Must be used inside a running event loop of the main thread:
+    `async with Pixels(spec, processes) as pixels`.
     """
 
     def __init__(
@@ -25,12 +27,16 @@ class Pixels:
         spec: ImageSpec,
         processes: int,
         deadline_s: float = DEADLINE_S,
+        memory_bytes: int = MEMORY_BYTES,
         serve: str = f"{__name__}:serve_image",
     ) -> None:
-        self._spec, self._deadline_s, self._serve = spec, deadline_s, serve
-        self._idle = deque(self._child() for _ in range(processes))
+        self._spec, self._serve = spec, serve
+        self._deadline_s, self._memory_bytes = deadline_s, memory_bytes
+        self._idle: list[Child] = []
         self._free = asyncio.Semaphore(processes)
-        self._threads = ThreadPoolExecutor(2 * processes)  # one may still be waiting for a child just killed
+        # Threads wait for the answers: libuv makes a pipe it watches non-blocking, which multiprocessing
+        # cannot read. Two a child, for one may be waiting for its end.
+        self._threads = ThreadPoolExecutor(2 * processes)
 
     async def __aenter__(self) -> Self:
         return self
@@ -40,39 +46,72 @@ class Pixels:
     ) -> None:
         for child in self._idle:
             child.kill()
+            child.close()
         self._threads.shutdown()
 
     async def process(self, body: bytes) -> Picture:
-        """The picture of these bytes. Raises ImageError (also image_timeout, image_crash)."""
+        """The picture of these bytes.
+
+        Raises ImageError; also image_timeout, and image_crash where the process died, ran out of memory or
+        raised anything else. Raises BuildError when no process can be started.
+        """
         async with self._free:
-            child = self._idle.popleft()
+            child = self._idle.pop() if self._idle else await self._start()
             try:
-                loop = asyncio.get_running_loop()
-                # In a thread: libuv makes a pipe it watches non-blocking, which multiprocessing cannot read.
-                asked = loop.run_in_executor(self._threads, _ask, child, body, self._spec)
-                kind, value = await asyncio.wait_for(asked, self._deadline_s)
+                kind, value = await self._told(child, lambda: _ask(child, body, self._spec), self._deadline_s)
             except TimeoutError:
-                self._replace(child)
                 raise ImageError("image_timeout", f"over {self._deadline_s:g} s") from None
-            except (EOFError, OSError):
-                code = self._replace(child)
-                raise ImageError("image_crash", f"decoder ended with {code}") from None
-            except asyncio.CancelledError:
-                self._replace(child)
-                raise
+            except _Died as end:
+                raise ImageError("image_crash", f"decoder ended with {end.code}") from None
+            if kind == "failed" and not isinstance(value, ImageError):
+                await self._end(child)
+                raise ImageError("image_crash", _words(value))
             self._idle.append(child)
         if kind == "failed":
-            raise ImageError("image_crash", "out of memory") if isinstance(value, MemoryError) else value
+            raise value
         picture: Picture = value
         return picture
 
-    def _child(self) -> Child:
-        return Child(self._serve, MEMORY_BYTES)
+    async def _start(self) -> Child:
+        child = Child(self._serve, self._memory_bytes)
+        try:
+            await self._told(child, child.answer, START_S)
+        except (TimeoutError, _Died) as error:
+            why = f"ended with {error.code}" if isinstance(error, _Died) else f"took over {START_S:g} s"
+            raise BuildError(f"a process for images did not start: it {why}") from None
+        return child
 
-    def _replace(self, child: Child) -> int | None:
-        code = child.kill()
-        self._idle.append(self._child())
+    async def _told(self, child: Child, ask: Callable[[], Answer], limit_s: float) -> Answer:
+        """What the child answers. It is ended when it does not in time, and when nobody waits any more.
+
+        Raises TimeoutError or _Died.
+        """
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        try:
+            return await asyncio.wait_for(asyncio.shield(asked), limit_s)
+        except TimeoutError:
+            await self._end(child, asked)
+            raise
+        except (EOFError, OSError):
+            raise _Died(await self._end(child, asked, LAST_WORDS_S)) from None
+        except asyncio.CancelledError:
+            await self._end(child, asked)
+            raise
+
+    async def _end(
+        self, child: Child, asked: asyncio.Future[Answer] | None = None, wait_s: float = 0.0
+    ) -> int | None:
+        code = await asyncio.get_running_loop().run_in_executor(self._threads, child.kill, wait_s)
+        if asked is not None:  # its thread may still hold the pipe
+            await asyncio.gather(asked, return_exceptions=True)
+        child.close()
         return code
+
+
+class _Died(Exception):
+    def __init__(self, code: int | None) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def serve_image(body: bytes, spec: ImageSpec, _tell: Any) -> Picture:
@@ -83,3 +122,7 @@ def serve_image(body: bytes, spec: ImageSpec, _tell: Any) -> Picture:
 def _ask(child: Child, body: bytes, spec: ImageSpec) -> Answer:
     child.call(body, spec)
     return child.answer()
+
+
+def _words(error: BaseException) -> str:
+    return "out of memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,53 @@
+"""What the tests of the command line share: `wit` called in this process, and a build of a tiny web."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from wit_builder.cli import main
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The sentence after "error: "."""
+        return self.err.partition("error: ")[2].partition("\n\nhint: ")[0].strip()
+
+    @property
+    def hint(self) -> str:
+        """What to type next, "" without."""
+        return self.err.partition("\n\nhint: ")[2].strip()
+
+
+@pytest.fixture
+def wit(capsys, monkeypatch, tmp_path):
+    """Calls `wit` in a folder of its own, as the installed command does."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["wit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Said(int(end.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    """Writes a recipe file; returns its path as it is typed."""
+
+    def write(text: str, name: str = "mine.py") -> str:
+        Path(tmp_path, name).write_text(text)
+        return f"./{name}"
+
+    return write

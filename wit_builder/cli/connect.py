@@ -1,0 +1,60 @@
+"""The values of --connect-to, and whether a crawl stays on hosts of our own or needs a contact."""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from wit_builder.errors import ConfigError
+from wit_builder.recipe import Recipe
+from wit_builder.web.url import host_of
+
+Hosts = Mapping[str, str | None]  # host pattern to ip:port, None: no such host
+
+_EXAMPLE = "--connect-to '*.demo.test=127.0.0.1:8000'"
+
+
+def parsed(pairs: tuple[str, ...]) -> Hosts:
+    """The pairs HOST=IP:PORT, or HOST= for no such host. Raises ConfigError for anything else."""
+    found: dict[str, str | None] = {}
+    for pair in pairs:
+        host, equals, address = pair.partition("=")
+        if not (host and equals) or (address and not _is_endpoint(address)):
+            raise ConfigError(f"--connect-to {pair!r} is not HOST=IP:PORT", _EXAMPLE)
+        found.setdefault(host.lower(), address or None)
+    return found
+
+
+def check_contact(recipe: Recipe, hosts: Hosts) -> None:
+    """Raise ConfigError when other people's sites are to be crawled by nobody knows whom."""
+    if recipe.web.contact.strip() or recipe.demo_web is not None:
+        return
+    for url in (*recipe.source.seeds, *recipe.source.sitemap_urls):
+        if not _is_ours(host_of(url).strip("[]"), hosts):
+            raise ConfigError(
+                f"a crawl of {host_of(url)} needs an address where its owner can reach you",
+                "--contact me@example.org, or WebSettings(contact=...) in a recipe of your own",
+            )
+
+
+def _is_ours(host: str, hosts: Hosts) -> bool:
+    """Whether the host is this machine, or --connect-to leads it there, or nowhere."""
+    for pattern, target in hosts.items():
+        if host.endswith(pattern[1:]) if pattern.startswith("*") else host == pattern:
+            return target is None or _is_loopback(target.rpartition(":")[0].strip("[]"))
+    return host == "localhost" or _is_loopback(host)
+
+
+def _is_endpoint(address: str) -> bool:
+    ip, _, port = address.rpartition(":")
+    return _is_ip(ip.strip("[]")) and port.isdecimal() and 0 < int(port) < 65536
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(text: str) -> bool:
+    return _is_ip(text) and ip_address(text).is_loopback

@@ -1,0 +1,59 @@
+"""Every filter judges one made-up item before anything is started.
+
+Filters are met after the crawl, which may take days; one that fails whatever it is given, or returns a bool,
+is found out here.
+"""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_origin, get_type_hints
+
+from wit_builder import settings
+from wit_builder.errors import ConfigError
+from wit_builder.filtering import Verdict
+from wit_builder.recipe import Recipe
+from wit_builder.records import Candidate, Sample
+
+_VALUES = {str: "", int: 1, float: 1.0, tuple: (), datetime: datetime(2000, 1, 1, tzinfo=UTC)}
+_TEXTS = {
+    "url": "https://example.org/a.jpg",
+    "page_url": "https://example.org/",
+    "caption": "a cat on a red sofa",
+    "text_source": "alt",
+    "lang": "en",
+    "id": "0" * 32,
+    "phash": "0" * 64,
+    "sha256": "0" * 64,
+}
+
+
+def try_filters(recipe: Recipe) -> None:
+    """Raise ConfigError for a filter that fails, or gives anything but a Verdict."""
+    for rule in recipe.candidate_filters:
+        _try(rule, _made_up(Candidate))
+    for rule in recipe.sample_filters:
+        _try(rule, _made_up(Sample))
+
+
+def _try(rule: Any, item: Any) -> None:
+    name = type(rule).__name__
+    try:
+        said = rule(item)
+    except Exception as error:
+        file = Path(type(rule).__call__.__code__.co_filename)
+        raise ConfigError(f"filter {name} fails: {settings.failure(error, file)}") from error
+    if not isinstance(said, Verdict):
+        raise ConfigError(
+            f"filter {name} returns {said!r}, expected a Verdict",
+            'from wit_builder.filtering import KEPT, Verdict: return KEPT, or Verdict("too_dark")',
+        )
+
+
+def _made_up(record: type) -> Any:
+    hints = get_type_hints(record)
+    return record(**{f.name: _TEXTS.get(f.name, _value(hints[f.name])) for f in fields(record)})
+
+
+def _value(hint: Any) -> Any:
+    return _VALUES[get_origin(hint) or hint]

@@ -1,0 +1,61 @@
+"""What a build has come to, in a screenful: the funnel, and where things are. `wit show` says it at length."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import orjson
+
+from wit_builder import publish
+from wit_builder.cli import complaint
+from wit_builder.cli.progress import shortened
+from wit_builder.ledger import Funnel
+from wit_builder.report.terminal import bytes_text
+from wit_builder.shards.manifest import read_manifest
+
+_WIDTH = 100  # columns of a line in a pipe, and at most
+
+
+def show(out: Path, json: bool) -> None:
+    """Print it on stdout; with `json` the funnel alone, on one line."""
+    values = orjson.loads((out / "funnel.json").read_bytes())
+    if json:
+        click.echo(orjson.dumps(values))
+        return
+    title, *rest = _lines(out, Funnel.from_json(values))
+    click.secho(title, bold=True, color=complaint.colour())
+    for line in rest:
+        click.echo(line)
+
+
+def _lines(out: Path, funnel: Funnel) -> Iterator[str]:
+    state = publish.read_state(out) or {}
+    complete = state.get("state") == "complete"
+    yield f"{state.get('name', out.name)}: {_amount(out) if complete else 'not finished yet'}"
+    yield ""
+    yield f"  {'stage':<7}{'seen':>12}{'kept':>12}{'lost':>12}   most often because"
+    width = min(shutil.get_terminal_size((_WIDTH, 24)).columns, _WIDTH) if sys.stdout.isatty() else _WIDTH
+    for stage in funnel:
+        count = funnel[stage]
+        numbers = "".join(f"{n:>12,}" for n in (count.seen, count.kept, count.dropped.total()))
+        yield f"  {stage:<7}{numbers}   {shortened(count.dropped.most_common(), width - 48)}".rstrip()
+    if complete:
+        yield ""
+        places = list(_places(out, funnel))
+        longest = max(len(what) for what, _ in places)
+        yield from (f"  {what:<{longest}}   {where}" for what, where in places)
+
+
+def _amount(out: Path) -> str:
+    infos = read_manifest(out)
+    pairs, size = sum(info.samples for info in infos), sum(info.bytes for info in infos)
+    return f"{pairs:,} pairs in {len(infos):,} shard{'s' * (len(infos) != 1)}, {bytes_text(size)}"
+
+
+def _places(out: Path, funnel: Funnel) -> Iterator[tuple[str, str]]:
+    lost = sum(funnel[stage].dropped.total() for stage in funnel)
+    yield "the pairs, as WebDataset", f"{out / 'shards'}"
+    yield f"the {lost:,} lost, each with its reason", f"{out / 'ledger'}"
+    yield "a report with a contact sheet", f"{out / 'report.html'}"

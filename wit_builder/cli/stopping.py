@@ -1,0 +1,50 @@
+"""Ctrl-C: the first time what runs is committed and the build stops, the second time nobody is waited for."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from wit_builder.engine.task import Stopped
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stoppable(say: Callable[[str], None]) -> Iterator[None]:
+    """Raise Stopped on SIGINT or SIGTERM, and have the user told that the first was heard.
+
+    While an executor runs a stage it takes the signals itself, and needs a while to wind down. So a thread
+    listens beside it: Python writes the number of each signal to a pipe, whoever handles it.
+    """
+    previous = {number: signal.signal(number, _stop) for number in _SIGNALS}
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    listener = threading.Thread(target=_listen, args=(heard, say), daemon=True)
+    listener.start()
+    wakeup = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        os.close(told)  # ends the listener
+        listener.join()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    """Between two stages nothing is half done, and a kill is harmless anyway."""
+    raise Stopped
+
+
+def _listen(heard: int, say: Callable[[str], None]) -> None:
+    asked = False
+    while numbers := os.read(heard, 64):
+        if not asked and set(_SIGNALS) & set(numbers):
+            asked = True
+            say("stopping: what runs is being committed (Ctrl-C again ends it at once)")
+    os.close(heard)

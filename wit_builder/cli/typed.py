@@ -1,0 +1,35 @@
+"""What the user typed, and what to type next; every part quoted as a shell wants it."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+
+def program() -> str:
+    """How this run was called: wit, .venv/bin/wit or python -m wit_builder."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m wit_builder"
+    return called.name if shutil.which(called.name) == str(called) else shlex.quote(str(called))
+
+
+def resumed() -> str:
+    """The same command, going on with what it began, to its end."""
+    words: list[str] = []
+    until = False
+    for word in sys.argv[1:]:
+        if word != "--resume" and word != "--until" and not word.startswith("--until=") and not until:
+            words.append(word)
+        until = word == "--until"
+    return f"{program()} {shlex.join([*words, '--resume'])}"
+
+
+def same() -> str:
+    """The same command again."""
+    return f"{program()} {shlex.join(sys.argv[1:])}"
+
+
+def command(*words: str | Path) -> str:
+    """Another command of this program."""
+    return f"{program()} {shlex.join(map(str, words))}"

@@ -1,0 +1,23 @@
+"""Arrow columns as numpy arrays, and back, without a Python object for each row."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def fixed(column: pa.ChunkedArray, width: int) -> NDArray[np.bytes_]:
+    """A column of strings of exactly `width` bytes each, as a sortable array. Raises ArrowInvalid for others."""
+    pieces = [np.array([], f"S{width}")]
+    for chunk in column.cast(pa.binary()).cast(pa.binary(width)).chunks:
+        pieces.append(np.frombuffer(chunk.buffers()[1], f"S{width}", len(chunk), chunk.offset * width))
+    return np.concatenate(pieces)
+
+
+def pick(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
+    """The strings of these rows. (Arrow's own `take` fails where a column of strings holds over 2 GB.)"""
+    return column.cast(pa.large_string()).take(pa.array(rows)).cast(pa.string())
+
+
+def mask(rows: NDArray[np.bool_]) -> pa.Array:
+    """What `Table.filter` wants."""
+    return pa.array(rows, pa.bool_())

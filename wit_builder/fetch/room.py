@@ -1,0 +1,97 @@
+"""Bytes of images in memory are bounded: each body is given room before it is read.
+
+256 connections with 25 MiB each would take 6.4 GB. So the head of an answer decides: its Content-Length must
+find room, or the most that is ever read where it has none. When it does not, the connection is closed, the
+visit waits until there is room for the most, and asks once more. That is rare, as nobody asks for another
+image while more than half of the room is taken.
+"""
+
+import asyncio
+from typing import Any
+
+from aiohttp import hdrs
+
+from wit_builder.errors import FetchError
+from wit_builder.web.client import Client, Head
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.visitor import Visit, Visitor, WebSettings
+
+BODY_BYTES = 512 << 20  # in one fetch task: 2,500 pictures of 200 KB
+
+
+class NoRoom(FetchError):
+    """The body has to wait until there is room for it; nothing is wrong with it."""
+
+
+class Room:
+    """Room for `size` bytes. What is taken belongs to the asyncio task that took it.
+
+    Whatever is at most half of the size finds room sooner or later, if all tasks do `quiet` first.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.taken = 0  # bytes
+        self._held: dict[asyncio.Task[Any] | None, int] = {}
+        self._left = asyncio.Event()
+
+    async def quiet(self) -> None:
+        """Wait until at most half of the room is taken."""
+        while self.taken > self.size // 2:
+            await self._leaving()
+
+    def take(self, size: int) -> None:
+        """Take so many bytes, in exchange for what the task has. Raises NoRoom; then it keeps what it has."""
+        me = asyncio.current_task()
+        more = size - self._held.get(me, 0)
+        if self.taken + more > self.size:
+            raise NoRoom("no_room", f"{size} bytes")
+        self._held[me] = size
+        self.taken += more
+
+    async def wait_for(self, size: int) -> None:
+        """Take so many bytes once they are there."""
+        while True:
+            try:
+                return self.take(size)
+            except NoRoom:
+                await self._leaving()
+
+    def leave(self) -> None:
+        """Give back what the task has."""
+        self.taken -= self._held.pop(asyncio.current_task(), 0)
+        self._left.set()
+
+    async def _leaving(self) -> None:
+        self._left.clear()
+        await self._left.wait()
+
+
+class ImageVisitor(Visitor):
+    """A visitor of images, whose bodies together never take more than the room.
+
+    The caller does `room.quiet()` before a visit, and `room.leave()` when it is done with the body.
+    """
+
+    def __init__(self, client: Client, queues: HostQueues[Any], settings: WebSettings) -> None:
+        super().__init__(client, queues, settings)
+        self._most = settings.max_image_bytes
+        self.room = Room(max(BODY_BYTES, 2 * self._most))
+
+    async def image(self, url: str) -> Visit:
+        """As `visit`."""
+        try:
+            return await self.visit(url, "image")
+        except NoRoom:
+            await self.room.wait_for(self._most)
+        return await self.visit(url, "image")
+
+    def _admit_image(self, head: Head) -> None:
+        super()._admit_image(head)
+        self.room.take(self._announced(head))
+
+    def _announced(self, head: Head) -> int:
+        """Bytes of body that this answer can come to."""
+        length = head.headers.get(hdrs.CONTENT_LENGTH, "")
+        encoded = head.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity"
+        return self._most if encoded or not length.isdecimal() else min(int(length), self._most)
