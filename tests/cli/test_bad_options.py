@@ -15,11 +15,20 @@ TYPED = {  # what is typed: what is said, what is hinted
     ),
     ("--json", "show", "x"): ("`wit` has no option --json", "options come after it: wit COMMAND --json"),
     ("build", "demo", "--pages", "x"): ("--pages: 'x' is not a valid integer", "wit build demo --help"),
-    ("build", "demo", "--pages"): ("`wit build demo`: option '--pages' requires an argument", "wit build demo --help"),
-    ("build", "demo", "more"): ("`wit build demo`: got unexpected extra argument (more)", "wit build demo --help"),
-    ("build", "demo", "--pages", "9"): ("recipe demo: DemoWeb.pages is 9, expected 10 to 1000000", "wit build demo --help"),
+    ("build", "demo", "--pages"): ("option '--pages' requires an argument", "wit COMMAND --help"),
+    ("build", "demo", "more"): (
+        "`wit build demo`: got unexpected extra argument (more)",
+        "wit build demo --help",
+    ),
+    ("build", "demo", "--pages", "9"): (
+        "recipe demo: DemoWeb.pages is 9, expected 10 to 1000000",
+        "wit build demo --help",
+    ),
     ("build", "demo", "--seed", str(2**63)): ("a recipe holds integers of 64 bits, not 64 bits", ""),
-    ("build", "demo", "--workers", "0"): ("--workers: 0 is not in the range 1<=x<=1024", "wit build demo --help"),
+    ("build", "demo", "--workers", "0"): (
+        "--workers: 0 is not in the range 1<=x<=1024",
+        "wit build demo --help",
+    ),
     ("build", "demo", "--until", "slect"): (
         "--until: 'slect' is not one of 'collect', 'select', 'fetch', 'clean', 'pack'",
         "--until select",
@@ -36,7 +45,10 @@ TYPED = {  # what is typed: what is said, what is hinted
     (*CRAWL, "--delay", "inf"): ("Politeness.host_delay_s is inf, expected a number of at least 0", ""),
     (*CRAWL, "--size", "0"): ("image size is 0, expected 1 to 65535", ""),
     (*CRAWL, "--min-side", "0"): ("ImageSize.min_side is 0, expected at least 1", ""),
-    (*CRAWL, "--near-duplicates", "256"): ("Duplicates.radius is 256; PDQ hashes differ in 0 to 255 bits", ""),
+    (*CRAWL, "--near-duplicates", "256"): (
+        "Duplicates.radius is 256; PDQ hashes differ in 0 to 255 bits",
+        "",
+    ),
     (*CRAWL, "--languages", "english"): (
         "--languages 'english' is no ISO 639 code",
         "--languages en --languages de",

@@ -75,7 +75,10 @@ FILES = {  # what is in the file: what is said, what is hinted
         r"mine.py, line 18: candidate_filters holds the class CaptionLength, expected a value of it",
         r"write CaptionLength\(\), with the parentheses",
     ),
-    recipe("candidate_filters=(len,)"): (r".* holds <built-in function len>, expected a filter.*", r"`wit filters` .*"),
+    recipe("candidate_filters=(len,)"): (
+        r".* holds <built-in function len>, expected a filter.*",
+        r"`wit filters` .*",
+    ),
     recipe("candidate_filters=CaptionLength()"): (r".* expected a tuple: \(a, b\), or \(a,\) .*", ""),
     recipe("candidate_filters=(CaptionLength(min_words=-3),)"): (
         r"mine.py, line 18: CaptionLength.min_words is -3, expected at least 0",
@@ -86,18 +89,39 @@ FILES = {  # what is in the file: what is said, what is hinted
         r"move it from candidate_filters to sample_filters",
     ),
     recipe("image=ImageSpec(size='256')"): (r"mine.py, line 18: TypeError: .*", ""),
-    recipe("web=WebSettings(contact='me\\nX-Evil: 1')"): (r".*contact is 'me\\nX-Evil: 1', expected one line.*", ""),
-    recipe("web=WebSettings(allow_network=('nonsense',))"): (r".* 'nonsense' is no network.*", r".*127.0.0.0/8"),
-    recipe("candidate_filters=(Mine('bool'),)"): (r"filter Mine returns True, expected a Verdict", r".*KEPT.*"),
-    recipe("sample_filters=(Mine('tuple'),)"): (r"filter Mine returns \(False, 'x'\), expected .*", r".*KEPT.*"),
-    recipe("sample_filters=(Mine('other'),)"): (r"filter Mine fails: .*mine.py, line 14: KeyError: 'other'", ""),
+    recipe("web=WebSettings(contact='me\\nX-Evil: 1')"): (
+        r".*contact is 'me\\nX-Evil: 1', expected one line.*",
+        "",
+    ),
+    recipe("web=WebSettings(allow_network=('nonsense',))"): (
+        r".* 'nonsense' is no network.*",
+        r".*127.0.0.0/8",
+    ),
+    recipe("candidate_filters=(Mine('bool'),)"): (
+        r"filter Mine returns True, expected a Verdict",
+        r".*KEPT.*",
+    ),
+    recipe("sample_filters=(Mine('tuple'),)"): (
+        r"filter Mine returns \(False, 'x'\), expected .*",
+        r".*KEPT.*",
+    ),
+    recipe("sample_filters=(Mine('other'),)"): (
+        r"filter Mine fails: .*mine.py, line 14: KeyError: 'other'",
+        "",
+    ),
     "def recipe(a): pass": (r"parameter 'a' of the recipe has no type", r"a: str, .*"),
     "def recipe(a: dict): pass": (r"parameter 'a' of the recipe is a dict, expected str, int, .*", ""),
     "def recipe(a: str | int): pass": (r"parameter 'a' of the recipe is a str \| int, expected .*", ""),
     "def recipe(a: tuple[int, int]): pass": (r"parameter 'a' .* expected .*", ""),
-    "def recipe(*a: str): pass": (r"the recipe takes '\*a: str', which no option can give", r".*names and types"),
+    "def recipe(*a: str): pass": (
+        r"the recipe takes '\*a: str', which no option can give",
+        r".*names and types",
+    ),
     "def recipe(a: 'Nothing'): pass": (r"a type of the recipe's parameters is not there: .*", ""),
-    "def recipe(workers: int): pass": (r"parameter 'workers' of recipe \./mine.py is an option .*", r".*another name"),
+    "def recipe(workers: int): pass": (
+        r"parameter 'workers' of recipe \./mine.py is an option .*",
+        r".*another name",
+    ),
 }
 
 

@@ -42,13 +42,14 @@ def colour() -> bool | None:
 def _of_click(error: click.ClickException) -> tuple[str, str | None]:
     """click's errors in our words."""
     context = error.ctx if isinstance(error, click.UsageError) else None
-    path = context.command_path if context else "wit"
+    if context is None:  # click does not say which command it was
+        return _plain(error.format_message()), "wit COMMAND --help"
+    path = context.command_path
     if isinstance(error, click.NoSuchOption):
         return f"`{path}` has no option {error.option_name}", _option_meant(error, path)
     if isinstance(error, click.MissingParameter) and error.param:
         name = _name(error.param)
-        value = error.param.make_metavar(context) if context else ""
-        flag = f"{name} {value}" if name.startswith("-") else name
+        flag = f"{name} {error.param.make_metavar(context)}" if name.startswith("-") else name
         return f"`{path}` needs {name}", f"{path} {flag}"
     if isinstance(error, click.BadParameter) and error.param:
         return f"{_name(error.param)}: {_plain(error.message)}", _choice_meant(error, path)
@@ -56,7 +57,7 @@ def _of_click(error: click.ClickException) -> tuple[str, str | None]:
 
 
 def _option_meant(error: click.NoSuchOption, path: str) -> str:
-    if error.ctx is not None and isinstance(error.ctx.command, click.Group):
+    if error.ctx and isinstance(error.ctx.command, click.Group):
         what = error.ctx.command.subcommand_metavar.partition(" ")[0]
         return f"options come after it: {path} {what} {error.option_name}"
     if error.possibilities:

@@ -38,12 +38,9 @@ class Option:
 
     def click(self) -> click.Option:
         """The same for click."""
-        default = None if self.required or self.default in ("", ()) else self.default
-        more: dict[str, Any] = {
-            "required": self.required,
-            "default": default,
-            "show_default": default is not None,
-        }
+        more: dict[str, Any] = {"required": self.required}
+        if not self.required and self.default not in (None, "", ()):
+            more |= {"default": self.default, "show_default": True}
         several = " May be given several times." if self.many else ""
         more["help"] = self.help[:1].upper() + self.help[1:] + several
         if self.kind is bool:

@@ -1,0 +1,60 @@
+"""Filters are tried on a made-up item before a crawl begins."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+from wit_builder.cli.rehearsal import try_filters
+from wit_builder.errors import ConfigError
+from wit_builder.filtering import KEPT, Verdict
+from wit_builder.records import Candidate, Sample
+from wit_pipelines import demo
+
+
+@dataclass(frozen=True)
+class Says:
+    what: object
+
+    def __call__(self, item):
+        if isinstance(self.what, Exception):
+            raise self.what
+        return self.what
+
+
+def recipe(candidate_filters=(), sample_filters=()):
+    return SimpleNamespace(candidate_filters=candidate_filters, sample_filters=sample_filters)
+
+
+def test_the_filters_of_the_demo_pass():
+    try_filters(demo.recipe())
+
+
+@pytest.mark.parametrize("verdict", [KEPT, Verdict("too_dark")])
+def test_both_verdicts_pass(verdict):
+    try_filters(recipe((Says(verdict),), (Says(verdict),)))
+
+
+@pytest.mark.parametrize("said", [True, False, None, (False, "too_dark"), "too_dark"])
+@pytest.mark.parametrize("place", ["candidate_filters", "sample_filters"])
+def test_what_is_no_verdict_is_refused(said, place):
+    with pytest.raises(ConfigError, match="filter Says returns .*, expected a Verdict"):
+        try_filters(recipe(**{place: (Says(said),)}))
+
+
+def test_a_filter_that_fails_says_where():
+    with pytest.raises(ConfigError, match=r"filter Says fails: .*test_rehearsal\.py, line 20: KeyError: 'x'"):
+        try_filters(recipe((Says(KeyError("x")),)))
+
+
+def test_each_kind_of_filter_gets_its_kind_of_item():
+    seen = []
+
+    class Looks:
+        def __call__(self, item):
+            seen.append(item)
+            return KEPT
+
+    try_filters(recipe((Looks(),), (Looks(),)))
+    assert [type(item) for item in seen] == [Candidate, Sample]
+    assert seen[1].original_width > 0
