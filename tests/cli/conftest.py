@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import tiny_web as tiny_web_
+from tests.cli.processes import ROOT, ran
+from tests.site.server import served
+from tests.structure.documents import python_in
 from wit_builder.cli import main
 
 
@@ -51,3 +55,22 @@ def recipe_file(tmp_path):
         return f"./{name}"
 
     return write
+
+
+@pytest.fixture(scope="session")
+def tiny_web(tmp_path_factory):
+    """The port of a web of one page, see tiny_web.py."""
+    hosts = tmp_path_factory.mktemp("hosts")
+    tiny_web_.write(hosts)
+    with served(hosts) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def built(tiny_web, tmp_path_factory):
+    """The README's own recipe, built on the tiny web: the folder it was run in, and what it said."""
+    folder = tmp_path_factory.mktemp("built here")
+    (folder / "my_recipe.py").write_text(tiny_web_.hurried(python_in(ROOT / "README.md")[0]))
+    typed = ["build", "./my_recipe.py", "--seeds", tiny_web_.SEED, "--contact", "me@example.org", "--out", "my out"]
+    said = ran(*typed, *tiny_web_.reach(tiny_web), "--json", cwd=folder)
+    return folder, typed + tiny_web_.reach(tiny_web), said

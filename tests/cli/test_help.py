@@ -41,7 +41,7 @@ def test_no_line_of_help_is_wider_than_a_terminal(wit, typed):
 def test_the_stages_are_those_of_a_build():
     from wit_builder.build import STAGES as built
 
-    assert STAGES == built
+    assert built == STAGES
 
 
 def sections(text):
@@ -71,7 +71,8 @@ def test_the_installed_recipes_are_listed_with_a_sentence_each(wit):
 
 
 def test_a_file_helps_as_an_installed_recipe_does(wit, recipe_file):
-    text = 'def recipe(seeds: tuple[str, ...], dark: bool = True):\n    """Night skies.\n\n    seeds: where from.\n    """'
+    text = "def recipe(seeds: tuple[str, ...], dark: bool = True):\n"
+    text += '    """Night skies.\n\n    seeds: where from.\n    """'
     said = " ".join(wit("build", recipe_file(text, "night sky.py"), "--help").out.split())
     assert "Night skies. Example: wit build './night sky.py' --seeds SEEDS Writes out/night sky," in said
     assert (

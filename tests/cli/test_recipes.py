@@ -64,9 +64,9 @@ def test_a_refusal_of_an_installed_recipe_is_shown_as_it_is(package):
     package(
         strict="def recipe():\n    raise ValueError('too few')", buggy="def recipe():\n    return {}['x']"
     )
-    with pytest.raises(ConfigError, match="^recipe strict: too few$"):
+    with pytest.raises(ConfigError, match=r"^recipe strict: too few$"):
         recipes.make("strict", recipes.find("strict"), {})
-    with pytest.raises(ConfigError, match="^recipe buggy: KeyError: 'x'$"):
+    with pytest.raises(ConfigError, match=r"^recipe buggy: KeyError: 'x'$"):
         recipes.make("buggy", recipes.find("buggy"), {})
 
 

@@ -38,12 +38,12 @@ def test_both_verdicts_pass(verdict):
 @pytest.mark.parametrize("said", [True, False, None, (False, "too_dark"), "too_dark"])
 @pytest.mark.parametrize("place", ["candidate_filters", "sample_filters"])
 def test_what_is_no_verdict_is_refused(said, place):
-    with pytest.raises(ConfigError, match="filter Says returns .*, expected a Verdict"):
+    with pytest.raises(ConfigError, match=r"filter Says returns .*, expected a Verdict"):
         try_filters(recipe(**{place: (Says(said),)}))
 
 
 def test_a_filter_that_fails_says_where():
-    with pytest.raises(ConfigError, match=r"filter Says fails: .*test_rehearsal\.py, line 20: KeyError: 'x'"):
+    with pytest.raises(ConfigError, match=r"filter Says fails: .*test_rehearsal\.py, line 21: KeyError: 'x'"):
         try_filters(recipe((Says(KeyError("x")),)))
 
 

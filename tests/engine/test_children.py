@@ -15,9 +15,10 @@ ECHO = "tests.engine.jobs:echo"
 @pytest.fixture
 def child():
     child = Child(ECHO, memory_bytes=3 << 30)
+    assert child.answer() == ("ready", None)
     yield child
-    if not child.pipe.closed:
-        child.kill()
+    child.kill()
+    child.close()
 
 
 def test_a_child_tells_news_and_then_its_answer(child):
@@ -60,8 +61,8 @@ def test_memory_beyond_the_limit_is_an_error_and_not_a_dead_machine(child):
 
 
 def test_children_die_with_a_killed_parent():
-    code = f"from wit_builder.engine.children import Child; c = Child({ECHO!r}); c.call('hi'); c.answer(); "
-    code += "print(c._process.pid, flush=True); c.pipe.recv(); c.pipe.recv()"
+    code = f"from wit_builder.engine.children import Child; c = Child({ECHO!r}); c.answer(); "
+    code += "print(c.pid, flush=True); c.answer()"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     pid = int(parent.stdout.readline())
     parent.kill()

@@ -25,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def pages():
-    lines = gzip.open(shared_data("sites/truth.jsonl.gz")).read().splitlines()
+    lines = gzip.decompress(shared_data("sites/truth.jsonl.gz").read_bytes()).splitlines()
     return [json.loads(line) for line in lines]
 
 

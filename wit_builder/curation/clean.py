@@ -7,25 +7,26 @@ one task over the perceptual hashes of all that is left.
 what duplicates them is.
 """
 
-from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from wit_builder import filtering
 from wit_builder.curation import near, survivor, tables
-from wit_builder.engine import shuffle
+from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.errors import ConfigError
-from wit_builder.records import SAMPLE_SCHEMA, Loss, Sample, samples, to_table
+from wit_builder.records import SAMPLE_SCHEMA, samples
 
 BATCH = 8_192  # rows in memory as records at a time
-INCUMBENT_COLUMNS = ["id", "sha256", "phash", "phash_quality"]
+INCUMBENT_COLUMNS = ["id", "sha256", "phash"]
+
+_RULE = ["id", "original_width", "original_height", "text_source"]  # what survivors are chosen by
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +56,18 @@ def judge(task: Task) -> None:
     arg: {samples: [parquet path]}; params: filters, partitions (of sha256).
     Hands on `samples` (a shuffle file by sha256) and `losses`.
     """
-    kept: list[pa.Table] = []
-    losses: list[Loss] = []
-    now = datetime.now(UTC)
+    kept, losses = [SAMPLE_SCHEMA.empty_table()], []
     for path in task.arg["samples"]:
         for batch in pq.ParquetFile(path).iter_batches(BATCH):
-            survivors = []
-            for item in samples(batch):
-                verdict = filtering.judge(item, task.params["filters"])
-                if verdict.reason is None:
-                    survivors.append(item)
-                else:
-                    losses.append(_loss(item, verdict.reason, verdict.evidence, now))
-            kept.append(to_table(survivors, SAMPLE_SCHEMA))
-    table = pa.concat_tables(kept) if kept else SAMPLE_SCHEMA.empty_table()
+            rows = pa.table(batch)
+            survivors, dropped = tables.judged(rows, samples(rows), task.params["filters"], "clean")
+            kept.append(survivors)
+            losses.append(dropped)
+    table = pa.concat_tables(kept)
     partitions = task.params["partitions"]
     part_of = shuffle.partition_of(table.column("sha256").to_pylist(), partitions)
     shuffle.write(task.new_file("samples", ".shuffle"), table, part_of, partitions)
-    _hand_on_losses(task, losses)
+    tables.hand_on_losses(task, "clean", losses)
 
 
 def exact(task: Task) -> None:
@@ -81,28 +76,20 @@ def exact(task: Task) -> None:
     arg: partition; params: inputs, partitions, duplicates, incumbents.
     Hands on `samples` (parquet) and `losses`.
     """
-    table = shuffle.read(
-        [Path(path) for path in task.params["inputs"]], task.arg, task.params["partitions"], SAMPLE_SCHEMA
-    )
-    sha = tables.ascii_column(table.column("sha256"), 64)
-    placeholder = _placeholders(table, task.params["duplicates"].placeholder_captions)
-    order = survivor.by_rule(sha, *_rule(table))
-    head = survivor.heads(order, sha)
-    known = _known_images(task.params["incumbents"])
-    reasons = [
-        _exact_reason(row, int(head[row]), sha[row].decode(), placeholder, known)
-        for row in range(table.num_rows)
-    ]
-    lost = [row for row, reason in enumerate(reasons) if reason]
-    kept = [row for row, reason in enumerate(reasons) if not reason]
-    ids = table.column("id")
-    evidence = [
-        f"sha256 {sha[row].decode()[:16]}, first is {known.get(sha[row].decode()) or ids[int(head[row])].as_py()}"
-        for row in lost
-    ]
-    tables.write_parquet(task.new_file("samples", ".parquet"), table.take(pa.array(kept, pa.int64())))
-    dropped = table.take(pa.array(lost, pa.int64()))
-    _hand_on_losses(task, tables.losses_of(dropped, "clean", [reasons[row] or "" for row in lost], evidence))
+    inputs = [Path(path) for path in task.params["inputs"]]
+    table = shuffle.read(inputs, task.arg, task.params["partitions"], SAMPLE_SCHEMA)
+    sha = columns.fixed(table.column("sha256"), 64)
+    head = survivor.heads(survivor.by_rule(sha, *_rule(table)), sha)
+    placeholder = _placeholders(table, sha, head, task.params["duplicates"].placeholder_captions)
+    known = _known(task.params["incumbents"], table.column("sha256"))
+    published = np.asarray(pc.is_in(table.column("sha256"), known.column("sha256")))
+    gone = placeholder | published | (head != np.arange(len(head)))
+    dropped = table.filter(columns.mask(gone))
+    first = columns.pick(table.column("id"), head[gone])
+    reasons = np.where(placeholder[gone], "placeholder", "duplicate_image").tolist()
+    losses = tables.losses_of(dropped, "clean", reasons, _whose(dropped.column("sha256"), first, known))
+    tables.write_parquet(task.new_file("samples", ".parquet"), table.filter(columns.mask(~gone)))
+    tables.hand_on_losses(task, "clean", [losses])
 
 
 def similar(task: Task) -> None:
@@ -111,73 +98,74 @@ def similar(task: Task) -> None:
     arg: {samples: [parquet path]}; params: duplicates, incumbents.
     Hands on `dropped` (parquet of ids, sorted) and `losses`; counts what the whole clean step kept.
     """
-    paths = [Path(path) for path in task.arg["samples"]]
-    table = _read(
-        paths, ["id", "url", "caption", "phash", "original_width", "original_height", "text_source"]
-    )
+    table = _read(task.arg["samples"], [*_RULE, "phash"])
     incumbents = _incumbents(task.params["incumbents"])
     radius = task.params["duplicates"].radius
     head = np.arange(table.num_rows)
     if radius is not None:
         strength = survivor.by_rule(*_rule(table))
-        head = near.heads(
-            near.bits(table.column("phash")), strength, near.bits(incumbents.column("phash")), radius
-        )
-    lost = np.flatnonzero(head != np.arange(table.num_rows))
-    everyone = [*table.column("id").to_pylist(), *incumbents.column("id").to_pylist()]
-    dropped = table.take(pa.array(lost))
-    losses = tables.losses_of(
-        dropped,
-        "clean",
-        ["near_duplicate"] * len(lost),
-        [f"within {radius} bits of the group of {everyone[h]}" for h in head[lost].tolist()],
-    )
-    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.select(["id"]).sort_by("id"))
-    _hand_on_losses(task, losses)
-    task.funnel["clean"].kept += table.num_rows - len(lost)
+        hashes, published = (near.bits(rows.column("phash")) for rows in (table, incumbents))
+        head = near.heads(hashes, strength, published, radius)
+    gone = np.flatnonzero(head != np.arange(len(head)))
+    everyone = pa.chunked_array([*table.column("id").chunks, *incumbents.column("id").chunks], pa.string())
+    dropped = pa.table({"id": columns.pick(table.column("id"), gone)})
+    group = columns.pick(everyone, head[gone])
+    evidence = pc.binary_join_element_wise(f"within {radius} bits of the group of", group, " ")
+    lost = _texts_of(task.arg["samples"], dropped.append_column("evidence", evidence))
+    losses = tables.losses_of(lost, "clean", "near_duplicate", lost.column("evidence"))
+    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.sort_by("id"))
+    tables.hand_on_losses(task, "clean", [losses])
+    task.funnel["clean"].kept += table.num_rows - len(gone)
 
 
 def _rule(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bytes_]]:
     """Columns that order duplicates, strongest first: area, text source, id (survivor.py)."""
     area = np.asarray(table.column("original_width")) * np.asarray(table.column("original_height"))
-    return -area, survivor.text_rank(table.column("text_source")), tables.ascii_column(table.column("id"), 32)
+    return -area, survivor.text_rank(table.column("text_source")), columns.fixed(table.column("id"), 32)
 
 
-def _placeholders(table: pa.Table, captions: int) -> set[str]:
-    seen: dict[str, set[str]] = defaultdict(set)
-    for sha, caption in zip(
-        table.column("sha256").to_pylist(), table.column("caption").to_pylist(), strict=True
-    ):
-        seen[sha].add(caption)
-    return {sha for sha, texts in seen.items() if len(texts) >= captions}
+def _placeholders(
+    table: pa.Table, sha: NDArray[np.bytes_], head: NDArray[np.int64], captions: int
+) -> NDArray[np.bool_]:
+    """Which rows are of an image under at least so many captions."""
+    often = np.bincount(head, minlength=len(head))[head] >= captions
+    rows = table.select(["sha256", "caption"]).filter(columns.mask(often))
+    counts = rows.group_by("sha256").aggregate([("caption", "count_distinct")])
+    found = counts.filter(pc.greater_equal(counts.column("caption_count_distinct"), captions))
+    return np.isin(sha, columns.fixed(found.column("sha256"), 64))
 
 
-def _exact_reason(row: int, head: int, sha: str, placeholders: set[str], known: dict[str, str]) -> str | None:
-    if sha in placeholders:
-        return "placeholder"
-    return "duplicate_image" if head != row or sha in known else None
+def _whose(sha: pa.ChunkedArray, first: pa.ChunkedArray, known: pa.Table) -> pa.ChunkedArray:
+    """Evidence: which image it is, and the published sample, else the one of this build, that it repeats."""
+    published = known.column("id").take(pc.index_in(sha, known.column("sha256")))
+    start = pc.utf8_slice_codeunits(sha, 0, 16)
+    return pc.binary_join_element_wise("sha256 ", start, ", first is ", pc.coalesce(published, first), "")
 
 
-def _known_images(path: str | None) -> dict[str, str]:
-    table = _incumbents(path)
-    return dict(zip(table.column("sha256").to_pylist(), table.column("id").to_pylist(), strict=True))
+def _known(path: str | None, sha: pa.ChunkedArray) -> pa.Table:
+    """The incumbents with one of these hashes."""
+    if path is None:
+        return _incumbents(None)
+    batches = pq.ParquetFile(path).iter_batches(columns=INCUMBENT_COLUMNS)
+    found = [pa.table(batch).filter(pc.is_in(batch.column("sha256"), sha)) for batch in batches]
+    return pa.concat_tables([_incumbents(None), *found])
 
 
 def _incumbents(path: str | None) -> pa.Table:
     if path is None:
-        return pa.schema([SAMPLE_SCHEMA.field(name) for name in INCUMBENT_COLUMNS]).empty_table()
+        return pa.schema([(name, pa.string()) for name in INCUMBENT_COLUMNS]).empty_table()
     return pq.read_table(path, columns=INCUMBENT_COLUMNS)
 
 
-def _read(paths: list[Path], columns: list[str]) -> pa.Table:
-    return pa.concat_tables([pq.read_table(path, columns=columns) for path in paths])
+def _read(paths: Iterable[str], names: list[str]) -> pa.Table:
+    empty = pa.schema([SAMPLE_SCHEMA.field(name) for name in names]).empty_table()
+    return pa.concat_tables([empty, *(pq.read_table(path, columns=names) for path in paths)])
 
 
-def _loss(item: Sample, reason: str, evidence: str, at: datetime) -> Loss:
-    return Loss(item.id, "clean", reason, item.url, item.caption, evidence, at)
-
-
-def _hand_on_losses(task: Task, losses: list[Loss]) -> None:
-    for loss in losses:
-        task.funnel["clean"].drop(loss.reason)
-    tables.write_losses(task.new_file("losses", ".parquet"), losses)
+def _texts_of(paths: Iterable[str], rows: pa.Table) -> pa.Table:
+    """The rows, which have an id, with their url and caption; these few are read only now."""
+    found = [_read([], ["id", "url", "caption"])]
+    for path in paths:
+        table = pq.read_table(path, columns=["id", "url", "caption"])
+        found.append(table.filter(pc.is_in(table.column("id"), rows.column("id"))))
+    return pa.concat_tables(found).join(rows, "id").sort_by("id")

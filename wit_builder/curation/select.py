@@ -15,12 +15,11 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
-from wit_builder import filtering
 from wit_builder.curation import survivor, tables
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract.captions import MAX_TEXTS
-from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidates
+from wit_builder.records import CANDIDATE_SCHEMA, candidates
 from wit_builder.text import language
 from wit_builder.web.url import host_of, registrable_domain
 
@@ -108,7 +107,8 @@ def _url_heads(table: pa.Table) -> NDArray[np.int64]:
 
 
 def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return head == np.arange(len(head))
+    stays: NDArray[np.bool_] = head == np.arange(len(head))
+    return stays
 
 
 def _losses(table: pa.Table, head: NDArray[np.int64], reason: str, words: str, column: str) -> pa.Table:

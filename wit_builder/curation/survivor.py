@@ -43,7 +43,8 @@ def heads(order: NDArray[np.int64], groups: NDArray[Any]) -> NDArray[np.int64]:
 
 def places(groups: NDArray[Any]) -> NDArray[np.int64]:
     """0 for the first of each run of equal values, 1 for the second, ..."""
-    return np.arange(len(groups)) - _starts(groups)
+    place: NDArray[np.int64] = np.arange(len(groups)) - _starts(groups)
+    return place
 
 
 def _starts(groups: NDArray[Any]) -> NDArray[np.int64]:

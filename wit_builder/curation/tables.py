@@ -48,7 +48,9 @@ def losses_of(
     count = rows.num_rows
     columns = {name: rows.column(name) for name in ("id", "url", "caption")}
     columns["stage"] = pa.repeat(stage, count)
-    columns["reason"] = pa.repeat(reasons, count) if isinstance(reasons, str) else pa.array(reasons, pa.string())
+    columns["reason"] = (
+        pa.repeat(reasons, count) if isinstance(reasons, str) else pa.array(reasons, pa.string())
+    )
     columns["evidence"] = evidence
     columns["at"] = pa.repeat(pa.scalar(datetime.now(UTC), LOSS_SCHEMA.field("at").type), count)
     return pa.table([columns[name] for name in LOSS_SCHEMA.names], schema=LOSS_SCHEMA)
