@@ -8,14 +8,12 @@ complete. What is published in OUT is whole or absent.
 
 import fcntl
 import math
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import orjson
 import pyarrow.parquet as pq
 
 from wit_builder import ledger, publish, settings, storage
@@ -29,11 +27,11 @@ from wit_builder.recipe import Recipe
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")
 
-ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through
-ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory
-ROWS_PER_BIN = (
-    200_000  # candidates that one fetch task holds; many, as a bin takes as long as its slowest host
-)
+ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through: 8 s
+ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory: 0.9 GB
+ROWS_PER_BIN = 200_000  # candidates of one fetch task; many, as a bin takes as long as its slowest host
+
+BOUNDED = Needs(timeout_s=6 * 3600.0)  # what takes seconds or minutes, unless somebody's filter hangs
 
 
 class Watcher(Protocol):
@@ -50,36 +48,30 @@ class Where:
 
     out: Path
     connect_to: Mapping[str, str | None]  # host pattern to ip:port, for test webs
+    command: str | None = None  # that builds it again, for the card
 
 
 def start(out: Path, recipe: Recipe, resume: bool) -> bool:
     """Make OUT ready for this recipe; whether it is complete already.
 
     Raises ConfigError when OUT holds something else, another recipe's build, or an unfinished build while
-    `resume` is false.
+    `resume` is false; BuildError when it cannot be written.
     """
     encoded = settings.encode(recipe)
-    state = publish.read_state(out)
-    if state is None:
-        if out.exists() and any(out.iterdir()):
-            raise ConfigError(
-                f"{str(out)!r} is not empty and holds no build", "name another folder with --out"
-            )
-        with storage.plain_errors(out):
-            out.mkdir(parents=True, exist_ok=True)
-        publish.write_state(out, encoded, "started")
-        return False
+    new = publish.read_state(out) is None and _begin(out, encoded)
+    state = publish.read_state(out) or {}
     changed = settings.differences(state["recipe"], encoded)
     if changed:
         raise ConfigError(
             f"{str(out)!r} was started with another recipe: {'; '.join(changed[:5])}",
             "name another folder with --out, or put the recipe back",
         )
-    if state["state"] != "complete" and not resume:
+    complete = bool(state["state"] == "complete")
+    if not (complete or resume or new):
         raise ConfigError(f"{str(out)!r} holds an unfinished build", "the same command with --resume")
-    if state["state"] == "complete":
-        shutil.rmtree(out / "work", ignore_errors=True)  # where the last step was cut short
-    return bool(state["state"] == "complete")
+    if complete:
+        publish.clear(out / "work")  # where the last step was cut short
+    return complete
 
 
 def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, until: str = "pack") -> Funnel:
@@ -87,18 +79,19 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
 
     Raises BuildError when a stage stops, engine.task.Stopped when the user asked to stop.
     """
-    with only_one(where.out), web(recipe, where) as connect_to:
+    with only_one(where.out), closing(executor), web(recipe, where) as connect_to:
+        publish.tidy(where.out)
         root = where.out / "work"
         with storage.plain_errors(where.out):
             root.mkdir(exist_ok=True)
-            write_session(root, connect_to)
+        write_session(root, connect_to)
         road = Road(recipe, root, executor, watcher)
         for stage in STAGES[: STAGES.index(until) + 1]:
             getattr(road, stage)()
             storage.write_json(where.out / "funnel.json", road.funnel().as_json())
-        if until == "pack":
+        if until == STAGES[-1]:
             with storage.plain_errors(where.out):
-                _publish(recipe, where.out, road)
+                _publish(recipe, where, road)
         return road.funnel()
 
 
@@ -110,13 +103,18 @@ def write_session(root: Path, connect_to: Mapping[str, str | None]) -> None:
 @contextmanager
 def only_one(out: Path) -> Iterator[None]:
     """Keep every other command out of OUT. Raises ConfigError when one is in it."""
-    with (out / ".lock").open("w") as file:
+    path = out / ".lock"
+    with storage.plain_errors(path):
+        file = path.open("w")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError:
             raise ConfigError(
                 f"another wit command is working on {str(out)!r}", "wait for it, or stop it"
-            ) from error
+            ) from None
+        except OSError:
+            pass  # a file system without locks: nothing can tell
         yield
 
 
@@ -169,16 +167,18 @@ class Road:
         return [path for records in self.done.values() for path in engine.files(records, "losses")]
 
     def collect(self) -> None:
-        """Crawl. Raises BuildError when not one page could be read."""
+        """Crawl. Raises BuildError when not one page could be read; the next run then asks again."""
         recipe = self._recipe
         params = {"crawl": recipe.source, "web": recipe.web, "extraction": recipe.extraction}
         self._run("collect", "wit_builder.crawl.collect:collect", [None], params, Needs(io=True))
         pages = self.done["collect"][0].funnel["pages"]
         if not pages.kept:
+            publish.clear(self._root / "collect")
             reasons = ", ".join(f"{reason} ({n})" for reason, n in pages.dropped.most_common(3))
             raise BuildError(
                 f"no page could be read from the seeds {', '.join(recipe.source.seeds[:3])}: {reasons}",
-                "check the seeds, the network and --contact, then a new --out",
+                "check the network, then the same command with --resume asks again; "
+                "other seeds or another --contact need another --out",
             )
 
     def collected(self, parts: Sequence[Path]) -> None:
@@ -187,9 +187,8 @@ class Road:
 
     def select(self) -> None:
         """Filter candidates, one of each pair and URL."""
-        parts = self.files("collect", "candidates")
-        partitions = _parts(sum(map(_rows, parts)), ROWS_PER_PARTITION)
-        bins = _parts(sum(map(_rows, parts)), ROWS_PER_BIN)
+        parts = _sized(self.files("collect", "candidates"))
+        partitions = _number_of(parts, ROWS_PER_PARTITION)
         self._run(
             "select-judge",
             "wit_builder.curation.select:judge",
@@ -200,7 +199,11 @@ class Road:
             "select-unique",
             "wit_builder.curation.select:unique",
             list(range(partitions)),
-            {"inputs": self.files("select-judge", "candidates"), "partitions": partitions, "bins": bins},
+            {
+                "inputs": self.files("select-judge", "candidates"),
+                "partitions": partitions,
+                "bins": _number_of(parts, ROWS_PER_BIN),
+            },
         )
 
     def fetch(self) -> None:
@@ -212,8 +215,8 @@ class Road:
 
     def clean(self) -> None:
         """Filters that see the picture, then duplicates."""
-        fetched = self.files("fetch", "samples")
-        partitions = _parts(sum(map(_rows, fetched)), ROWS_PER_PARTITION)
+        fetched = _sized(self.files("fetch", "samples"))
+        partitions = _number_of(fetched, ROWS_PER_PARTITION)
         rules = {"duplicates": self._recipe.duplicates, "incumbents": self._incumbents}
         self._run(
             "clean-judge",
@@ -232,10 +235,11 @@ class Road:
             "wit_builder.curation.clean:similar",
             [{"samples": self.files("clean-exact", "samples")}],
             rules,
+            Needs(),  # no bound: it takes the square of the samples, a day for 10 million on 4 cores
         )
 
     def pack(self) -> None:
-        """Write the shards."""
+        """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""
         kept, dropped = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
         spec = self._recipe.shards
         self._run(
@@ -245,9 +249,15 @@ class Road:
             {"per_shard": spec.samples_per_shard},
         )
         (starts,) = self.files("pack-order", "starts")
-        shards = len(orjson.loads(Path(starts).read_bytes()))
+        shards = len(engine.read_json(Path(starts)))
+        if self._first_shard + shards > spec.max_shards:
+            raise BuildError(
+                f"{self._first_shard + shards} shards cannot be numbered with {spec.index_digits} digits",
+                "build into another --out with more samples in a shard",
+            )
+        failed = _groups(_sized(self.files("fetch", "failures")))
         sources = [{"samples": [path], "failures": []} for path in kept]
-        sources += [{"samples": [], "failures": [path]} for path in self.files("fetch", "failures")]
+        sources += [{"samples": [], "failures": group} for group in failed]
         self._run(
             "pack-route",
             "wit_builder.pack.pack:route",
@@ -270,7 +280,7 @@ class Road:
         function: str,
         arguments: Sequence[Any],
         params: Mapping[str, Any],
-        needs: Needs = Needs(),  # noqa: B008  (frozen)
+        needs: Needs = BOUNDED,
     ) -> None:
         tasks = number(list(arguments))
         progress = self._watcher.stage(stage, len(tasks))
@@ -279,34 +289,57 @@ class Road:
         )
 
     def _param(self, stage: str, name: str) -> Any:
-        return orjson.loads((self._root / stage / "plan.json").read_bytes())["params"][name]
+        return engine.read_json(self._root / stage / "plan.json")["params"][name]
 
 
-def _publish(recipe: Recipe, out: Path, road: Road) -> None:
+def _begin(out: Path, encoded: Any) -> bool:
+    """Write the build.json of a new build; false when another command was quicker."""
+    try:
+        with storage.plain_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigError(
+            f"{str(out)!r} cannot be a folder: there is a file in the way", "name another folder with --out"
+        ) from None
+    with only_one(out):
+        if publish.read_state(out) is not None:
+            return False
+        if any(not path.name.startswith(".") for path in out.iterdir()):
+            raise ConfigError(
+                f"{str(out)!r} is not empty and holds no build", "name another folder with --out"
+            )
+        publish.write_state(out, encoded, "started")
+        return True
+
+
+def _publish(recipe: Recipe, where: Where, road: Road) -> None:
     """Make the finished build visible, check that it adds up, and clear the work folder."""
+    out = where.out
     for i, path in enumerate(road.files("collect", "candidates")):
         storage.publish(Path(path), out / "candidates" / f"part-{i:05d}.parquet")
     publish.shards(out, road.shards())
     ledger.write(out, ledger.tables(road.losses()))
-    publish.finish(recipe, out, road.funnel(), out / "work")
+    publish.finish(recipe, out, road.funnel(), out / "work", where.command)
 
 
-def _rows(path: str) -> int:
-    return int(pq.ParquetFile(path).metadata.num_rows)
+def _sized(paths: Sequence[str]) -> dict[str, int]:
+    """The parquet files with their rows."""
+    return {path: int(pq.read_metadata(path).num_rows) for path in paths}
 
 
-def _parts(rows: int, each: int) -> int:
-    return max(1, math.ceil(rows / each))
+def _number_of(files: Mapping[str, int], rows: int) -> int:
+    """How many parts of so many rows these files make, 1 at least."""
+    return max(1, math.ceil(sum(files.values()) / rows))
 
 
-def _groups(paths: list[str]) -> list[list[str]]:
-    """The files in groups of about ROWS_PER_JUDGE rows."""
+def _groups(files: Mapping[str, int]) -> list[list[str]]:
+    """The files in groups of about ROWS_PER_JUDGE rows, one at least."""
     groups: list[list[str]] = [[]]
     rows = 0
-    for path in paths:
+    for path, count in files.items():
         if rows >= ROWS_PER_JUDGE:
             groups.append([])
             rows = 0
         groups[-1].append(path)
-        rows += _rows(path)
+        rows += count
     return groups

@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -90,11 +91,32 @@ PART_ROWS = 1_000_000
 
 
 def write(out: Path, losses: Iterable[pa.Table]) -> None:
-    """Write OUT/ledger from tables of LOSS_SCHEMA, replacing what was there when all is written."""
-    with _Parts(out / "ledger") as parts:
-        for table in losses:
-            for stage in pc.unique(table.column("stage")).to_pylist():
-                parts.add(stage, table.filter(pc.equal(table.column("stage"), stage)))
+    """Write OUT/ledger from tables of LOSS_SCHEMA, replacing what was there when all is written.
+
+    `losses` may read the old ledger. Raises BuildError for a full, read-only or forbidden disk.
+    """
+    restore(out)
+    folder, new, old = _folders(out)
+    with storage.plain_errors(folder):
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        try:
+            with _Parts(new) as parts:
+                for table in losses:
+                    for stage in pc.unique(table.column("stage")).to_pylist():
+                        parts.add(stage, table.filter(pc.equal(table.column("stage"), stage)))
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        _swap(folder, new, old)
+
+
+def restore(out: Path) -> None:
+    """Take the old ledger back where a kill came between the two renames of `write`."""
+    folder, _, old = _folders(out)
+    if old.exists() and not folder.exists():
+        with storage.plain_errors(folder):
+            old.rename(folder)
 
 
 def tables(paths: Iterable[Path]) -> Iterator[pa.Table]:
@@ -117,49 +139,56 @@ def count(out: Path) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {stage: Counter() for stage in STAGES}
     for stage in STAGES:
         for table in read(out, stage):
-            counts[stage].update(table.column("reason").to_pylist())
+            for found in pc.value_counts(table.column("reason")).to_pylist():
+                counts[stage][found["values"]] += found["counts"]
     return counts
 
 
+def _folders(out: Path) -> tuple[Path, Path, Path]:
+    """The ledger, the one being written, the one being replaced."""
+    return out / "ledger", out / ".ledger.new", out / ".ledger.old"
+
+
+def _swap(folder: Path, new: Path, old: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    storage.sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 class _Parts:
-    """Writes the ledger into a folder beside the old one, and swaps the two when all is written."""
+    """Writes the ledger's parts into a folder, at most PART_ROWS rows each; durable when the block ends well."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._new = folder, folder.with_name(".ledger.new")
-        self._old = folder.with_name(".ledger.old")
+        self._folder = folder
         self._writers: dict[str, pq.ParquetWriter] = {}
-        self._rows: Counter[str] = Counter()
+        self._rows: Counter[str] = Counter()  # of the part being written
+        self._parts: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self._new, ignore_errors=True)
-        self._new.mkdir(parents=True)
         return self
 
     def add(self, stage: str, table: pa.Table) -> None:
-        if self._rows[stage] % PART_ROWS + table.num_rows > PART_ROWS or stage not in self._writers:
+        if stage not in self._writers or self._rows[stage] + table.num_rows > PART_ROWS:
             self._roll(stage)
         self._writers[stage].write_table(table.select(FILE_SCHEMA.names).cast(FILE_SCHEMA), ROW_GROUP)
         self._rows[stage] += table.num_rows
 
     def _roll(self, stage: str) -> None:
         if stage in self._writers:
-            self._writers[stage].close()
-            self._rows[stage] = -(-self._rows[stage] // PART_ROWS) * PART_ROWS
-        folder = self._new / f"stage={stage}"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"part-{self._rows[stage] // PART_ROWS:05d}.parquet"
+            self._writers.pop(stage).close()
+        path = self._folder / f"stage={stage}" / f"part-{self._parts[stage]:05d}.parquet"
+        path.parent.mkdir(exist_ok=True)
         self._writers[stage] = pq.ParquetWriter(path, FILE_SCHEMA, compression="zstd")
+        self._parts[stage] += 1
+        self._rows[stage] = 0
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for writer in self._writers.values():
-            writer.close()
-        if kind is not None:
-            shutil.rmtree(self._new, ignore_errors=True)
-            return
-        for file in self._new.rglob("*.parquet"):
-            storage.sync(file)
-        shutil.rmtree(self._old, ignore_errors=True)
-        if self._folder.exists():
-            self._folder.rename(self._old)
-        self._new.rename(self._folder)
-        shutil.rmtree(self._old, ignore_errors=True)
+            with suppress(*(() if kind is None else (OSError,))):  # the first error is the one to tell
+                writer.close()
+        if kind is None:
+            for path in (*self._folder.rglob("*"), self._folder):
+                storage.sync(path)

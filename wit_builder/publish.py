@@ -3,16 +3,19 @@
 Every step may be repeated: after a kill it is done again, and ends with the same files.
 """
 
+import os
 import platform
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import wit_builder
@@ -24,12 +27,32 @@ from wit_builder.shards import card, manifest
 from wit_builder.shards.writer import ShardInfo
 
 _FAULT = "this is a fault of wit-builder, please report it; what was done is kept"
+_GONE = ".gone"  # end of the name of a folder that is being removed
+
+
+def tidy(out: Path) -> None:
+    """Remove or mend what killed commands left half done in OUT. The caller keeps other commands out."""
+    for folder, below, _ in os.walk(out):
+        for name in [name for name in below if name.startswith(".") and name.endswith(_GONE)]:
+            shutil.rmtree(Path(folder, name), ignore_errors=True)
+            below.remove(name)
+        storage.sweep(Path(folder))
+    ledger.restore(out)
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder so that a kill leaves all of it, or nothing under its name."""
+    gone = folder.with_name(f".{folder.name}{_GONE}")
+    with suppress(OSError):  # it is not there, or OUT is read-only
+        shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def shards(out: Path, files: Sequence[Path]) -> None:
     """Show these shards in OUT/shards beside those there are; manifest and `__len__` over all of them.
 
-    files: of each shard the tar, the sidecar, the stats, and its ShardInfo as JSON, in this order.
+    files: of each shard the tar, the sidecar, the stats, and its ShardInfo as JSON.
     """
     (out / "shards").mkdir(exist_ok=True)
     path = out / "manifest" / "shards.parquet"
@@ -40,29 +63,30 @@ def shards(out: Path, files: Sequence[Path]) -> None:
             infos[info.shard] = info
         else:
             storage.publish(file, out / "shards" / file.name)
-    manifest.write_manifest(out, list(infos.values()))
+    manifest.write_manifest(out, infos.values())
 
 
-def finish(recipe: Recipe, out: Path, funnel: Funnel, work: Path) -> None:
-    """Check the build, describe it, call it complete, and clear the folder it was worked in."""
+def finish(recipe: Recipe, out: Path, funnel: Funnel, work: Path, command: str | None = None) -> None:
+    """Check the build, describe it, call it complete, and clear the folder it was worked in.
+
+    command: that builds it again; by default the one that build.json has.
+    """
     check(out, funnel)
     storage.write_json(out / "funnel.json", funnel.as_json())
-    storage.write_bytes(out / "README.md", card.render_card(_facts(recipe, out, funnel)).encode())
-    write_state(out, settings.encode(recipe), "complete")
-    shutil.rmtree(work, ignore_errors=True)
+    encoded = settings.encode(recipe)
+    known = command or (read_state(out) or {}).get("command") or f"wit build {recipe.name}"
+    storage.write_bytes(out / "README.md", card.render_card(_facts(recipe, out, funnel, known)).encode())
+    write_state(out, encoded, "complete", known)
+    clear(work)
 
 
 def check(out: Path, funnel: Funnel) -> None:
     """Every item is kept or in the ledger: stage by stage, and against the shards. Raises BuildError."""
-    on_disk = ledger.count(out)
-    for stage in funnel:
-        if on_disk[stage] != +funnel[stage].dropped:
-            raise BuildError(
-                f"stage {stage} counts {funnel[stage].dropped.total()} dropped items, "
-                f"the ledger has {on_disk[stage].total()}",
-                _FAULT,
-            )
-    kept = sum(info.samples for info in manifest.read_manifest(out))
+    _check_ledger(out, funnel)
+    infos = manifest.read_manifest(out)
+    for info in infos:
+        _check_shard(out / "shards", info)
+    kept = sum(info.samples for info in infos)
     chain = [("extract", "select"), ("select", "fetch"), ("fetch", "clean")]
     numbers = [(f"{a} kept", funnel[a].kept, f"{b} saw", funnel[b].seen) for a, b in chain]
     numbers.append(("clean kept", funnel["clean"].kept, "the shards hold", kept))
@@ -74,19 +98,21 @@ def check(out: Path, funnel: Funnel) -> None:
 def read_state(out: Path) -> dict[str, Any] | None:
     """What `build.json` says, None when there is none. Raises ConfigError when it is no build's."""
     path = out / "build.json"
-    if not path.exists():
-        return None
     try:
-        state: dict[str, Any] = orjson.loads(path.read_bytes())
-        known = isinstance(state, dict) and {"recipe", "state", "started_at"} <= state.keys()
-    except orjson.JSONDecodeError:
-        known = False
-    if not known:
+        state: Any = orjson.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, orjson.JSONDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"it is damaged ({error})"
+        raise ConfigError(
+            f"{str(path)!r} cannot be read: {why}", "put back a copy of it, or name another folder with --out"
+        ) from error
+    if not (isinstance(state, dict) and {"recipe", "state", "started_at"} <= state.keys()):
         raise ConfigError(f"{str(path)!r} is not the build.json of a build", "name another folder with --out")
     return state
 
 
-def write_state(out: Path, recipe: Any, state: str) -> None:
+def write_state(out: Path, recipe: Any, state: str, command: str | None = None) -> None:
     """Write `build.json`: the recipe as resolved, versions, when it began and ended."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     before = read_state(out) or {}
@@ -94,12 +120,34 @@ def write_state(out: Path, recipe: Any, state: str) -> None:
         "name": recipe["name"],
         "recipe": recipe,
         "state": state,
+        "command": command or before.get("command"),
         "started_at": before.get("started_at", now),
         "finished_at": now if state == "complete" else None,
         "versions": _versions(),
     }
-    with storage.plain_errors(out):
-        storage.write_json(out / "build.json", value)
+    storage.write_json(out / "build.json", value)
+
+
+def _check_ledger(out: Path, funnel: Funnel) -> None:
+    counted = {stage: +funnel[stage].dropped for stage in funnel}
+    for stage, found in ledger.count(out).items():
+        here = counted.get(stage, Counter())
+        for reason in sorted(here.keys() | found.keys()):
+            if here[reason] != found[reason]:
+                raise BuildError(
+                    f"stage {stage} dropped {here[reason]} items for {reason}, the ledger has {found[reason]}",
+                    _FAULT,
+                )
+
+
+def _check_shard(folder: Path, info: ShardInfo) -> None:
+    """By the sizes of its files; `wit verify` reads them."""
+    files = (info.file, info.bytes), (info.sidecar, info.sidecar_bytes), (info.stats, info.stats_bytes)
+    for name, size in files:
+        path = folder / name
+        found = f"has {path.stat().st_size} bytes" if path.is_file() else "is missing"
+        if found != f"has {size} bytes":
+            raise BuildError(f"{path} {found}, its manifest says {size} bytes", _FAULT)
 
 
 def _versions() -> dict[str, str]:
@@ -110,15 +158,13 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _facts(recipe: Recipe, out: Path, funnel: Funnel) -> card.CardFacts:
+def _facts(recipe: Recipe, out: Path, funnel: Funnel, command: str) -> card.CardFacts:
     infos = manifest.read_manifest(out)
-    languages: Counter[str] = Counter()
-    licences: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {"lang": Counter(), "licence": Counter()}
     for info in infos:
-        rows = pq.read_table(out / "shards" / info.sidecar, columns=["status", "lang", "licence"]).to_pylist()
-        kept = [row for row in rows if row["status"] == "success"]
-        languages.update(row["lang"] for row in kept if row["lang"])
-        licences.update(row["licence"] for row in kept if row["licence"])
+        rows = pq.read_table(out / "shards" / info.sidecar, columns=["status", *counts])
+        for name, counter in counts.items():
+            _count(counter, rows.filter(pc.equal(rows.column("status"), "success")).column(name))
     opt_outs: Counter[str] = Counter()
     for stage in funnel:
         opt_outs.update(
@@ -131,10 +177,16 @@ def _facts(recipe: Recipe, out: Path, funnel: Funnel) -> card.CardFacts:
         shards=len(infos),
         bytes=sum(info.bytes for info in infos),
         funnel=funnel,
-        command=f"wit build {recipe.name}",
+        command=command,
         date=datetime.now(UTC).date(),
-        languages=languages,
-        licences=dict(licences.most_common(20)),
+        languages=counts["lang"],
+        licences=dict(counts["licence"].most_common(20)),
         opt_outs=opt_outs,
         versions=_versions(),
     )
+
+
+def _count(counter: Counter[str], column: pa.ChunkedArray) -> None:
+    for found in pc.value_counts(column).to_pylist():
+        if found["values"]:
+            counter[found["values"]] += found["counts"]

@@ -5,13 +5,13 @@ Every step may be repeated: after a kill the same command goes on, and ends with
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,6 +20,7 @@ from wit_builder import build, ledger, publish, settings, storage
 from wit_builder.curation import clean, tables
 from wit_builder.curation.select import pair_heads
 from wit_builder.engine.local import Executor
+from wit_builder.engine.task import read_json
 from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel
 from wit_builder.recipe import Recipe
@@ -30,7 +31,7 @@ from wit_builder.shards import manifest
 def run(
     out: Path,
     only: Sequence[str],
-    connect_to: dict[str, str | None],
+    connect_to: Mapping[str, str | None],
     executor: Executor,
     watcher: build.Watcher,
 ) -> tuple[int, int]:
@@ -40,18 +41,19 @@ def run(
     reason is not in its ledger, or when an unfinished retry of other reasons is in the way.
     """
     recipe = _recipe(out)
-    with build.only_one(out), build.web(recipe, build.Where(out, connect_to)) as connections:
+    where = build.Where(out, connect_to)
+    with build.only_one(out), closing(executor), build.web(recipe, where) as connections:
+        publish.tidy(out)
         root = out / "retry"
-        root.mkdir(exist_ok=True)
+        begun = _begin(out, root, only)
         build.write_session(root, connections)
-        first_shard, reasons = _begin(out, root, only)
-        retried = _pick(out, root, reasons)
+        retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
         road = build.Road(
-            replace(recipe, candidate_filters=()), root, executor, watcher, incumbents, first_shard
+            replace(recipe, candidate_filters=()), root, executor, watcher, incumbents, begun["first"]
         )
         road.collected([root / "retried.parquet"])
-        for stage in ("select", "fetch", "clean", "pack"):
+        for stage in build.STAGES[1:]:
             getattr(road, stage)()
         with storage.plain_errors(out):
             _publish(recipe, out, road, retried)
@@ -64,31 +66,39 @@ def _recipe(out: Path) -> Recipe:
         raise ConfigError(f"{str(out)!r} holds no build", "give the folder that `wit build --out` wrote")
     if state["state"] != "complete":
         raise ConfigError(f"the build in {str(out)!r} is not finished", "wit build ... --resume, then retry")
-    recipe: Recipe = settings.decode(state["recipe"])
+    try:
+        recipe = settings.decode(state["recipe"])
+    except (TypeError, ValueError) as error:
+        recipe = error
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(
+            f"the recipe in {str(out / 'build.json')!r} is none of this version of wit-builder: {recipe}",
+            "retry with the version that build.json names",
+        )
     return recipe
 
 
-def _begin(out: Path, root: Path, only: Sequence[str]) -> tuple[int, list[str]]:
-    """The first shard number and the reasons of this retry, fixed when it was begun."""
+def _begin(out: Path, root: Path, only: Sequence[str]) -> dict[str, Any]:
+    """The reasons and the first shard number of this retry, fixed when it was begun."""
     path = root / "retry.json"
     if not path.exists():
         reasons = _reasons(only, ledger.count(out)["fetch"])
-        storage.write_json(
-            path, {"only": sorted(only), "reasons": reasons, "first": len(manifest.read_manifest(out))}
-        )
-    begun: dict[str, Any] = orjson.loads(path.read_bytes())
+        first = len(manifest.read_manifest(out))
+        storage.write_json(path, {"only": sorted(only), "reasons": reasons, "first": first})
+    begun: dict[str, Any] = read_json(path)
     if begun["only"] != sorted(only):
         raise ConfigError(
             f"{str(out)!r} has an unfinished retry of {','.join(begun['only'])}",
             f"wit retry {out} --only {','.join(begun['only'])}",
         )
-    return begun["first"], begun["reasons"]
+    return begun
 
 
-def _reasons(only: Sequence[str], present: dict[str, int]) -> list[str]:
-    found = []
+def _reasons(only: Sequence[str], present: Mapping[str, int]) -> list[str]:
+    """The reasons of the ledger that these words mean. Raises ConfigError for a word that means none."""
+    found = set()
     for word in only:
-        pattern = f"http_{word[0]}\\d\\d" if re.fullmatch(r"[45]xx", word) else re.escape(word)
+        pattern = rf"http_{word[0]}\d\d" if re.fullmatch(r"[45]xx", word) else re.escape(word)
         hits = [reason for reason in present if re.fullmatch(pattern, reason)]
         if not hits:
             nearest = difflib.get_close_matches(word, present, 1)
@@ -96,68 +106,68 @@ def _reasons(only: Sequence[str], present: dict[str, int]) -> list[str]:
                 f"no download failed for {word!r}; the ledger has {', '.join(sorted(present)) or 'none'}",
                 f"--only {nearest[0]}" if nearest else None,
             )
-        found.extend(hits)
-    return sorted(set(found))
+        found.update(hits)
+    if not found:
+        raise ConfigError("which failures shall be retried?", "--only dns,timeout,5xx")
+    return sorted(found)
 
 
-def _pick(out: Path, root: Path, reasons: list[str]) -> set[str]:
-    """Write the candidates that failed for these reasons; their ids."""
+def _pick(out: Path, root: Path, reasons: list[str]) -> pa.Array:
+    """Write the candidates that failed for these reasons; their ids, sorted."""
     path = root / "retried.parquet"
     if not path.exists():
-        ids = {
-            id_
+        chosen = pa.array(reasons)
+        failed = [
+            table.filter(pc.is_in(table.column("reason"), chosen)).column("id")
             for table in ledger.read(out, "fetch")
-            for id_ in table.filter(pc.is_in(table.column("reason"), pa.array(reasons)))
-            .column("id")
-            .to_pylist()
-        }
+        ]
+        ids = pa.chunked_array([chunk for column in failed for chunk in column.chunks], pa.string())
         parts = sorted((out / "candidates").glob("part-*.parquet"))
         rows = pa.concat_tables([CANDIDATE_SCHEMA.empty_table(), *_rows_of(parts, ids)])
-        first = np.flatnonzero(pair_heads(rows) == np.arange(rows.num_rows))
-        tables.write_parquet(path, rows.take(pa.array(first)))
-    return set(pq.read_table(path, columns=["id"]).column("id").to_pylist())
+        first = pair_heads(rows) == np.arange(rows.num_rows)
+        tables.write_parquet(path, rows.filter(pa.array(first)))
+    return pq.read_table(path, columns=["id"]).sort_by("id").column("id").combine_chunks()
 
 
-def _rows_of(parts: list[Path], ids: set[str]) -> Iterator[pa.Table]:
-    wanted = pa.array(sorted(ids), pa.string())
+def _rows_of(parts: Sequence[Path], ids: pa.ChunkedArray) -> Iterator[pa.Table]:
     for part in parts:
-        for batch in pq.ParquetFile(part).iter_batches():
-            yield pa.table(batch).filter(pc.is_in(batch.column("id"), wanted))
+        table = pq.read_table(part, schema=CANDIDATE_SCHEMA)
+        yield table.filter(pc.is_in(table.column("id"), ids))
 
 
 def _write_incumbents(out: Path, root: Path) -> Path:
     """The hashes of all published samples, as clean.py wants them."""
     path = root / "incumbents.parquet"
     if not path.exists():
-        columns = [*clean.INCUMBENT_COLUMNS, "status"]
-        sidecars = [out / "shards" / info.sidecar for info in manifest.read_manifest(out)]
-        found = [pq.read_table(sidecar, columns=columns) for sidecar in sidecars]
-        kept = [table.filter(pc.equal(table.column("status"), "success")) for table in found]
-        names = pa.schema([(name, kept[0].schema.field(name).type) for name in clean.INCUMBENT_COLUMNS])
-        tables.write_parquet(path, pa.concat_tables([table.select(names.names) for table in kept]))
+        names = pa.schema([(name, pa.string()) for name in clean.INCUMBENT_COLUMNS])
+        found = [names.empty_table()]
+        for info in manifest.read_manifest(out):
+            table = pq.read_table(out / "shards" / info.sidecar, columns=[*names.names, "status"])
+            kept = table.filter(pc.equal(table.column("status"), "success"))
+            found.append(kept.select(names.names).cast(names))
+        tables.write_parquet(path, pa.concat_tables(found))
     return path
 
 
-def _publish(recipe: Recipe, out: Path, road: build.Road, retried: set[str]) -> None:
+def _publish(recipe: Recipe, out: Path, road: build.Road, retried: pa.Array) -> None:
     publish.shards(out, road.shards())
     ledger.write(out, _new_ledger(out, road, retried))
     publish.finish(recipe, out, _new_funnel(out), out / "retry")
 
 
-def _new_ledger(out: Path, road: build.Road, retried: set[str]) -> Iterator[pa.Table]:
+def _new_ledger(out: Path, road: build.Road, retried: pa.Array) -> Iterator[pa.Table]:
     """The old ledger without what was retried, then what was lost now; the same however often it is done."""
-    gone = pa.array(sorted(retried), pa.string())
     for stage in ledger.STAGES:
         for table in ledger.read(out, stage):
             if stage in ("fetch", "clean"):
-                table = table.filter(pc.invert(pc.is_in(table.column("id"), gone)))
+                table = table.filter(pc.invert(pc.is_in(table.column("id"), retried)))
             yield table
     yield from ledger.tables(road.losses())
 
 
 def _new_funnel(out: Path) -> Funnel:
     """Counted anew from the ledger and the shards."""
-    funnel = Funnel.from_json(orjson.loads((out / "funnel.json").read_bytes()))
+    funnel = Funnel.from_json(read_json(out / "funnel.json"))
     for stage, reasons in ledger.count(out).items():
         funnel[stage].dropped = reasons
     funnel["clean"].kept = sum(info.samples for info in manifest.read_manifest(out))

@@ -1,5 +1,6 @@
 """Seed addresses, given one by one or in files with one a line."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def _addresses(seed: str) -> Iterator[str]:
         return
     path = Path(seed).expanduser()
     if not path.exists() or path.is_dir():
-        host = "." in seed and "/" not in seed.rstrip("/")
+        host = re.fullmatch(r"[\w-]+(\.[\w-]+)+/?", seed) and not seed.endswith((".txt", ".csv"))
         raise ConfigError(
             f"--seeds {_short(seed)} is neither an address nor a file",
             f"--seeds https://{seed.rstrip('/')}/" if host else _EXAMPLE,

@@ -71,6 +71,15 @@ def built(tiny_web, tmp_path_factory):
     """The README's own recipe, built on the tiny web: the folder it was run in, and what it said."""
     folder = tmp_path_factory.mktemp("built here")
     (folder / "my_recipe.py").write_text(tiny_web_.hurried(python_in(ROOT / "README.md")[0]))
-    typed = ["build", "./my_recipe.py", "--seeds", tiny_web_.SEED, "--contact", "me@example.org", "--out", "my out"]
+    typed = [
+        "build",
+        "./my_recipe.py",
+        "--seeds",
+        tiny_web_.SEED,
+        "--contact",
+        "me@example.org",
+        "--out",
+        "my out",
+    ]
     said = ran(*typed, *tiny_web_.reach(tiny_web), "--json", cwd=folder)
     return folder, typed + tiny_web_.reach(tiny_web), said

@@ -41,7 +41,12 @@ def on_terminal(*arguments, cwd=ROOT, **more):
     """All that it writes to a terminal, and its exit code."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [*WIT, *map(str, arguments)], stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=environment(**more)
+        [*WIT, *map(str, arguments)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=cwd,
+        env=environment(**more),
     )
     os.close(theirs)
     written = b""

@@ -62,7 +62,8 @@ def run(silent_host, tmp_path):
     """A build that waits for that host."""
     reach = ["--connect-to", f"a.test=127.0.0.1:{silent_host}", "--allow-network", "127.0.0.0/8"]
     process = started(
-        *["build", "crawl", "--seeds", "http://a.test/", *reach, "--until", "collect", "--out", "my out"], cwd=tmp_path
+        *["build", "crawl", "--seeds", "http://a.test/", *reach, "--until", "collect", "--out", "my out"],
+        cwd=tmp_path,
     )
     while not list(tmp_path.glob("my out/work/collect/00000/frontier.sqlite")):
         assert process.poll() is None, process.stderr.read()

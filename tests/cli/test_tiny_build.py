@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -10,6 +11,13 @@ from tests.cli import tiny_web as web
 from tests.cli.processes import WIT, environment, ran
 from tests.structure.documents import ROOT, python_in
 from wit_builder import settings
+
+
+@pytest.fixture
+def there(wit, built, monkeypatch):
+    """`wit` called in the folder of the build."""
+    monkeypatch.chdir(built[0])
+    return wit
 
 
 def test_the_recipe_of_the_readme_keeps_what_it_says(built):
@@ -32,45 +40,49 @@ def test_json_is_one_object_a_line_and_the_funnel_on_stdout(built):
 def test_what_comes_next_can_be_typed(built):
     folder, _, said = built
     command = json.loads(said.stderr.splitlines()[-1])["note"].removeprefix("next: ")
-    shown = subprocess.run(["sh", "-c", command], cwd=folder, env=environment(), capture_output=True, text=True)
+    shown = subprocess.run(
+        ["sh", "-c", command], cwd=folder, env=environment(), capture_output=True, text=True
+    )
     assert (shown.returncode, "2 samples" in shown.stdout) == (0, True)
 
 
-def test_a_complete_build_shows_its_result_again(built):
-    folder, typed, _ = built
-    said = ran(*typed, cwd=folder)
-    assert (said.returncode, said.stderr) == (0, "my out is complete already\n")
-    assert said.stdout.splitlines()[:5] == [
-        f"mine: {said.stdout.splitlines()[0][6:]}",
-        "",
+def test_a_complete_build_shows_its_result_again(there, built):
+    said = there(*built[1])
+    assert (said.code, said.err) == (0, "my out is complete already\n")
+    title, _, *table = said.out.splitlines()
+    assert re.fullmatch(r"mine: 2 pairs in 1 shard, [\d.]+ kB", title)
+    assert table == [
         "  stage          seen        kept        lost   most often because",
         "  pages             1           1           0",
         "  extract           4           4           0",
+        "  select            4           3           1   caption_few_words 1",
+        "  fetch             3           3           0",
+        "  clean             3           2           1   image_too_small 1",
+        "",
+        "  the pairs, as WebDataset           my out/shards",
+        "  the 2 lost, each with its reason   my out/ledger",
+        "  a report with a contact sheet      my out/report.html",
     ]
-    assert "my out/report.html" in said.stdout
 
 
-def test_quiet_says_nothing_when_all_goes_well(built):
-    folder, typed, _ = built
-    said = ran(*typed, "--quiet", cwd=folder)
-    assert (said.returncode, said.stderr) == (0, "")
+def test_quiet_says_nothing_when_all_goes_well(there, built):
+    said = there(*built[1], "--quiet")
+    assert (said.code, said.err, said.out[:5]) == (0, "", "mine:")
 
 
-def test_another_recipe_on_the_same_folder_is_refused_with_the_difference(built):
-    folder, typed, _ = built
-    said = ran(*typed, "--seeds", "http://other.test/", cwd=folder)
-    assert said.returncode == 2
-    assert "'my out' was started with another recipe: source.seeds: " in said.stderr
+def test_another_recipe_on_the_same_folder_is_refused_with_the_difference(there, built):
+    said = there(*built[1], "--seeds", "http://other.test/")
+    assert said.code == 2
+    assert said.error.startswith("'my out' was started with another recipe: source.seeds: ")
 
 
-def test_the_build_is_what_its_manifest_says(built):
-    said = ran("verify", "my out", cwd=built[0])
-    assert (said.returncode, said.stdout) == (0, "")
+def test_the_build_is_what_its_manifest_says(there):
+    said = there("verify", "my out")
+    assert (said.code, said.out, said.err) == (0, "", "my out: every shard is what its manifest says\n")
 
 
 def test_a_pipe_gets_no_colour(built):
-    folder, typed, _ = built
-    said = [ran(*typed, cwd=folder), ran("show", "my out", cwd=folder), ran("filters"), ran("--help"), ran("shwo")]
+    said = [built[2], ran("show", "my out", cwd=built[0]), ran("shwo")]
     assert all("\x1b" not in one.stdout + one.stderr for one in said)
 
 
@@ -85,29 +97,33 @@ def test_a_broken_pipe_is_silent(built, command):
     assert done.stderr == ""
 
 
-def test_show_as_json_is_one_line(built):
-    said = ran("show", "my out", "--json", cwd=built[0])
-    assert json.loads(said.stdout)["samples"] == 2
-    assert said.stdout.count("\n") == 1
+def test_show_as_json_is_one_line(there):
+    said = there("show", "my out", "--json")
+    assert (json.loads(said.out)["samples"], said.out.count("\n")) == (2, 1)
 
 
-def test_show_writes_the_report_and_prints_where(built):
-    said = ran("show", "my out", "--html", cwd=built[0])
-    assert (said.stdout, said.stderr) == ("my out/report.html\n", "")
+def test_show_writes_the_report_and_prints_where(there):
+    said = there("show", "my out", "--html")
+    assert (said.out, said.err) == ("my out/report.html\n", "")
 
 
-def test_retry_of_a_reason_that_is_not_there_says_so(built):
-    said = ran("retry", "my out", "--only", "dns", cwd=built[0])
-    assert (said.returncode, said.stderr.splitlines()[0]) == (
-        2,
-        "error: no download failed for 'dns'; the ledger has none",
-    )
+def test_retry_of_a_reason_that_is_not_there_says_so(there):
+    said = there("retry", "my out", "--only", "dns")
+    assert (said.code, said.error) == (2, "no download failed for 'dns'; the ledger has none")
 
 
 def test_a_filter_in_a_recipe_file_works_in_every_process(tiny_web, tmp_path):
     """docs/commands.md shows the recipe; its filter is found again by the path of the file."""
     (tmp_path / "no_stairs.py").write_text(python_in(ROOT / "docs" / "commands.md")[0])
-    typed = ["build", "./no_stairs.py", "--seeds", web.SEED, "--networks", "127.0.0.0/8", *web.reach(tiny_web)]
+    typed = [
+        "build",
+        "./no_stairs.py",
+        "--seeds",
+        web.SEED,
+        "--networks",
+        "127.0.0.0/8",
+        *web.reach(tiny_web),
+    ]
     said = ran(*typed, "--until", "select", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     funnel = json.loads((tmp_path / "out" / "no_stairs" / "funnel.json").read_bytes())

@@ -33,7 +33,7 @@ def show(out: Path, json: bool) -> None:
 def _lines(out: Path, funnel: Funnel) -> Iterator[str]:
     state = publish.read_state(out) or {}
     complete = state.get("state") == "complete"
-    yield f"{state.get('name', out.name)}: {_amount(out) if complete else 'not finished yet'}"
+    yield f"{state.get('name', out.resolve().name)}: {_amount(out) if complete else 'not finished yet'}"
     yield ""
     yield f"  {'stage':<7}{'seen':>12}{'kept':>12}{'lost':>12}   most often because"
     width = min(shutil.get_terminal_size((_WIDTH, 24)).columns, _WIDTH) if sys.stdout.isatty() else _WIDTH

@@ -1,5 +1,7 @@
 """The crawl as a stage of a build: one task, which goes on where an attempt before it was stopped."""
 
+from dataclasses import replace
+
 import uvloop
 
 from wit_builder.crawl.crawler import crawl
@@ -12,11 +14,12 @@ def collect(task: Task) -> None:
     params: crawl (Crawl), web (WebSettings), extraction (Extraction). Hands on `candidates` and `losses`
     (parquet), and the funnel of the stages pages and extract.
     """
+    web, extraction = task.params["web"], task.params["extraction"]
     result = uvloop.run(
         crawl(
             task.params["crawl"],
-            task.params["web"],
-            task.params["extraction"],
+            web,
+            replace(extraction, optout=web.optout),  # one policy for pages and images
             task.home,
             stop=task.stopping,
             report=task.report,

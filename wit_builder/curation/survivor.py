@@ -51,4 +51,5 @@ def _starts(groups: NDArray[Any]) -> NDArray[np.int64]:
     """For each place the one where its run of equal values begins."""
     first = np.ones(len(groups), bool)
     first[1:] = groups[1:] != groups[:-1]
-    return np.flatnonzero(first)[np.cumsum(first) - 1]
+    starts: NDArray[np.int64] = np.flatnonzero(first)[np.cumsum(first) - 1]
+    return starts

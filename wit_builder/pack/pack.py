@@ -6,25 +6,23 @@ shards begin, `route` sends each row to its shard, `write` writes one shard.
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from wit_builder import storage
-from wit_builder.engine import shuffle
+from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.errors import BuildError
 from wit_builder.records import FAILURE_SCHEMA, SAMPLE_SCHEMA, Sample, failures, samples
 from wit_builder.shards.writer import write_shard
 
-OPEN_TARS = 64
+_NO_IDS = pa.schema([SAMPLE_SCHEMA.field("id")]).empty_table()
 
 
 def order(task: Task) -> None:
@@ -34,7 +32,8 @@ def order(task: Task) -> None:
     Hands on `starts` (JSON list of ids, one a shard).
     """
     dropped = _ids(task.arg["dropped"])
-    ids = np.setdiff1d(_ids(task.arg["samples"]), dropped)
+    kept = [_without(pq.read_table(path, columns=["id"]), dropped) for path in task.arg["samples"]]
+    ids = np.sort(columns.fixed(pa.concat_tables([_NO_IDS, *kept]).column("id"), 32))
     starts = ids[:: task.params["per_shard"]]
     storage.write_json(task.new_file("starts", ".json"), [start.decode() for start in starts.tolist()])
 
@@ -46,12 +45,10 @@ def route(task: Task) -> None:
     path]). Hands on `samples` and `failures`, shuffle files by shard.
     """
     starts = np.array(orjson.loads(Path(task.params["starts"]).read_bytes()), dtype="S32")
-    dropped = _ids(task.params["dropped"])
-    rows = _concat(task.arg["samples"], SAMPLE_SCHEMA)
-    rows = rows.filter(pa.array(~np.isin(_column(rows), dropped)))
+    rows = _without(_concat(task.arg["samples"], SAMPLE_SCHEMA), _ids(task.params["dropped"]))
     for kind, table in (("samples", rows), ("failures", _concat(task.arg["failures"], FAILURE_SCHEMA))):
-        shard = np.maximum(np.searchsorted(starts, _column(table), side="right") - 1, 0)
-        shuffle.write(task.new_file(kind, ".shuffle"), table, shard, len(starts))
+        shard = np.searchsorted(starts, columns.fixed(table.column("id"), 32), side="right") - 1
+        shuffle.write(task.new_file(kind, ".shuffle"), table, np.maximum(shard, 0), len(starts))
 
 
 def write(task: Task) -> None:
@@ -64,50 +61,44 @@ def write(task: Task) -> None:
     params = task.params
     picked = shuffle.read(_paths(params["samples"]), task.arg, params["shards"], SAMPLE_SCHEMA)
     lost = shuffle.read(_paths(params["failures"]), task.arg, params["shards"], FAILURE_SCHEMA)
-    folder = task.home / task.attempt
-    folder.mkdir()
-    with ExitStack() as stack:
-        info = write_shard(
-            folder,
-            params["first"] + task.arg,
-            list(samples(picked.sort_by("id"))),
-            _image_reader(Path(params["staged"]), stack),
-            list(failures(lost.sort_by("id"))),
-            params["spec"],
-        )
+    folder = task.new_folder()
+    info = write_shard(
+        folder,
+        params["first"] + task.arg,
+        list(samples(picked.sort_by("id"))),
+        _image_reader(Path(params["staged"])),
+        list(failures(lost.sort_by("id"))),
+        params["spec"],
+    )
     storage.write_json(folder / "info.json", asdict(info))
     for name in (info.file, info.sidecar, info.stats, "info.json"):
         task.keep("shard", folder / name)
 
 
-def _image_reader(folder: Path, stack: ExitStack) -> Callable[[Sample], bytes]:
-    files: dict[str, BinaryIO] = {}
+def _image_reader(staged: Path) -> Callable[[Sample], bytes]:
+    """Reads images out of staged tars, one open at a time: with opening 4 us for 30 KB, without 2."""
 
     def read(sample: Sample) -> bytes:
-        if sample.tar not in files:
-            if len(files) >= OPEN_TARS:
-                files.pop(next(iter(files))).close()
-            files[sample.tar] = stack.enter_context((folder / sample.tar).open("rb"))
-        file = files[sample.tar]
-        file.seek(sample.offset)
-        image = file.read(sample.length)
+        path = staged / sample.tar
+        with path.open("rb", buffering=0) as tar:
+            tar.seek(sample.offset)
+            image = tar.read(sample.length)
         if len(image) != sample.length:
-            raise BuildError(f"staged tar {sample.tar} ends before the image of {sample.id}")
+            raise BuildError(
+                f"staged tar {path} ends before the image of sample {sample.id}",
+                f"rm -r {staged.parent}, then run the same command again with `--resume`: all is fetched anew",
+            )
         return image
 
     return read
 
 
-def _ids(paths: list[str]) -> NDArray[np.bytes_]:
-    return np.sort(
-        np.concatenate(
-            [np.array([], "S32"), *(_column(pq.read_table(path, columns=["id"])) for path in paths)]
-        )
-    )
+def _ids(paths: list[str]) -> pa.ChunkedArray:
+    return pa.concat_tables([_NO_IDS, *(pq.read_table(path, columns=["id"]) for path in paths)]).column("id")
 
 
-def _column(table: pa.Table) -> NDArray[np.bytes_]:
-    return np.array(table.column("id").to_pylist(), dtype="S32")
+def _without(rows: pa.Table, ids: pa.ChunkedArray) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows.column("id"), ids)))
 
 
 def _concat(paths: list[str], schema: pa.Schema) -> pa.Table:

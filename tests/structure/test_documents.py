@@ -1,0 +1,54 @@
+"""The documents say what is there."""
+
+import re
+
+import pytest
+
+from tests.cli.processes import ran
+from tests.structure.documents import ROOT, documents, python_in
+from wit_builder.cli import COMMANDS
+from wit_builder.cli.build import common_options
+from wit_builder.cli.retry import command as retry
+
+COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+EXAMPLES = [
+    (document, text) for document in (ROOT / "README.md", COMMANDS_PAGE) for text in python_in(document)
+]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_stands_in_the_docs(name):
+    assert f"| `wit {name}" in COMMANDS_PAGE.read_text()
+
+
+@pytest.mark.parametrize(
+    "option", [option.opts[0] for option in [*common_options(), *retry.params] if option.opts[0][0] == "-"]
+)
+def test_every_common_option_stands_in_the_docs(option):
+    assert re.search(rf"`[^`]*{option}\b[^`]*`", COMMANDS_PAGE.read_text())
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document):
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_every_wit_command_in_a_document_exists(document):
+    typed = set(re.findall(r"^ {4}(?:\.venv/bin/)?wit ([\w-]+)", document.read_text(), re.MULTILINE))
+    assert typed <= set(COMMANDS)
+
+
+@pytest.mark.parametrize(("document", "text"), EXAMPLES, ids=[document.name for document, _ in EXAMPLES])
+def test_a_recipe_in_a_document_shows_its_help(document, text, tmp_path):
+    name = re.match(r"# (\w+\.py)\n", text)[1]
+    (tmp_path / name).write_text(text)
+    said = ran("build", f"./{name}", "--help", cwd=tmp_path)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert f"wit build ./{name}" in said.stdout
+    assert f"wit build ./{name}" in document.read_text()
+
+
+def test_there_are_two_such_recipes():
+    assert [document.name for document, _ in EXAMPLES] == ["README.md", "commands.md"]

@@ -1,0 +1,67 @@
+"""What is imported when: the door opens at once, and torch stays out of the data road."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.cli.processes import WIT, environment
+from tests.structure.documents import ROOT, modules
+
+HEAVY = {"torch", "pyarrow", "aiohttp", "PIL", "numpy", "faiss", "rich"}
+
+
+def loaded(code):
+    """The top modules that are loaded when the code has run."""
+    code += "\nprint('\\n' + ' '.join({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "typed", [["--help"], ["build", "--help"], ["show", "--help"], ["retry", "--help"], ["shwo"]]
+)
+def test_help_imports_nothing_heavy(typed):
+    code = f"from wit_builder.cli import main; sys.argv = ['wit', *{typed}]\ntry: main()\nexcept SystemExit: pass"
+    assert HEAVY & loaded(code) == set()
+
+
+def test_no_module_of_the_data_road_imports_torch():
+    names = [
+        ".".join(path.with_suffix("").parts[-(len(path.parts) - path.parts.index(root)) :])
+        for path in modules()
+        for root in ("wit_builder", "wit_filters", "wit_pipelines")
+        if root in path.parts and path.stem not in ("__main__", "__init__")
+    ]
+    assert len(names) > 100
+    assert "torch" not in loaded("\n".join(f"import {name}" for name in names))
+
+
+def quickest(typed, times=3):
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        subprocess.run([*WIT, *typed], capture_output=True, cwd=ROOT, env=environment(), check=True)
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [
+        (["--help"], 0.3),
+        (["build", "--help"], 0.5),
+        (["show", "--help"], 0.5),
+        (["build", "demo", "--help"], 2.0),
+    ],
+)
+def test_help_is_quick(typed, seconds):
+    assert quickest(typed) < seconds
