@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -7,11 +8,13 @@ from wit_builder.crawl.collect import collect
 from wit_builder.crawl.settings import Crawl
 from wit_builder.engine.task import Stopped, Task
 from wit_builder.extract.settings import Extraction
+from wit_builder.web.optout import OptOut
 
 
 @pytest.fixture
 def task(tmp_path):
-    web = FakeWeb({"a.test/": page("/b", images={"/cat.jpg": "a cat"})})
+    noai = page(images={"/dog.jpg": "a dog"}, more='<meta name="robots" content="noai">')
+    web = FakeWeb({"a.test/": page("/b", images={"/cat.jpg": "a cat"}), "a.test/noai": noai})
     with web.served() as port:
         (tmp_path / "session.json").write_text(json.dumps({"connect_to": {"*": f"127.0.0.1:{port}"}}))
         params = {"crawl": Crawl(("http://a.test/",)), "web": WEB, "extraction": Extraction()}
@@ -34,3 +37,12 @@ def test_a_stopped_stage_goes_on_later(task):
     task.stopping = lambda: False
     collect(task)
     assert task.funnel["pages"].seen == 2
+
+
+@pytest.mark.parametrize(("directives", "kept"), [(("noai",), 0), ((), 1)])
+def test_the_web_s_opt_out_policy_is_that_of_the_pages_too(task, directives, kept):
+    policy = OptOut(directives=directives, tdmrep=False)
+    task.params["web"] = replace(WEB, optout=policy)
+    task.params["crawl"] = Crawl(("http://a.test/noai",))
+    collect(task)
+    assert task.funnel["extract"].kept == kept

@@ -33,7 +33,16 @@ def test_everything_public_has_a_docstring(path):
     assert list(silent(ast.parse(path.read_text()))) == []
 
 
+CODE = '''"""A module."""
+class A:
+    """A thing."""
+    def f(self): pass
+    def _g(self): pass
+def h():
+    """Word."""
+'''
+
+
 def test_what_says_nothing_is_found():
-    code = '"""A module."""\nclass A:\n    """A thing."""\n    def f(self): pass\n    def _g(self): pass\ndef h():\n    """Word."""'
-    assert list(silent(ast.parse(code))) == ["A.f", "h"]
+    assert list(silent(ast.parse(CODE))) == ["A.f", "h"]
     assert list(silent(ast.parse("x = 1"))) == ["module"]

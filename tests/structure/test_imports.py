@@ -45,23 +45,21 @@ def test_no_module_of_the_data_road_imports_torch():
     assert "torch" not in loaded("\n".join(f"import {name}" for name in names))
 
 
-def quickest(typed, times=3):
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        subprocess.run([*WIT, *typed], capture_output=True, cwd=ROOT, env=environment(), check=True)
-        taken.append(time.perf_counter() - began)
-    return min(taken)
+def seconds(typed):
+    began = time.perf_counter()
+    subprocess.run([*WIT, *typed], capture_output=True, cwd=ROOT, env=environment(), check=True)
+    return time.perf_counter() - began
 
 
 @pytest.mark.parametrize(
-    ("typed", "seconds"),
+    ("typed", "most"),
     [
         (["--help"], 0.3),
         (["build", "--help"], 0.5),
         (["show", "--help"], 0.5),
-        (["build", "demo", "--help"], 2.0),
+        (["build", "demo", "--help"], 1.5),
     ],
 )
-def test_help_is_quick(typed, seconds):
-    assert quickest(typed) < seconds
+def test_help_is_quick(typed, most):
+    """One of ten tries is: others may be at work on the machine."""
+    assert any(seconds(typed) < most for _ in range(10))

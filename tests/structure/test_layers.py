@@ -21,13 +21,14 @@ NEVERS = {  # a file: a line that must not stand in it
 
 def lint(folder):
     """What import-linter says of the packages in that folder."""
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    paths = ":".join(str(folder / part) for part in (".", "filters", "pipelines"))
     return subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
-        + ["--no-cache"],
+        [sys.executable, "-c", code, "--no-cache"],
         cwd=folder,
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": ":".join(str(folder / part) for part in (".", "filters", "pipelines"))},
+        env={"PYTHONPATH": paths},
     )
 
 

@@ -69,20 +69,8 @@ def installed(wheel, tmp_path_factory):
     """A new virtual environment with the wheel, and the libraries of this one."""
     folder = tmp_path_factory.mktemp("fresh") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            folder / "bin" / "python",
-            "install",
-            "--quiet",
-            "--no-deps",
-        ]
-        + ["--no-index", "--disable-pip-version-check", wheel],
-        check=True,
-    )
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", wheel], check=True)
     (site,) = folder.glob("lib/python*/site-packages")
     libraries = site / "libraries_only"
     libraries.mkdir()
