@@ -91,5 +91,5 @@ def test_a_new_part_begins_when_one_is_full(tmp_path, monkeypatch):
 def test_captions_of_any_kind_stand_in_the_ledger(tmp_path):
     path = tmp_path / "losses.parquet"
     awful = Loss("0" * 32, "fetch", "dns", "http://a.test/", "\ud800 \0 \u202e" + "x" * 10**6, "", NOW)
-    tables.write_losses(path, [awful])
+    tables.write_parquet(path, to_table([awful], LOSS_SCHEMA))
     assert pq.read_table(path).column("caption")[0].as_py().endswith("xxx")

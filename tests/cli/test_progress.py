@@ -6,7 +6,7 @@ import pytest
 
 from wit_builder.build import STAGES
 from wit_builder.cli import progress
-from wit_builder.cli.progress import Follower, JsonLines, Lines, Stage, clock, how_far, lost, shortened
+from wit_builder.cli.progress import Follower, JsonLines, Lines, Stage, clock, how_far, lost, many, shortened
 from wit_builder.ledger import Funnel
 
 
@@ -133,7 +133,7 @@ def test_what_has_ended_shows_the_funnel(time):
     [
         ("collect", CRAWLED, "40 pages, 90 pairs found, 7 pages waiting, depth 2"),
         ("fetch", FETCHED, "30 of 100, 20 kept"),
-        ("pack", {}, "0 of 1 tasks"),
+        ("pack", {}, "0 of 1 task"),
     ],
 )
 def test_how_far_a_stage_is_in_words(time, name, counts, words):
@@ -170,6 +170,13 @@ def test_reasons_are_cut_to_the_width(width, text):
 def test_one_more_reason_is_no_reasons():
     assert shortened(REASONS[1:], 10) == "robots 30, 1 more reason"
     assert shortened([], 10) == ""
+
+
+@pytest.mark.parametrize(
+    ("n", "text"), [(0, "0 pages"), (1, "1 page"), (2, "2 pages"), (2000, "2,000 pages")]
+)
+def test_one_is_not_many(n, text):
+    assert many(n, "page") == text
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,12 @@ def test_one_whose_package_is_gone_is_listed_all_the_same(monkeypatch):
     assert recipes.installed() == {"x": ""}
 
 
+def test_one_whose_package_fails_is_listed_all_the_same(package, tmp_path):
+    (tmp_path / "their_recipes" / "__init__.py").write_text("1 / 0")
+    package(x="def recipe(): ...")
+    assert recipes.installed() == {"x": ""}
+
+
 def test_one_that_cannot_be_loaded_says_why(package):
     package(broken="1 / 0")
     with pytest.raises(

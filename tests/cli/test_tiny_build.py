@@ -26,6 +26,7 @@ def test_the_recipe_of_the_readme_keeps_what_it_says(built):
     funnel = json.loads((folder / "my out" / "funnel.json").read_bytes())
     assert funnel["select"]["dropped"] == {"caption_few_words": 1}
     assert funnel["clean"] == {"seen": 3, "kept": 2, "dropped": {"image_too_small": 1}}
+    assert (folder / "my out" / "report.html").is_file()
 
 
 def test_json_is_one_object_a_line_and_the_funnel_on_stdout(built):

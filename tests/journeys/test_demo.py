@@ -93,7 +93,7 @@ def test_the_same_recipe_again_gives_the_same_bytes_with_another_number_of_worke
 
 def test_a_complete_build_is_not_built_again(undisturbed):
     before = tars(undisturbed)
-    again = wit(*BUILD, "--out", undisturbed)
+    again = wit("build", "demo", "--pages", str(PAGES), "--out", undisturbed)
     assert (again.returncode, "complete already" in again.stderr) == (0, True)
     assert tars(undisturbed) == before
 

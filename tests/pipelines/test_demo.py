@@ -9,7 +9,7 @@ def test_its_web_is_the_one_asked_for():
     recipe = demo.recipe(pages=20, seed=3, samples_per_shard=7)
     assert recipe.demo_web == DemoWeb(20, 3)
     assert recipe.source.seeds == DemoWeb(20, 3).seeds
-    assert recipe.shards.samples_per_shard == 7
+    assert (recipe.name, recipe.shards.samples_per_shard) == ("demo", 7)
 
 
 def test_it_needs_no_contact_and_reaches_loopback_only():

@@ -295,15 +295,15 @@ def how_far(stage: Stage) -> str:
     counts = stage.counts
     if "pages" in counts:
         parts = [
-            f"{counts['pages']:,} pages",
-            f"{counts.get('candidates', 0):,} pairs found",
-            f"{counts.get('waiting', 0):,} pages waiting",
+            many(counts["pages"], "page"),
+            f"{many(counts.get('candidates', 0), 'pair')} found",
+            f"{many(counts.get('waiting', 0), 'page')} waiting",
             f"depth {counts.get('depth', 0)}",
         ]
     elif "total" in counts:
         parts = [f"{stage.done:,} of {counts['total']:,}", f"{stage.kept or 0:,} kept"]
     else:
-        parts = [f"{stage.finished} of {stage.tasks} tasks"]
+        parts = [f"{stage.finished:,} of {many(stage.tasks, 'task')}"]
     if stage.rate:
         parts.append(f"{stage.rate:,.0f} a second")
     if stage.eta_s is not None:
@@ -322,11 +322,16 @@ def shortened(reasons: Sequence[tuple[str, int]], width: int) -> str:
     for n in range(len(reasons), 0, -1):
         shown = [f"{reason} {count:,}" for reason, count in reasons[:n]]
         if rest := len(reasons) - n:
-            shown.append(f"{rest:,} more reason{'s' * (rest > 1)}")
+            shown.append(many(rest, "more reason"))
         text = ", ".join(shown)
         if len(text) <= width:
             return text
     return text if reasons else ""
+
+
+def many(n: int, noun: str) -> str:
+    """1 page, 2,000 pages."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def clock(seconds: float) -> str:

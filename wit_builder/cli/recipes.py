@@ -78,7 +78,7 @@ def _first_line(point: EntryPoint) -> str:
     try:
         spec = importlib.util.find_spec(point.module)
         tree = ast.parse(Path(spec.origin or "").read_bytes()) if spec else ast.Module([], [])
-    except (ImportError, OSError, SyntaxError, ValueError):
+    except Exception:  # noqa: BLE001  (somebody else's package; all that is lost is a line of help)
         return ""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == point.attr:

@@ -10,7 +10,7 @@ import orjson
 
 from wit_builder import publish
 from wit_builder.cli import complaint
-from wit_builder.cli.progress import shortened
+from wit_builder.cli.progress import many, shortened
 from wit_builder.ledger import Funnel
 from wit_builder.report.terminal import bytes_text
 from wit_builder.shards.manifest import read_manifest
@@ -51,7 +51,7 @@ def _lines(out: Path, funnel: Funnel) -> Iterator[str]:
 def _amount(out: Path) -> str:
     infos = read_manifest(out)
     pairs, size = sum(info.samples for info in infos), sum(info.bytes for info in infos)
-    return f"{pairs:,} pairs in {len(infos):,} shard{'s' * (len(infos) != 1)}, {bytes_text(size)}"
+    return f"{many(pairs, 'pair')} in {many(len(infos), 'shard')}, {bytes_text(size)}"
 
 
 def _places(out: Path, funnel: Funnel) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from wit_builder.cli.progress import WHAT, Clock, Follower, Stage, clock, how_far, lost
+from wit_builder.cli.progress import WHAT, Clock, Follower, Stage, clock, how_far, lost, many
 
 _BAR = 12  # columns
 
@@ -71,10 +71,10 @@ def _row(stage: Stage) -> list[RenderableType]:
 
 def _kept(stage: Stage) -> str:
     if stage.step == "pack-write":
-        return f"{stage.tasks if stage.state == 'ended' else stage.finished:,} shards"
+        return many(stage.tasks if stage.state == "ended" else stage.finished, "shard")
     if stage.kept is None:
         return ""
-    return f"{stage.kept:,} {'pages' if stage.name == 'collect' else 'pairs'}"
+    return many(stage.kept, "page" if stage.name == "collect" else "pair")
 
 
 def _details(stage: Stage | None, width: int) -> list[RenderableType]:

@@ -10,7 +10,7 @@ chunk it was filling, and fetches only that again.
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -64,7 +64,9 @@ class Chunks:
                 raise BuildError(f"another process fetches for {folder}", "wait for it, or stop it") from None
             except OSError:
                 pass  # a file system without locks; then the first record of a number wins
-            yield cls(folder, attempt, base)
+            chunks = cls(folder, attempt, base)
+            with chunks._open:
+                yield chunks
 
     def __init__(self, folder: Path, attempt: str, base: Path) -> None:
         self._folder, self._attempt, self._base = folder, attempt, base
@@ -74,6 +76,7 @@ class Chunks:
         self.failures: list[Path] = []
         self.losses: list[Path] = []
         self._stems: set[str] = set()
+        self._open = ExitStack()  # the tar being filled
         self._number = 0
         for record in sorted(folder.glob("chunk-*.json")):
             self._take_in(record)
@@ -83,7 +86,7 @@ class Chunks:
     def add_sample(self, candidate: Candidate, visit: Visit, picture: Picture) -> None:
         """Stage a picture that was had."""
         if self._tar is None:
-            self._tar = TarWriter(self._file("tar"))
+            self._tar = self._open.enter_context(TarWriter(self._file("tar")))
         offset, length = self._tar.add(f"{candidate.id}.{picture.format}", picture.image)
         tar = str(self._file("tar").relative_to(self._base))
         self._samples.append(_sample(candidate, visit, picture, tar, offset, length))
@@ -105,8 +108,7 @@ class Chunks:
         if not self._samples and not self._failures:
             self._since = time.monotonic()
             return
-        if self._tar is not None:
-            self._tar.close()
+        self._open.close()
         for kind, table in (
             ("samples", to_table(self._samples, SAMPLE_SCHEMA)),
             ("failures", failures_table(self._failures)),

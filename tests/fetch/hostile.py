@@ -1,0 +1,23 @@
+"""What a child process may do instead of decoding: served by Pixels in its tests."""
+
+import os
+import time
+from typing import Any
+
+from wit_builder.errors import ImageError
+from wit_builder.images.process import ImageSpec, Picture
+
+
+def serve(body: bytes, spec: ImageSpec, _tell: Any) -> Picture:
+    word = body.decode()
+    if word == "crash":
+        os._exit(3)
+    if word == "hang":
+        time.sleep(60)
+    if word == "swell":
+        bytearray(2 << 30)
+    if word == "raise":
+        raise ZeroDivisionError("no image divides by 0")
+    if word == "broken":
+        raise ImageError("decode_error", "half of it")
+    return Picture(body, "jpg", 1, 1, 1, 1, "a" * 64, "b" * 64, os.getpid() % 101)

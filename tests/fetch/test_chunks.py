@@ -1,0 +1,164 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.fetch import dying
+from tests.fetch.pairs import candidate, pixels, visit
+from wit_builder.errors import BuildError, Gone
+from wit_builder.fetch import chunks as chunks_
+from wit_builder.fetch.chunks import Chunks
+from wit_builder.shards.tar import TarWriter
+
+ROOT = Path(__file__).parents[2]
+A, B = "0000000a", "0000000b"
+
+
+def settled(folder, attempt, *urls):
+    """The folder's chunks, with one more that has these failures."""
+    chunks = Chunks(folder, attempt, folder)
+    for url in urls:
+        chunks.add_failure(candidate(url), Gone("http_404"))
+    chunks.commit()
+    return chunks
+
+
+def images(chunks, folder):
+    """URL to image of every sample, read where its row says."""
+    rows = [row for path in chunks.samples for row in pq.read_table(path).to_pylist()]
+    return {r["url"]: (folder / r["tar"]).read_bytes()[r["offset"] :][: r["length"]] for r in rows}
+
+
+def test_what_is_committed_is_there_for_the_next_attempt(tmp_path):
+    first = Chunks(tmp_path, A, tmp_path)
+    first.add_sample(candidate("http://a.test/1"), visit(), pixels(b"an image"))
+    first.add_failure(candidate("http://a.test/2"), Gone("http_404"))
+    first.commit()
+    again = Chunks(tmp_path, B, tmp_path)
+    assert again.settled == {candidate(f"http://a.test/{n}").id for n in (1, 2)}
+    assert images(again, tmp_path) == {"http://a.test/1": b"an image"}
+    assert again.funnel.as_json() == {"fetch": {"seen": 2, "kept": 1, "dropped": {"http_404": 1}}}
+
+
+def test_what_is_not_committed_is_not(tmp_path):
+    Chunks(tmp_path, A, tmp_path).add_failure(candidate("http://a.test/1"), Gone("dns"))
+    assert Chunks(tmp_path, B, tmp_path).settled == set()
+
+
+def test_nothing_added_makes_no_chunk(tmp_path):
+    Chunks(tmp_path, A, tmp_path).commit()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("items", "chunks"), [(3, 0), (4, 1), (9, 2)])
+def test_a_full_chunk_is_committed(tmp_path, monkeypatch, items, chunks):
+    monkeypatch.setattr(chunks_, "CHUNK_ITEMS", 4)
+    filling = Chunks(tmp_path, A, tmp_path)
+    for n in range(items):
+        filling.add_failure(candidate(f"http://a.test/{n}"), Gone("dns"))
+    assert len(list(tmp_path.glob("chunk-*.json"))) == chunks
+
+
+@pytest.mark.parametrize(("age", "chunks"), [(29.0, 0), (31.0, 1)])
+def test_an_old_chunk_is_committed(tmp_path, monkeypatch, age, chunks):
+    clock = [100.0]
+    monkeypatch.setattr(chunks_.time, "monotonic", lambda: clock[0])
+    filling = Chunks(tmp_path, A, tmp_path)
+    filling.add_failure(candidate("http://a.test/1"), Gone("dns"))
+    clock[0] += age
+    filling.commit_when_due()
+    assert len(list(tmp_path.glob("chunk-*.json"))) == chunks
+
+
+def test_a_second_process_on_the_same_task_is_refused(tmp_path):
+    with (
+        Chunks.open(tmp_path, A, tmp_path),
+        pytest.raises(BuildError, match="another process fetches for"),
+        Chunks.open(tmp_path, B, tmp_path),
+    ):
+        pass
+
+
+def test_after_the_first_process_the_second_may_begin(tmp_path):
+    for attempt in (A, B):
+        with Chunks.open(tmp_path, attempt, tmp_path) as chunks:
+            assert chunks.settled == set()
+
+
+def test_where_there_are_no_locks_the_first_record_of_a_number_wins(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(95, "not supported")
+
+    monkeypatch.setattr(chunks_.fcntl, "flock", no_locks)
+    with Chunks.open(tmp_path, A, tmp_path), Chunks.open(tmp_path, B, tmp_path) as late:
+        settled(tmp_path, A, "http://a.test/1")
+        late.add_failure(candidate("http://a.test/2"), Gone("dns"))
+        with pytest.raises(BuildError, match="this one stops"):
+            late.commit()
+    assert Chunks(tmp_path, B, tmp_path).settled == {candidate("http://a.test/1").id}
+
+
+def test_a_damaged_record_is_named_and_without_it_only_its_chunk_is_fetched_again(tmp_path):
+    for n in range(3):
+        settled(tmp_path, A, f"http://a.test/{n}")
+    record = tmp_path / "chunk-00001.json"
+    record.write_bytes(record.read_bytes()[:7])
+    with pytest.raises(BuildError, match=r"chunk-00001.json is damaged \(7 bytes") as caught:
+        Chunks(tmp_path, B, tmp_path)
+    assert caught.value.hint.startswith(f"rm {record}")
+    record.unlink()
+    mended = settled(tmp_path, B, "http://a.test/1")
+    assert mended.settled == {candidate(f"http://a.test/{n}").id for n in range(3)}
+
+
+def test_a_chunk_whose_tar_could_not_be_written_is_never_committed(tmp_path, monkeypatch):
+    monkeypatch.setattr(chunks_, "TarWriter", FullDisk)
+    with pytest.raises(BuildError, match="no space"), Chunks.open(tmp_path, A, tmp_path) as filling:
+        filling.add_sample(candidate("http://a.test/1"), visit(), pixels())
+        filling.commit()
+    assert Chunks(tmp_path, B, tmp_path).settled == set()
+
+
+class FullDisk(TarWriter):
+    def _flush(self):
+        self._file.close()
+        raise BuildError("no space is left on the device")
+
+
+@pytest.fixture(scope="module")
+def died(tmp_path_factory):
+    """What processes left that were killed, each one step further."""
+    folder = tmp_path_factory.mktemp("died")
+    command = [sys.executable, "-m", "tests.fetch.dying", folder]
+    count = int(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout)
+    return sorted(folder.iterdir())[:count]
+
+
+def test_processes_died_between_tar_parquet_and_record(died):
+    left = [{path.name.split(".")[-2] for path in folder.glob("chunk-00001.*")} for folder in died]
+    assert len(died) > 15
+    assert {frozenset(kinds) for kinds in left} >= {
+        frozenset(["0000000b"]),  # the tar
+        frozenset(["0000000b", "samples"]),
+        frozenset(["0000000b", "samples", "failures", "losses"]),
+        frozenset(["0000000b", "samples", "failures", "losses", "chunk-00001"]),  # and the record
+    }
+
+
+def test_killed_at_any_step_the_next_attempt_ends_with_the_same(died):
+    for folder in died:
+        dying.fill(folder, "0000000c", range(6))
+        chunks = Chunks(folder, "0000000d", folder)
+        assert images(chunks, folder) == {f"http://a.test/{n}": b"image %d" % n for n in (0, 2, 4)}
+        assert chunks.funnel.as_json()["fetch"] == {"seen": 6, "kept": 3, "dropped": {"http_404": 3}}
+
+
+def test_what_killed_attempts_left_is_removed(died):
+    for folder in died:
+        chunks = Chunks(folder, "0000000d", folder)
+        named = {path.stem.partition(".samples")[0] for path in chunks.samples}
+        stems = {".".join(path.name.split(".")[:2]) for path in folder.iterdir() if path.name[0] != "."}
+        assert stems - {f"chunk-{n:05d}.json" for n in range(2)} == named
+        assert list(folder.glob(".*.tmp")) == []

@@ -1,0 +1,115 @@
+import asyncio
+import multiprocessing
+import time
+from contextlib import suppress
+
+import pytest
+
+from tests.site.told import picture
+from wit_builder.errors import BuildError, ImageError
+from wit_builder.fetch.pixels import Pixels
+from wit_builder.images.process import ImageSpec
+
+HOSTILE = "tests.fetch.hostile:serve"
+
+
+def asked(*bodies, processes=1, serve=HOSTILE, **limits):
+    """What each body came to, one after the other: its picture's bytes or (reason, evidence)."""
+
+    async def one(pixels, body):
+        try:
+            return (await pixels.process(body)).image
+        except ImageError as error:
+            return error.reason, error.evidence
+
+    async def main():
+        async with Pixels(ImageSpec(), processes, serve=serve, **limits) as pixels:
+            return [await one(pixels, body) for body in bodies]
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(autouse=True)
+def _no_orphans():
+    before = set(multiprocessing.active_children())
+    yield
+    assert set(multiprocessing.active_children()) <= before
+
+
+def test_a_picture_comes_back_from_its_process():
+    (image,) = asked(picture(1), serve="wit_builder.fetch.pixels:serve_image")
+    assert image.startswith(b"\xff\xd8")
+
+
+def test_what_is_no_image_is_lost_for_the_decoders_reason():
+    assert asked(b"broken", b"next") == [("decode_error", "half of it"), b"next"]
+
+
+def test_a_process_that_dies_costs_its_image_only():
+    assert asked(b"crash", b"next") == [("image_crash", "decoder ended with 3"), b"next"]
+
+
+def test_a_process_that_hangs_is_killed_at_its_deadline_and_costs_its_image_only():
+    began = time.monotonic()
+    assert asked(b"hang", b"next", deadline_s=0.5) == [("image_timeout", "over 0.5 s"), b"next"]
+    assert time.monotonic() - began < 20
+
+
+def test_the_start_of_a_process_does_not_count_against_its_image():
+    assert asked(b"crash", b"next", deadline_s=0.25)[1] == b"next"
+
+
+def test_an_image_that_takes_all_memory_costs_itself_only():
+    assert asked(b"swell", b"next", memory_bytes=1 << 30) == [("image_crash", "out of memory"), b"next"]
+
+
+def test_an_exception_that_nobody_knows_costs_its_image_only():
+    said = "ZeroDivisionError: no image divides by 0"
+    assert asked(b"raise", b"next") == [("image_crash", said), b"next"]
+
+
+def test_a_process_is_used_again_after_a_broken_image_and_not_after_a_fault():
+    async def main():
+        async with Pixels(ImageSpec(), 1, serve=HOSTILE) as pixels:
+            found = []
+            for body in (b"one", b"broken", b"two", b"raise", b"three"):
+                with suppress(ImageError):
+                    found.append((await pixels.process(body)).phash_quality)
+            return found
+
+    one, two, three = asyncio.run(main())
+    assert one == two != three
+
+
+def test_a_process_that_does_not_start_stops_the_stage():
+    with pytest.raises(BuildError, match="a process for images did not start: it ended with 1"):
+        asked(b"any", serve="tests.fetch.hostile:nothing_there")
+
+
+def test_a_process_that_takes_for_ever_to_start_stops_the_stage(monkeypatch):
+    monkeypatch.setattr("wit_builder.fetch.pixels.START_S", 0.0)
+    with pytest.raises(BuildError, match="a process for images did not start: it took over 0 s"):
+        asked(b"any")
+
+
+def test_when_nobody_waits_any_more_no_process_is_left():
+    async def main():
+        async with Pixels(ImageSpec(), 2, serve=HOSTILE) as pixels:
+            assert await pixels.process(b"warm")
+            waiting = [asyncio.create_task(pixels.process(b"hang")) for _ in range(3)]
+            await asyncio.sleep(0.1)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            assert (await pixels.process(b"next")).image == b"next"
+
+    asyncio.run(main())
+
+
+def test_no_more_images_are_worked_on_than_there_are_processes():
+    async def main():
+        async with Pixels(ImageSpec(), 2, serve=HOSTILE) as pixels:
+            found = await asyncio.gather(*(pixels.process(b"%d" % n) for n in range(12)))
+            return {made.phash_quality for made in found}
+
+    assert len(asyncio.run(main())) <= 2

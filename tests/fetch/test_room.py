@@ -1,0 +1,137 @@
+import asyncio
+
+import pytest
+
+from tests.site.told import Say, told
+from wit_builder.errors import Gone
+from wit_builder.fetch import room as room_
+from wit_builder.fetch.room import ImageVisitor, NoRoom, Room
+from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.visitor import WebSettings
+
+MOST = 40_000  # bytes of one image
+
+
+@pytest.fixture
+def web():
+    with told() as told_web:
+        yield told_web
+
+
+def test_what_fits_exactly_is_taken_and_a_byte_more_is_not():
+    async def main():
+        room = Room(10)
+        room.take(10)
+        with pytest.raises(NoRoom):
+            room.take(11)
+        return room.taken
+
+    assert asyncio.run(main()) == 10
+
+
+def test_a_task_takes_anew_instead_of_more_and_leaves_all():
+    async def main():
+        room = Room(10)
+        room.take(8)
+        room.take(3)
+        seen = room.taken
+        room.leave()
+        room.leave()
+        return seen, room.taken
+
+    assert asyncio.run(main()) == (3, 0)
+
+
+def test_who_waits_gets_room_when_another_task_leaves():
+    async def main():
+        room, said = Room(10), []
+
+        async def second():
+            await room.wait_for(6)
+            said.append("second has it")
+
+        room.take(5)
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0)
+        said.append("first leaves")
+        room.leave()
+        await waiting
+        return said, room.taken
+
+    assert asyncio.run(main()) == (["first leaves", "second has it"], 6)
+
+
+@pytest.mark.parametrize(("taken", "quiet"), [(5, True), (6, False)])
+def test_it_is_quiet_up_to_half(taken, quiet):
+    async def main():
+        room = Room(10)
+        room.take(taken)
+        try:
+            await asyncio.wait_for(room.quiet(), 0.01)
+        except TimeoutError:
+            return False
+        return True
+
+    assert asyncio.run(main()) is quiet
+
+
+def test_bodies_in_memory_stay_within_the_room_and_all_are_had(web, monkeypatch):
+    monkeypatch.setattr(room_, "BODY_BYTES", 100_000)
+    urls = [f"http://h{n}.test/x" for n in range(20)]
+    web.answers = {url: Say(bytes(30_000 + n), wait=0.02) for n, url in enumerate(urls)}
+    sizes, peak = visited(web, urls)
+    assert sizes == [30_000 + n for n in range(20)]
+    assert 60_000 < peak <= 100_000
+
+
+def test_a_body_without_a_length_is_given_room_for_the_most_that_is_read(web, monkeypatch):
+    monkeypatch.setattr(room_, "BODY_BYTES", 100_000)
+    urls = [f"http://h{n}.test/x" for n in range(6)]
+    web.answers = {url: Say(bytes(10), chunked=True) for url in urls}
+    sizes, peak = visited(web, urls)
+    assert sizes == [10] * 6
+    assert peak % MOST == 0 and peak <= 100_000
+
+
+def test_who_found_no_room_asks_once_more_and_not_a_third_time(web, monkeypatch):
+    monkeypatch.setattr(room_, "BODY_BYTES", 2 * MOST)
+    urls = [f"http://h{n}.test/x" for n in range(12)]
+    web.answers = {url: Say(bytes(MOST), wait=0.05) for url in urls}
+    sizes, _ = visited(web, urls)
+    assert sizes == [MOST] * 12
+    assert {web.times(url) for url in urls} == {1, 2}
+
+
+def test_an_image_over_the_limit_is_still_told_so(web):
+    web.answers = {"http://h.test/x": Say(bytes(MOST + 1))}
+    with pytest.raises(Gone, match="too_big"):
+        visited(web, ["http://h.test/x"])
+
+
+def visited(web, urls):
+    """(sizes of the bodies, most bytes of room that were taken at once); all visits at the same time."""
+
+    async def main():
+        politeness = Politeness(host_delay_s=0, ip_delay_s=0)
+        settings = WebSettings(max_image_bytes=MOST, politeness=politeness, allow_network=("127.0.0.0/8",))
+        queues: HostQueues[str] = HostQueues(politeness)
+        peak = 0
+
+        async def one(visitor, url):
+            nonlocal peak
+            await queues.take()
+            try:
+                visit = await visitor.image(url)
+                peak = max(peak, visitor.room.taken)
+                await asyncio.sleep(0.02)  # the picture is made
+                return len(visit.body)
+            finally:
+                visitor.room.leave()
+                queues.release(url.split("/")[2])
+
+        async with ImageVisitor.open(settings, queues, connect_to=web.connect_to) as visitor:
+            for url in urls:
+                queues.put(url.split("/")[2], url)
+            return await asyncio.gather(*(one(visitor, url) for url in urls)), peak
+
+    return asyncio.run(main())
