@@ -5,6 +5,7 @@ import pytest
 
 from wit_builder import ledger
 from wit_builder.curation import tables
+from wit_builder.errors import BuildError
 from wit_builder.ledger import Funnel
 from wit_builder.records import LOSS_SCHEMA, Loss, to_table
 
@@ -79,13 +80,45 @@ def test_a_writing_that_fails_leaves_the_old_ledger(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["ledger"]
 
 
-def test_a_new_part_begins_when_one_is_full(tmp_path, monkeypatch):
+@pytest.mark.parametrize("written_again", [False, True])
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path, written_again):
+    written(tmp_path, loss("fetch", "dns", 1))
+    (tmp_path / "ledger").rename(tmp_path / ".ledger.old")  # here it was killed
+    if written_again:
+        before = (table for table in ledger.read(tmp_path, "fetch"))
+        ledger.write(tmp_path, before)
+    else:
+        ledger.restore(tmp_path)
+    assert ledger.count(tmp_path)["fetch"] == {"dns": 1}
+
+
+def test_a_kill_before_the_old_ledger_is_removed_leaves_the_new_one(tmp_path):
+    written(tmp_path, loss("fetch", "dns", 1))
+    (tmp_path / ".ledger.old" / "stage=fetch").mkdir(parents=True)
+    ledger.restore(tmp_path)
+    assert ledger.count(tmp_path)["fetch"] == {"dns": 1}
+
+
+def test_a_full_disk_is_said_and_the_old_ledger_stays(tmp_path, monkeypatch):
+    written(tmp_path, loss("fetch", "dns", 1))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(BuildError, match="no space is left"):
+        written(tmp_path, loss("pages", "robots", 2))
+    assert ledger.count(tmp_path)["fetch"] == {"dns": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger"]
+
+
+@pytest.mark.parametrize(("batch", "sizes"), [(2, [4, 4, 1]), (3, [3, 3, 3]), (5, [5, 4])])
+def test_a_new_part_begins_when_one_would_be_too_full(tmp_path, monkeypatch, batch, sizes):
     monkeypatch.setattr(ledger, "PART_ROWS", 4)
-    batches = [to_table([loss("fetch", "dns", i) for i in range(3)], LOSS_SCHEMA)] * 3
-    ledger.write(tmp_path, batches)
+    rows = [loss("fetch", "dns", i) for i in range(9)]
+    ledger.write(tmp_path, [to_table(rows[i : i + batch], LOSS_SCHEMA) for i in range(0, 9, batch)])
     parts = sorted((tmp_path / "ledger" / "stage=fetch").iterdir())
-    assert [pq.read_metadata(part).num_rows for part in parts] == [3, 3, 3]
-    assert ledger.count(tmp_path)["fetch"]["dns"] == 9
+    assert [pq.read_metadata(part).num_rows for part in parts] == sizes
 
 
 def test_captions_of_any_kind_stand_in_the_ledger(tmp_path):

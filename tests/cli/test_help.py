@@ -5,15 +5,16 @@ import re
 import click
 import pytest
 
-from wit_builder.cli import COMMANDS, wit
+from wit_builder.cli import COMMANDS
+from wit_builder.cli import wit as wit_
 from wit_builder.cli.build import STAGES, common_options
 from wit_builder.cli.build import command as build
 
 
 def commands():
     """Every command and installed recipe, by how it is typed."""
-    context = click.Context(wit)
-    found = {f"wit {name}": wit.get_command(context, name) for name in COMMANDS}
+    context = click.Context(wit_)
+    found = {f"wit {name}": wit_.get_command(context, name) for name in COMMANDS}
     return found | {
         f"wit build {name}": build.get_command(context, name) for name in build.list_commands(context)
     }
@@ -79,6 +80,13 @@ def test_a_file_helps_as_an_installed_recipe_does(wit, recipe_file):
         "--seeds TEXT Where from. May be given several times. [required] --dark / --no-dark [default: dark]"
         in said
     )
+
+
+def test_every_command_is_listed_with_a_line(wit):
+    listed = re.findall(
+        r"^  ([\w-]+)  +[A-Z].*\.$", wit("--help").out.partition("Commands:")[2], re.MULTILINE
+    )
+    assert listed == list(COMMANDS) == wit_.list_commands(None)
 
 
 def test_the_version_is_one_line(wit):

@@ -7,6 +7,7 @@ import pytest
 from wit_builder.build import STAGES
 from wit_builder.cli import progress
 from wit_builder.cli.progress import Follower, JsonLines, Lines, Stage, clock, how_far, lost, many, shortened
+from wit_builder.ledger import STAGES as FUNNEL
 from wit_builder.ledger import Funnel
 
 
@@ -126,6 +127,16 @@ def test_what_has_ended_shows_the_funnel(time):
     made.end(funnel())
     assert (made.kept, made.lost) == (40, 10)
     assert made.reasons == [("robots", 9), ("no_text", 2), ("dns", 1)]
+
+
+@pytest.mark.parametrize("name", STAGES[:-1])
+def test_every_stage_but_the_last_has_its_part_of_the_funnel(time, name):
+    whole = Funnel()
+    for part in FUNNEL:
+        whole[part].kept = 1
+    made = stage(time, name, {})
+    made.end(whole)
+    assert made.kept == 1
 
 
 @pytest.mark.parametrize(

@@ -75,19 +75,29 @@ def test_shards_are_counted(table):
     assert (before, rows(table)[5]) == ("pack write shards 3 shards 0:00", "pack write shards 7 shards 0:00")
 
 
-def test_no_line_is_wider_than_the_terminal(table):
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_no_line_is_wider_than_the_terminal(table, width):
+    table._console.width = width
     reasons = {f"lost a_very_long_reason_{n:03d}": 10**9 + n for n in range(40)}
     table.stage("fetch", 1)({"done": 10**12, "total": 10**13, "kept": 10**12} | reasons, 0)
-    console = Console(file=io.StringIO(), width=80)
+    console = Console(file=io.StringIO(), width=width)
     with console.capture() as shown:
         console.print(table.render())
-    assert max(map(len, shown.get().splitlines())) <= 80
+    lines = shown.get().splitlines()
+    assert (max(map(len, lines)) <= width, len(lines)) == (True, 9)
+
+
+def test_a_narrow_terminal_is_not_told_what_a_stage_does(table):
+    table._console.width = 75
+    assert rows(table)[:2] == ["stage kept lost per s time", "collect"]
+    table._console.width = 76
+    assert rows(table)[1] == "collect crawl pages"
 
 
 def test_it_goes_when_all_went_well_and_stays_when_not(table, screen):
     with table:
         table.stage("collect", 1)
-    assert table._live.transient
+    assert (table._live.transient, table.now.state) == (True, "ended")
     with pytest.raises(ValueError), table:
         raise ValueError
     assert not table._live.transient

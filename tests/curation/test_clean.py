@@ -1,6 +1,7 @@
 import random
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from tests.curation.rows import lost, out, ran, sample, table, written
 from wit_builder.curation import clean
 from wit_builder.curation.clean import Duplicates
 from wit_builder.errors import ConfigError
+from wit_builder.records import losses
 from wit_filters.image import ImageSize
 
 SAME, OTHER = "a" * 64, "b" * 64
@@ -63,6 +65,33 @@ def test_bytes_under_many_captions_are_a_placeholder_and_all_of_them_go(tmp_path
     kept, dropped, _ = cleaned(tmp_path, rows, duplicates=Duplicates(placeholder_captions=3))
     assert {reason for reason, _ in dropped} == reasons
     assert len(kept) + len(dropped) == 6
+
+
+def test_the_ledger_names_the_image_that_stays(tmp_path):
+    first = sample(2, sha=SAME)
+    near = sample(4, phash="0" * 64, side=200)
+    rows = [sample(1, sha=SAME, source="title"), first, sample(3, phash="0" * 64), near]
+    cleaned(tmp_path, rows)
+    found = {loss.url: loss.evidence for path in tmp_path.glob("*/*losses*") for loss in told(path)}
+    assert found[url(1)] == f"sha256 {SAME[:16]}, first is {first.id}"
+    assert found[url(3)] == f"within 31 bits of the group of {near.id}"
+
+
+def told(path):
+    return losses(pq.read_table(path))
+
+
+def test_a_published_image_is_the_one_named(tmp_path):
+    old = sample(9, sha=OTHER, phash="f" * 64)
+    rows = [sample(1, sha=OTHER), sample(2, sha=OTHER, side=999)]
+    cleaned(tmp_path, rows, incumbents=written(tmp_path / "old.parquet", [old]))
+    found = [loss.evidence for path in tmp_path.glob("*/*losses*") for loss in told(path)]
+    assert found == [f"sha256 {OTHER[:16]}, first is {old.id}"] * 2
+
+
+def test_no_samples_are_no_trouble(tmp_path):
+    kept, dropped, count = cleaned(tmp_path, [])
+    assert (kept, dropped, count.seen) == ([], [], 0)
 
 
 def test_published_images_are_never_given_up_for_new_ones(tmp_path):

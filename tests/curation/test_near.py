@@ -38,6 +38,29 @@ def test_an_incumbent_stands_for_its_group_and_is_never_dropped():
     assert near.heads(hashes, np.arange(2), np.stack([flipped(base(), 3)]), 31).tolist() == [2, 1]
 
 
+def test_incumbents_are_connected_through_new_ones_and_not_compared_with_each_other():
+    hashes = np.stack([flipped(base(), 10), base(2)])
+    incumbents = np.stack([base(1), flipped(base(), 20), base()])
+    assert near.heads(hashes, np.arange(2), incumbents, 31).tolist() == [3, 1]
+    assert sum(len(i) for i, _ in near._pairs(hashes[1:], incumbents, 31)) == 0
+
+
+def test_many_pictures_that_are_all_alike_are_one_group_in_bounded_memory():
+    rng = np.random.default_rng(0)
+    hashes = np.repeat(base()[None], 4_000, axis=0)
+    hashes[:, :2] = rng.integers(0, 256, (4_000, 2), np.uint8)  # at most 16 bits apart
+    assert (near.heads(hashes, np.arange(4_000), NOBODY, 31) == 0).all()
+
+
+def test_pictures_of_different_tiles_are_compared(monkeypatch):
+    monkeypatch.setattr(near, "TILE", 4)
+    monkeypatch.setattr(near, "QUERIES", 3)
+    monkeypatch.setattr(near, "PAIRS", 2)
+    hashes = np.stack([base(n % 7) for n in range(30)] + [flipped(base(n), 9) for n in range(7)])
+    heads = near.heads(hashes, np.arange(37), NOBODY, 31)
+    assert heads.tolist() == [n % 7 for n in range(30)] + list(range(7))
+
+
 def test_a_picture_repeated_very_often_costs_one_query():
     hashes = np.repeat(base()[None], 200_000, axis=0)
     assert (near.heads(hashes, np.arange(200_000), NOBODY, 31) == 0).all()

@@ -1,5 +1,8 @@
 import random
+import time
+from dataclasses import dataclass
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +10,8 @@ from hypothesis import strategies as st
 from tests.curation.rows import candidate, lost, out, ran, written
 from wit_builder.curation import select
 from wit_builder.engine import shuffle
-from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates
+from wit_builder.filtering import Verdict
+from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates, losses
 from wit_filters.caption import CaptionLength
 
 
@@ -51,6 +55,62 @@ def test_of_one_url_the_strongest_text_stays_and_takes_the_others_along(tmp_path
         ("what is seen", (Text("a title of it", "title"),))
     ]
     assert dropped == [("duplicate_url", "http://a.test/1.jpg")]
+
+
+def test_captions_of_the_same_words_are_not_told_twice(tmp_path):
+    known = (Text("a title of it", "title"),)
+    rows = [candidate(caption="a title of it", source="title"), candidate(caption="seen", texts=known)]
+    assert selected(tmp_path, rows)[0][0].alt_texts == known
+
+
+@pytest.mark.parametrize(("others", "kept_texts"), [(15, 15), (16, 16), (17, 16)])
+def test_one_url_takes_sixteen_captions_along_the_strongest_first(tmp_path, others, kept_texts):
+    rows = [candidate(caption="strongest")]
+    rows += [candidate(caption=f"title {n}", source="title") for n in range(others - 1)]
+    rows += [candidate(caption="a figure's", source="figcaption")]
+    texts = selected(tmp_path, rows)[0][0].alt_texts
+    assert (len(texts), texts[0]) == (kept_texts, Text("a figure's", "figcaption"))
+
+
+def test_one_url_under_a_hundred_thousand_captions_takes_seconds_and_keeps_one(tmp_path):
+    """Each with each would be ten thousand million comparisons, and one row of a hundred thousand texts."""
+    rows = [candidate(caption=f"caption {n}") for n in range(100_000)]
+    began = time.process_time()
+    kept, dropped, _ = selected(tmp_path, rows, partitions=1)
+    assert time.process_time() - began < 30
+    assert (len(kept), len(dropped), len(kept[0].alt_texts)) == (1, 99_999, 16)
+
+
+def test_what_a_filter_saw_is_cut_and_fit_for_the_ledger(tmp_path):
+    (loss,) = losses_of(tmp_path, [candidate(caption="boat")], (Talkative(),))
+    assert (loss.reason, loss.evidence) == ("too_dull", "?" + "x" * 499)
+
+
+@dataclass(frozen=True)
+class Talkative:
+    def __call__(self, item):
+        return Verdict("too_dull", "\ud800" + "x" * 10_000)
+
+
+def losses_of(folder, rows, filters):
+    judged = ran(
+        select.judge, folder, {"parts": [written(folder / "p", rows)]}, filters=filters, partitions=1
+    )
+    return list(losses(pq.read_table(out(judged, "losses")[0])))
+
+
+def test_where_the_kept_one_stood_is_the_evidence(tmp_path):
+    rows = [candidate(page=f"http://a.test/{n}") for n in range(2)]
+    (kept,), _, _ = selected(tmp_path, rows)
+    (loss,) = [
+        loss for path in tmp_path.glob("unique/*losses.parquet") for loss in losses(pq.read_table(path))
+    ]
+    assert loss.evidence == f"kept from {kept.page_url}"
+
+
+def test_a_part_without_rows_is_no_trouble(tmp_path):
+    kept, dropped, count = selected(tmp_path, [])
+    assert (kept, dropped, count.seen) == ([], [], 0)
 
 
 def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):

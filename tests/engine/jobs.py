@@ -3,10 +3,12 @@
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
+from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, Task
-from wit_builder.errors import BuildError, ImageError
+from wit_builder.errors import BuildError, ConfigError, ImageError
 
 
 def square(task: Task) -> None:
@@ -42,6 +44,55 @@ def hang_once(task: Task) -> None:
     square(task)
 
 
+def who(task: Task) -> None:
+    task.new_file("pid", ".txt").write_text(str(os.getpid()))
+
+
+def swell(task: Task) -> None:
+    """Too much for 1 GiB, unless its argument is 0."""
+    task.report({"done": 1})
+    bytearray(task.arg << 30)
+    square(task)
+
+
+def misconfigured(task: Task) -> None:
+    raise ConfigError("the frontier has other settings")
+
+
+def raise_a_group(task: Task) -> None:
+    raise ExceptionGroup("two things", [ValueError("odd"), BuildError("the disk is full", "free some space")])
+
+
+class Awkward(Exception):
+    """Packs, and does not unpack."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(one + other)
+
+
+def raise_awkward(task: Task) -> None:
+    raise Awkward("cannot ", "travel")
+
+
+def never_ends(task: Task) -> None:
+    task.home.joinpath(f"running-{os.getpid()}").touch()
+    time.sleep(60)
+
+
+def deaf(task: Task) -> None:
+    """Is told to stop, and does not."""
+    never_ends(task)
+
+
+def full_disk_once_another_runs(task: Task) -> None:
+    """Task 00001 fails once task 00000 runs; that one commits when told to stop."""
+    if task.arg == 0:
+        until_stopped(task)
+    while not list(task.folder.glob("00000/running-*")):
+        time.sleep(0.01)
+    raise BuildError("the disk is full")
+
+
 def until_stopped(task: Task) -> None:
     task.home.joinpath(f"running-{os.getpid()}").touch()
     while not task.stopping():
@@ -56,6 +107,24 @@ def echo(value: Any, tell: Any) -> Any:
         raise ImageError("decode_error", "half of it")
     if value == "die":
         os._exit(7)
+    if value == "divide":
+        return 1 // 0
+    if value == "awkward":
+        raise Awkward("cannot ", "travel")
+    if value == "local":
+        return lambda: None
+    if value == "score":
+        return int(Path("/proc/self/oom_score_adj").read_text())
+    if value == "until stopped":
+        while not children.stopping():
+            time.sleep(0.01)
+        return "stopped"
     if value == "memory":
         return len(bytearray(4 << 30))
     return value
+
+
+def hang_once_and_tell(task: Task) -> None:
+    if not list(task.home.glob("running-*")):
+        never_ends(task)
+    square(task)

@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 import time
@@ -9,6 +8,7 @@ import pytest
 from wit_builder.engine.children import Child
 from wit_builder.errors import ImageError
 
+ROOT = Path(__file__).parents[2]
 ECHO = "tests.engine.jobs:echo"
 
 
@@ -60,25 +60,59 @@ def test_memory_beyond_the_limit_is_an_error_and_not_a_dead_machine(child):
     assert (kind, type(error)) == ("failed", MemoryError)
 
 
-def test_children_die_with_a_killed_parent():
-    code = f"from wit_builder.engine.children import Child; c = Child({ECHO!r}); c.answer(); "
-    code += "print(c.pid, flush=True); c.answer()"
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    pid = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    assert _gone(pid, within_s=5)
+def test_an_unknown_exception_brings_its_traceback_along(child):
+    child.call("divide")
+    child.answer()
+    kind, error = child.answer()
+    assert (kind, type(error)) == ("failed", ZeroDivisionError)
+    assert "jobs.py" in error.__notes__[0]
 
 
-def _gone(pid: int, within_s: float) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        if "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text():
-            return True
+@pytest.mark.parametrize("word", ["awkward", "local"])
+def test_what_cannot_be_sent_is_told_by_its_words(child, word):
+    child.call(word)
+    child.answer()
+    kind, error = child.answer()
+    assert (kind, type(error)) == ("failed", RuntimeError)
+    assert "cannot be sent" in str(error)
+
+
+def test_a_child_that_is_asked_to_stop_knows(child):
+    child.call("until stopped")
+    child.answer()
+    child.stop_soon()
+    assert child.answer() == ("done", "stopped")
+
+
+def test_memory_runs_out_for_a_child_before_its_parent(child):
+    child.call("score")
+    child.answer()
+    _, score = child.answer()
+    assert score > int(Path("/proc/self/oom_score_adj").read_text())
+
+
+def test_a_killed_driver_leaves_no_process_behind(tmp_path):
+    command = [sys.executable, "-m", "tests.engine.driver", tmp_path]
+    driver = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    while len(list(tmp_path.glob("s/running-*"))) < 2:
         time.sleep(0.02)
-    return False
+    assert len(_group(driver.pid)) >= 5  # the driver, two workers, a child of each
+    driver.kill()
+    driver.wait()
+    deadline = time.monotonic() + 10
+    while (left := _group(driver.pid)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert left == []
+
+
+def _group(leader):
+    """Processes of that group that live."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue  # it has just ended
+        if int(group) == leader and state != "Z":
+            found.append(path.parent.name)
+    return found

@@ -15,6 +15,7 @@ from rich.text import Text
 from wit_builder.cli.progress import WHAT, Clock, Follower, Stage, clock, how_far, lost, many
 
 _BAR = 12  # columns
+_WIDE = 76  # columns that it takes to say what each stage does
 
 
 class Table(Follower):
@@ -44,24 +45,24 @@ class Table(Follower):
 
     def render(self) -> Group:
         """The table as it is now."""
+        wide = self._console.width >= _WIDE
         table = RichTable(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-        for name in ("stage", "", "", "kept", "lost", "per s", "time"):
-            table.add_column(name, justify="right" if name in ("kept", "lost", "per s", "time") else "left")
+        for name in ("stage", *[""] * wide, "", "kept", "lost", "per s", "time"):
+            numeric = name in ("kept", "lost", "per s", "time")
+            table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
         for stage in list(self.stages.values()):
-            table.add_row(*_row(stage), style="dim" if stage.state == "waiting" else "")
+            what = [WHAT.get(stage.name, "")] * wide
+            table.add_row(stage.name, *what, *_row(stage), style="dim" if stage.state == "waiting" else "")
         return Group(table, *_details(self.now, self._console.width))
 
 
 def _row(stage: Stage) -> list[RenderableType]:
-    what = Text(WHAT.get(stage.name, ""))
+    """Bar, kept, lost, rate and time; nothing of a stage that waits."""
     if stage.state == "waiting":
-        return [stage.name, what]
+        return []
     share = stage.share
-    bar = ProgressBar(total=1.0 if share is not None else None, completed=share or 0.0, width=_BAR)
     return [
-        stage.name,
-        what,
-        bar,
+        ProgressBar(total=1.0 if share is not None else None, completed=share or 0.0, width=_BAR),
         _kept(stage),
         "" if stage.lost is None else f"{stage.lost:,}",
         f"{stage.rate:,.0f}" if stage.rate else "",

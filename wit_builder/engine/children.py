@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from wit_builder.errors import WitError
 
-LAST_WORDS_S = 1.0  # from the end of a child's pipe to its exit code
+LAST_WORDS_S = 1.0  # from the end of its pipe to the end of a child
 
 _SPAWN = multiprocessing.get_context("spawn")  # fork would copy locks and event loops
 _EARLIER_TO_GO = 300  # of 1000, how much sooner than its parent the kernel ends a child when memory runs out
@@ -85,6 +85,15 @@ class Child:
         """Give back the pipe of a killed child. No thread may be using it: its number is used again."""
         self.pipe.close()
         self._process.close()
+
+
+def dismiss(children: Sequence[Child]) -> None:
+    """End children that wait for a call: they do so by themselves when nobody can call any more."""
+    for child in children:
+        child.pipe.close()
+    for child in children:
+        child.kill(LAST_WORDS_S)
+        child.close()
 
 
 _stopping = threading.Event()

@@ -70,16 +70,18 @@ class LocalExecutor:
             return {}
         slots = min(len(ids), max(1, self.workers // 4) if needs.io else self.workers)
         cpus = max(1, self.workers // slots) if needs.io else 1
-        while len(self._idle) > slots:  # a worker that waits keeps the memory of the stage before
-            _end(self._idle.pop())
+        self._keep(slots)  # a worker that waits has the memory of the stage before
         with _stop_on_signal() as asked:
             run = _Run(root, stage, deque(ids), needs, progress, slots, cpus, self._worker, self._idle, asked)
             return run.finish()
 
     def close(self) -> None:
         """End the workers."""
-        while self._idle:
-            _end(self._idle.pop())
+        self._keep(0)
+
+    def _keep(self, count: int) -> None:
+        children.dismiss(self._idle[count:])
+        del self._idle[count:]
 
     def _worker(self) -> children.Child:
         """One that waits, or a new one."""

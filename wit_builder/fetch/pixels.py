@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-from wit_builder.engine.children import LAST_WORDS_S, Answer, Child
+from wit_builder.engine.children import LAST_WORDS_S, Answer, Child, dismiss
 from wit_builder.errors import BuildError, ImageError
 from wit_builder.images.process import ImageSpec, Picture, process
 
@@ -44,9 +44,7 @@ class Pixels:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for child in self._idle:
-            child.kill()
-            child.close()
+        dismiss(self._idle)
         self._threads.shutdown()
 
     async def process(self, body: bytes) -> Picture:

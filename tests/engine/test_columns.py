@@ -1,0 +1,30 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wit_builder.engine import columns
+
+HEX = st.text("0123456789abcdef", min_size=4, max_size=4)
+
+
+@given(st.lists(st.lists(HEX, max_size=5), max_size=4), st.integers(0, 3))
+def test_a_column_of_equal_widths_comes_as_it_is_in_however_many_pieces(pieces, cut):
+    column = pa.chunked_array([pa.array(piece, pa.string()) for piece in pieces], pa.string()).slice(cut)
+    assert [word.decode() for word in columns.fixed(column, 4).tolist()] == column.to_pylist()
+
+
+def test_another_width_is_refused():
+    with pytest.raises(pa.ArrowInvalid):
+        columns.fixed(pa.chunked_array([["abcd", "abc"]]), 4)
+
+
+def test_rows_are_picked_in_the_order_asked_for():
+    column = pa.chunked_array([["a", "b"], ["c"]])
+    assert columns.pick(column, np.array([2, 0, 2])).to_pylist() == ["c", "a", "c"]
+
+
+def test_a_mask_keeps_rows():
+    kept = pa.table({"a": [1, 2, 3]}).filter(columns.mask(np.array([True, False, True])))
+    assert kept.column("a").to_pylist() == [1, 3]
