@@ -177,8 +177,8 @@ class Road:
             reasons = ", ".join(f"{reason} ({n})" for reason, n in pages.dropped.most_common(3))
             raise BuildError(
                 f"no page could be read from the seeds {', '.join(recipe.source.seeds[:3])}: {reasons}",
-                "check the network, then the same command with --resume asks again; "
-                "other seeds or another --contact need another --out",
+                "check the network, then the same command with --resume asks again; other seeds, another "
+                "contact or an allow_network for private addresses need another --out",
             )
 
     def collected(self, parts: Sequence[Path]) -> None:

@@ -1,8 +1,13 @@
 """How filters speak: a verdict that carries its reason, and the function that applies them in order."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, TypeVar
+
+from wit_builder.errors import ConfigError
+
+_SNAKE_CASE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +16,12 @@ class Verdict:
 
     reason: str | None = None  # None: kept. Else snake_case, a key of the stage's counts
     evidence: str = ""  # what was seen, short
+
+    def __post_init__(self) -> None:
+        if self.reason is not None and not _SNAKE_CASE.fullmatch(self.reason):
+            raise ConfigError(
+                f"a verdict's reason is {self.reason!r}, expected snake_case", 'Verdict("too_dark")'
+            )
 
     @property
     def kept(self) -> bool:

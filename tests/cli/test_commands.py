@@ -107,7 +107,7 @@ def test_retry_hands_on_what_was_asked_and_says_what_it_brought(wit, built_befor
     monkeypatch.setattr("wit_builder.retry.run", retry)
     said = wit("retry", ".", "--only", "dns, 5xx,", "--workers", "3", "--connect-to", "a.test=127.0.0.1:80")
     assert asked == [(".", ["dns", "5xx"], {"a.test": "127.0.0.1:80"}, 3)]
-    assert said.err == "1,234 tried again, 56 of them are samples now\n"
+    assert said.err == "1,234 tried again, 56 of them are pairs in shards now\n"
     assert "  fetch             5           3           2   dns 2\n" in said.out
 
 

@@ -113,6 +113,18 @@ def test_a_full_disk_is_said_whatever_the_task_was_doing(planned):
         run_task(open_task(planned, "s", "00000")[0], full)
 
 
+def test_what_a_failed_attempt_has_written_is_removed(planned):
+    """Else every try on a full disk would leave it fuller."""
+
+    def fails(task):
+        task.new_file("square", ".txt").write_text("half")
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        run_task(open_task(planned, "s", "00000")[0], fails)
+    assert list(planned.glob("s/00000.*")) == []
+
+
 def test_of_several_exceptions_ours_is_raised_else_the_first(planned):
     def fails(*errors):
         def work(task):

@@ -117,7 +117,7 @@ def common_options() -> list[click.Option]:
             help="Reach this host (or *.domain, or *) there, for test webs; HOST= for a host that does not "
             "exist. May be given several times, the first that fits counts.",
         ),
-        click.Option(["--quiet"], is_flag=True, help="No progress, and no word when all goes well."),
+        click.Option(["--quiet"], is_flag=True, help="No progress; the result alone, on stdout."),
         click.Option(
             ["--json"], is_flag=True, help="Progress as JSON lines on stderr, the funnel as JSON on stdout."
         ),

@@ -41,6 +41,9 @@ def _lines(out: Path, funnel: Funnel) -> Iterator[str]:
         count = funnel[stage]
         numbers = "".join(f"{n:>12,}" for n in (count.seen, count.kept, count.dropped.total()))
         yield f"  {stage:<7}{numbers}   {shortened(count.dropped.most_common(), width - 48)}".rstrip()
+    if complete and not funnel["clean"].kept:
+        yield ""
+        yield "no pair was kept, for the reasons above; a crawl follows links within its --scope alone"
     if complete:
         yield ""
         places = list(_places(out, funnel))

@@ -12,7 +12,7 @@ import click
 )
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
 @click.option("--connect-to", multiple=True, metavar="HOST=IP:PORT", help="As for `wit build`.")
-@click.option("--quiet", is_flag=True, help="No progress, and no word when all goes well.")
+@click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 @click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, the funnel as JSON on stdout.")
 def command(
     out: Path, only: str, workers: int | None, connect_to: tuple[str, ...], quiet: bool, json: bool
@@ -44,4 +44,4 @@ def command(
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
     result.show(out, json)
-    watcher.say(f"{tried:,} tried again, {kept:,} of them are samples now")
+    watcher.say(f"{tried:,} tried again, {kept:,} of them are pairs in shards now")

@@ -140,17 +140,21 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
     if record_path.exists():
         return
     started = time.monotonic()
-    with storage.plain_errors(task.folder):
-        _call(function, task)
-        record = {
-            "id": task.id,
-            "attempt": task.attempt,
-            "files": task.files,
-            "funnel": task.funnel.as_json(),
-            "seconds": round(time.monotonic() - started, 3),
-        }
-        if not claim(record_path, orjson.dumps(record), task.attempt):
-            _remove(task.own)  # a twin was first; its files are the truth
+    won = False
+    try:
+        with storage.plain_errors(task.folder):
+            _call(function, task)
+            record = {
+                "id": task.id,
+                "attempt": task.attempt,
+                "files": task.files,
+                "funnel": task.funnel.as_json(),
+                "seconds": round(time.monotonic() - started, 3),
+            }
+            won = claim(record_path, orjson.dumps(record), task.attempt)
+    finally:
+        if not won:  # it failed, or a twin was first, whose files are the truth
+            _remove(task.own)
 
 
 def claim(path: Path, data: bytes, attempt: str) -> bool:

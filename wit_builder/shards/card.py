@@ -106,7 +106,7 @@ def _files(_: CardFacts) -> list[str]:
         "| file | what it holds |",
         "|---|---|",
         "| `shards/00000.tar` | `KEY.jpg` (or png, webp), `KEY.json`, `KEY.txt` of each pair |",
-        "| `shards/00000.parquet` | a row for each pair, each image that was not had, with the reason |",
+        "| `shards/00000.parquet` | a row for each pair, and for each image that was not had, with the reason |",
         "| `shards/00000_stats.json` | counts, as img2dataset writes them |",
         "| `shards/__len__` | number of pairs, where open_clip looks for it |",
         "| `manifest/shards.parquet` | SHA-256, bytes and pairs of each shard |",
