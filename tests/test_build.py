@@ -323,7 +323,7 @@ def test_a_full_disk_stops_the_build_and_with_more_room_it_ends_the_same(web, fi
         if (out / "manifest" / "shards.parquet").exists():
             manifest.verify(out)
         sizes.append(size)
-        size += 64
+        size += 128
         disk(f"size={size}k", again=True)
     assert len(sizes) >= 3
     assert same(out, finished)

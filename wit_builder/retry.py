@@ -66,15 +66,9 @@ def _recipe(out: Path) -> Recipe:
         raise ConfigError(f"{str(out)!r} holds no build", "give the folder that `wit build --out` wrote")
     if state["state"] != "complete":
         raise ConfigError(f"the build in {str(out)!r} is not finished", "wit build ... --resume, then retry")
-    try:
-        recipe = settings.decode(state["recipe"])
-    except (TypeError, ValueError) as error:
-        recipe = error
+    recipe = settings.decode(state["recipe"])
     if not isinstance(recipe, Recipe):
-        raise ConfigError(
-            f"the recipe in {str(out / 'build.json')!r} is none of this version of wit-builder: {recipe}",
-            "retry with the version that build.json names",
-        )
+        raise ConfigError(f"the recipe in {str(out / 'build.json')!r} is none: {recipe}")
     return recipe
 
 

@@ -43,6 +43,7 @@ def recipe(
     near_duplicates: int = 31,
     samples_per_shard: int = 10_000,
     delay: float = 1.0,
+    deadline: float = 30.0,
     allow_network: tuple[str, ...] = (),
 ) -> Recipe:
     """Crawl the web from your seeds: `wit build crawl --seeds https://example.org/ --contact me@example.org`.
@@ -72,6 +73,7 @@ def recipe(
     samples_per_shard: pairs in a shard.
     delay: seconds between two requests to a host, at least; a tenth of it between two to an IP address;
         robots.txt may ask for more.
+    deadline: seconds that one request may take, tried up to four times.
     allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
     """
     for code in languages:
@@ -91,6 +93,7 @@ def recipe(
         ),
         web=WebSettings(
             contact=contact,
+            deadline_s=deadline,
             politeness=Politeness(host_delay_s=delay, ip_delay_s=delay / 10),
             allow_network=allow_network,
         ),

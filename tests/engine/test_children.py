@@ -1,10 +1,14 @@
+import pickle
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.engine.jobs import Awkward
+from wit_builder.engine import children
 from wit_builder.engine.children import Child
 from wit_builder.errors import ImageError
 
@@ -75,6 +79,46 @@ def test_what_cannot_be_sent_is_told_by_its_words(child, word):
     kind, error = child.answer()
     assert (kind, type(error)) == ("failed", RuntimeError)
     assert "cannot be sent" in str(error)
+
+
+def test_what_a_function_raises_becomes_its_answer():
+    def fails(error, tell):
+        raise error
+
+    ours, other = ImageError("decode_error"), KeyError("what")
+    assert children._answer(fails, (ours,), print) == ("failed", ours)
+    assert children._answer(fails, (other,), print) == ("failed", other)
+    assert "test_children.py" in other.__notes__[0] and not hasattr(ours, "__notes__")
+
+
+def test_an_exception_that_does_not_unpack_keeps_its_traceback():
+    error = Awkward("cannot ", "travel")
+    error.add_note("the traceback")
+    kind, told = pickle.loads(children._packed(("failed", error)))
+    assert (kind, str(told).partition(" (")[0]) == ("failed", "Awkward: cannot travel")
+    assert told.__notes__ == ["the traceback"]
+
+
+def test_without_linux_a_child_looks_now_and_then_whether_its_parent_lives(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(children.sys, "platform", "darwin")
+    monkeypatch.setattr(children.os, "_exit", lambda code: ended.set())
+    monkeypatch.setattr(children.time, "sleep", lambda seconds: None)
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr(children.os, "getppid", lambda: next(parents))
+    children.die_with_parent(7)
+    assert ended.wait(5)
+
+
+def test_a_process_that_cannot_be_started_leaves_no_open_pipe(monkeypatch):
+    def no_more(*_):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(children._SPAWN.Process, "start", no_more)
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        Child(ECHO)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_child_that_is_asked_to_stop_knows(child):

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from wit_builder import storage
 from wit_builder.engine import local
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Needs
@@ -90,6 +91,17 @@ def test_where_an_unknown_exception_was_raised_stands_in_a_file(stage, tmp_path)
     with pytest.raises(BuildError, match=r"00000 \(and 1 others\).*\(where: .*s/00000.error.txt\)"):
         stage("raise_when_odd", [1, 3], Needs(retries=0))
     assert "jobs.py" in (tmp_path / "s" / "00000.error.txt").read_text()
+
+
+def test_where_the_disk_is_too_full_for_that_file_the_exception_is_told_all_the_same(stage, monkeypatch):
+    def full(path, data, write=storage.write_bytes):
+        if path.name.endswith(".error.txt"):
+            raise BuildError("no space")
+        write(path, data)
+
+    monkeypatch.setattr(storage, "write_bytes", full)
+    with pytest.raises(BuildError, match=r"tries: ValueError: 1 is odd$"):
+        stage("raise_when_odd", [1], Needs(retries=0))
 
 
 def test_an_exception_that_cannot_travel_is_told_by_its_words(stage):

@@ -35,6 +35,7 @@ PLACES = [  # parameter, a value, where it stands in the recipe
     ("near_duplicates", 9, "duplicates.radius"),
     ("samples_per_shard", 5, "shards.samples_per_shard"),
     ("delay", 2.5, "web.politeness.host_delay_s"),
+    ("deadline", 7.5, "web.deadline_s"),
     ("allow_network", ("10.0.0.0/8",), "web.allow_network"),
 ]
 

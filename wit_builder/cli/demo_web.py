@@ -27,7 +27,7 @@ def command(port: int, host: str, pages: int, seed: int) -> None:
     Example:
       wit demo-web --port 8000
       wit build crawl --seeds http://start.demo.test/ --connect-to '*.demo.test=127.0.0.1:8000' \\
-          --allow-network 127.0.0.0/8 --scope domain --delay 0
+          --allow-network 127.0.0.0/8 --scope domain --delay 0 --deadline 2
     """
     from wit_builder.demo_web import serve
     from wit_builder.demo_web.web import DemoWeb

@@ -46,6 +46,9 @@ class Child:
         )
         try:
             self._process.start()
+        except BaseException:
+            self.pipe.close()
+            raise
         finally:
             theirs.close()
 

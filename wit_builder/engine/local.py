@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from wit_builder import storage
 from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, open_task, run_task
-from wit_builder.errors import Dropped, WitError
+from wit_builder.errors import BuildError, Dropped, WitError
 
 GRACE_S = 5.0  # from the wish to stop to the kill
 POLL_S = 0.25  # how often signals and timeouts are looked at
@@ -253,7 +253,10 @@ def _written(error: BaseException, folder: Path, task: str) -> str:
     if not notes:
         return ""
     path = folder / f"{task}.error.txt"
-    storage.write_bytes(path, "\n".join(notes).encode("utf-8", "replace"))
+    try:
+        storage.write_bytes(path, "\n".join(notes).encode("utf-8", "replace"))
+    except BuildError:
+        return ""  # the disk is full: what went wrong before is worth more
     return f" (where: {path})"
 
 

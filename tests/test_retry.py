@@ -1,0 +1,257 @@
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests import builds
+from tests.builds import GOOD, Killed, Silent, image_url
+from tests.journeys.folders import ROOT, kept, lost, tars
+from tests.site.told import REACH, Say, picture, told
+from wit_builder import build, ledger, publish, retry
+from wit_builder.engine.local import LocalExecutor
+from wit_builder.errors import ConfigError
+from wit_builder.ledger import Funnel
+from wit_builder.shards import manifest
+
+NEW, COPY = 9, 10  # images that failed with 500, and come now: one is new, one is a copy of image 1
+
+
+@pytest.fixture(scope="module")
+def web():
+    """The tiny web, after it was mended."""
+    with told() as told_web:
+        builds.tell(told_web)
+        yield told_web
+
+
+@pytest.fixture(scope="module")
+def finished(web, tmp_path_factory):
+    """A build from before it was mended."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    builds.run(out, web.connect_to)
+    web.answers |= {image_url(NEW): Say(picture(NEW)), image_url(COPY): Say(picture(1))}
+    return out
+
+
+@pytest.fixture(scope="module")
+def retried(web, finished, tmp_path_factory):
+    """A retry of all that was found broken; do not change it."""
+    out = shutil.copytree(finished, tmp_path_factory.mktemp("retried") / "out")
+    assert again(out, ["5xx", "http_404"], web) == (3, 1)
+    return out
+
+
+@pytest.fixture
+def out(finished, tmp_path):
+    """A copy of the finished build."""
+    return shutil.copytree(finished, tmp_path / "out")
+
+
+def again(out, only, web=None):
+    """(tried, kept) of a retry."""
+    with closing(LocalExecutor(1)) as executor:
+        return retry.run(out, only, web.connect_to if web else {REACH: None}, executor, Silent())
+
+
+def reasons(out):
+    return sorted((row[1], row[2]) for row in lost(out))
+
+
+def test_what_comes_now_is_in_a_new_shard_and_the_old_ones_keep_their_bytes(finished, retried):
+    before, after = tars(finished), tars(retried)
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {"00003.tar"}
+    assert {url for url, _ in set(kept(retried)) - set(kept(finished))} == {image_url(NEW)}
+
+
+def test_what_fails_again_stays_in_the_ledger_once(retried):
+    found = reasons(retried)
+    assert [reason for reason, _ in found] == ["duplicate_image", "duplicate_image", "http_404", "not_image"]
+    assert {url for _, url in found} >= {image_url(COPY), image_url(8), image_url(11)}
+
+
+def test_a_copy_of_a_published_image_names_it(retried):
+    (evidence,) = [
+        row["evidence"]
+        for table in ledger.read(retried, "clean")
+        for row in table.to_pylist()
+        if row["url"] == image_url(COPY)
+    ]
+    published = next(row["id"] for row in _rows(retried) if row["url"] == image_url(1))
+    assert evidence.endswith(f"first is {published}")
+
+
+def test_everything_adds_up_after_a_retry(retried):
+    funnel = Funnel.from_json(json.loads((retried / "funnel.json").read_text()))
+    publish.check(retried, funnel)
+    manifest.verify(retried)
+    assert (funnel["fetch"].seen, funnel["fetch"].kept, funnel["clean"].kept) == (12, 10, GOOD + 1)
+    assert (retried / "shards" / "__len__").read_text() == str(GOOD + 1)
+
+
+def test_nothing_of_the_work_is_left(retried):
+    assert not (retried / "retry").exists()
+
+
+def test_the_card_keeps_its_command_and_counts_anew(retried):
+    text = (retried / "README.md").read_text()
+    assert f"{GOOD + 1} pairs of image and text" in text
+    assert "wit build tiny" in text
+
+
+def test_a_second_retry_takes_up_what_is_left_and_can_come_to_nothing(web, retried, tmp_path):
+    out = shutil.copytree(retried, tmp_path / "out")
+    assert again(out, ["4xx"], web) == (1, 0)
+    assert (tars(out), reasons(out)) == (tars(retried), reasons(retried))
+
+
+def test_only_what_was_named_is_asked_for(web, out):
+    web.asked.clear()
+    again(out, ["not_image"], web)
+    assert web.asked == [image_url(11)]
+
+
+@pytest.mark.parametrize(
+    ("only", "found"),
+    [
+        (["4xx"], ["http_404"]),
+        (["5xx", "dns"], ["dns", "http_500", "http_503"]),
+        (["http_503"], ["http_503"]),
+        (["5xx", "http_503"], ["http_500", "http_503"]),
+    ],
+)
+def test_words_are_reasons_or_families_of_them(only, found):
+    present = {"http_404": 3, "http_500": 1, "http_503": 1, "dns": 2}
+    assert retry._reasons(only, present) == found
+
+
+@pytest.mark.parametrize(
+    ("only", "said", "hint"),
+    [
+        (
+            ["http_403"],
+            "no download failed for 'http_403'; the ledger has http_404, http_500",
+            "--only http_404",
+        ),
+        (["4xx", "tls"], "no download failed for 'tls'", None),
+        (["h.*"], "no download failed for 'h.*'", None),
+        ([], "which failures shall be retried", "--only dns,timeout,5xx"),
+    ],
+)
+def test_a_word_that_means_nothing_is_said_with_the_nearest_and_nothing_begins(out, only, said, hint):
+    with pytest.raises(ConfigError) as caught:
+        again(out, only)
+    assert said in str(caught.value) and caught.value.hint == hint
+    assert not (out / "retry").exists()
+
+
+def test_an_unfinished_build_is_not_retried(tmp_path):
+    build.start(tmp_path / "out", builds.recipe(), resume=False)
+    with pytest.raises(ConfigError, match="is not finished"):
+        again(tmp_path / "out", ["5xx"])
+
+
+def test_a_folder_without_a_build_is_not_retried(tmp_path):
+    with pytest.raises(ConfigError, match="holds no build"):
+        again(tmp_path, ["5xx"])
+
+
+@pytest.mark.parametrize("change", [{"type": "wit_builder.recipe:Recipe", "colour": "red"}, {"name": "tiny"}])
+def test_a_recipe_that_this_version_does_not_know_is_said(out, change):
+    state = json.loads((out / "build.json").read_text())
+    (out / "build.json").write_text(json.dumps(state | {"recipe": change}))
+    with pytest.raises(ConfigError, match=r"colour|is none"):
+        again(out, ["5xx"])
+
+
+def test_an_unfinished_retry_of_other_reasons_comes_first(out):
+    retry._begin(out, out / "retry", ["5xx"])
+    with pytest.raises(ConfigError, match="has an unfinished retry of 5xx") as caught:
+        again(out, ["not_image"])
+    assert caught.value.hint == f"wit retry {out} --only 5xx"
+
+
+def test_while_one_command_works_another_is_refused(out):
+    with build.only_one(out), pytest.raises(ConfigError, match="another wit command"):
+        again(out, ["5xx"])
+
+
+def test_a_build_without_a_shard_gets_its_first(tmp_path):
+    out = tmp_path / "out"
+    with told() as web:
+        web.page(builds.SEED, {image_url(n): "A picture of a boat" for n in range(2)})
+        builds.run(out, web.connect_to)
+        web.answers[image_url(1)] = Say(picture(1))
+        assert again(out, ["http_404"], web) == (2, 1)
+    assert list(tars(out)) == ["00000.tar"]
+    assert reasons(out) == [("http_404", image_url(0))]
+
+
+def test_killed_at_any_step_of_the_publication_the_same_command_ends_the_same(web, out, retried, monkeypatch):
+    killed = 0
+    while not _gets_through(out, web, killed, monkeypatch):
+        killed += 1
+        assert publish.read_state(out)["state"] == "complete"
+    assert killed > 10
+    assert (tars(out), lost(out)) == (tars(retried), lost(retried))
+    assert _sidecars(out) == _sidecars(retried)
+
+
+def _gets_through(out, web, steps, monkeypatch):
+    """Whether the retry ends before so many renames; then it is killed."""
+    left = steps
+
+    def mortal(rename):
+        def call(self, target):
+            nonlocal left
+            if left == 0:
+                raise Killed
+            left -= 1
+            return rename(self, target)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("rename", "replace"):
+            patch.setattr(Path, name, mortal(getattr(Path, name)))
+        try:
+            again(out, ["5xx", "http_404"], web)
+        except Killed:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_at_random_points_the_same_command_ends_the_same(web, out, retried, seed):
+    rng = random.Random(seed)
+    command = [sys.executable, "-m", "wit_builder", "retry", str(out), "--only", "5xx,http_404", "--quiet"]
+    command += ["--connect-to", f"*.test=127.0.0.1:{web.port}"]
+    done = None
+    while done is None:
+        run = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            done = run.wait(rng.uniform(0.3, 2.0) if rng.random() < 0.8 else 60)
+        except subprocess.TimeoutExpired:
+            os.kill(run.pid, signal.SIGKILL)
+        _, said = run.communicate()
+    assert done == 0, said
+    assert (tars(out), lost(out)) == (tars(retried), lost(retried))
+
+
+def _rows(out):
+    return [row for path in sorted(out.glob("shards/*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+def _sidecars(out):
+    """The rows of all sidecars, without their times."""
+    return [{k: v for k, v in row.items() if k not in ("fetched_at", "found_at")} for row in _rows(out)]
