@@ -1,9 +1,13 @@
 """Builds of a tiny web, run in this process: what tests of build, publish and retry share."""
 
+import atexit
+import shutil
+import tempfile
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
-from tests.site.told import REACH, Say, Web, picture
+from tests.site.told import REACH, Say, Web, picture, told
 from wit_builder import build
 from wit_builder.crawl.settings import Crawl
 from wit_builder.engine.local import LocalExecutor
@@ -54,6 +58,17 @@ def tell(web: Web) -> None:
     web.answers[image_url(7)] = Say(picture(0))  # a copy
     web.answers[image_url(9)] = web.answers[image_url(10)] = Say(status=500)  # 8 is missing
     web.answers[image_url(11)] = Say(b"no image at all")
+
+
+@cache
+def finished() -> Path:
+    """A complete build, made once for all tests: copy it before you change it."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with told() as web:
+        tell(web)
+        run(folder / "out", web.connect_to, command="wit build ./tiny.py")
+    return folder / "out"
 
 
 class Silent:

@@ -32,11 +32,9 @@ def web():
 
 
 @pytest.fixture(scope="module")
-def finished(web, tmp_path_factory):
+def finished():
     """A complete build; copy it before you change it."""
-    out = tmp_path_factory.mktemp("finished") / "out"
-    run(out, web.connect_to, command="wit build ./tiny.py")
-    return out
+    return builds.finished()
 
 
 @pytest.fixture(scope="module")

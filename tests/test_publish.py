@@ -4,30 +4,20 @@ import shutil
 import pytest
 
 from tests import builds
-from tests.site.told import told
 from wit_builder import ledger, publish
 from wit_builder.errors import BuildError
 from wit_builder.ledger import Funnel
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    out = tmp_path_factory.mktemp("finished") / "out"
-    with told() as web:
-        builds.tell(web)
-        builds.run(out, web.connect_to)
-    return out
-
-
 @pytest.fixture
-def out(finished, tmp_path):
+def out(tmp_path):
     """A copy that may be broken."""
-    return shutil.copytree(finished, tmp_path / "out")
+    return shutil.copytree(builds.finished(), tmp_path / "out")
 
 
 @pytest.fixture
-def funnel(finished):
-    return Funnel.from_json(json.loads((finished / "funnel.json").read_text()))
+def funnel(out):
+    return Funnel.from_json(json.loads((out / "funnel.json").read_text()))
 
 
 def complaint(out, funnel):
