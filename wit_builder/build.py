@@ -9,7 +9,7 @@ complete. What is published in OUT is whole or absent.
 import fcntl
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,7 +79,7 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
 
     Raises BuildError when a stage stops, engine.task.Stopped when the user asked to stop.
     """
-    with only_one(where.out), closing(executor), web(recipe, where) as connect_to:
+    with only_one(where.out), web(recipe, where) as connect_to:
         publish.tidy(where.out)
         root = where.out / "work"
         with storage.plain_errors(where.out):
@@ -235,34 +235,34 @@ class Road:
             "wit_builder.curation.clean:similar",
             [{"samples": self.files("clean-exact", "samples")}],
             rules,
-            Needs(),  # no bound: it takes the square of the samples, a day for 10 million on 4 cores
+            Needs(),  # not bounded: it grows with the square of the samples (near.py)
         )
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""
         kept, dropped = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
+        failed = _sized(self.files("fetch", "failures"))
         spec = self._recipe.shards
         self._run(
             "pack-order",
             "wit_builder.pack.pack:order",
-            [{"samples": kept, "dropped": dropped}],
+            [{"samples": kept, "dropped": dropped, "failures": list(failed)}],
             {"per_shard": spec.samples_per_shard},
         )
-        (starts,) = self.files("pack-order", "starts")
-        shards = len(engine.read_json(Path(starts)))
+        (ordered,) = self.files("pack-order", "shards")
+        shards = len(engine.read_json(Path(ordered)))
         if self._first_shard + shards > spec.max_shards:
             raise BuildError(
                 f"{self._first_shard + shards} shards cannot be numbered with {spec.index_digits} digits",
                 "build into another --out with more samples in a shard",
             )
-        failed = _groups(_sized(self.files("fetch", "failures")))
         sources = [{"samples": [path], "failures": []} for path in kept]
-        sources += [{"samples": [], "failures": group} for group in failed]
+        sources += [{"samples": [], "failures": group} for group in _groups(failed)]
         self._run(
             "pack-route",
             "wit_builder.pack.pack:route",
             sources if shards else [],
-            {"starts": starts, "dropped": dropped},
+            {"shards": ordered, "dropped": dropped},
         )
         params = {
             "samples": self.files("pack-route", "samples"),

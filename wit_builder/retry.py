@@ -6,7 +6,6 @@ Every step may be repeated: after a kill the same command goes on, and ends with
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ def run(
     """
     recipe = _recipe(out)
     where = build.Where(out, connect_to)
-    with build.only_one(out), closing(executor), build.web(recipe, where) as connections:
+    with build.only_one(out), build.web(recipe, where) as connections:
         publish.tidy(out)
         root = out / "retry"
         begun = _begin(out, root, only)

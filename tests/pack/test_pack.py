@@ -52,11 +52,13 @@ def packed(folder: Path, files, *, failed=(), dropped=(), per_shard=10, first=0)
         rows = [replace(sample(n), id=numbered(n)) for n in dropped]
         written(folder / "dropped.parquet", rows)
     gone = [str(folder / "dropped.parquet")]
-    ordered = ran(pack.order, folder, {"samples": files, "dropped": gone}, per_shard=per_shard)
-    starts = ordered.folder / ordered.files["starts"][0]
-    shards = len(orjson.loads(starts.read_bytes()))
     source = {"samples": files, "failures": list(failed)}
-    routed = ran(pack.route, folder, source, starts=str(starts), dropped=gone)
+    ordered = ran(pack.order, folder, source | {"dropped": gone}, per_shard=per_shard)
+    listed = ordered.folder / ordered.files["shards"][0]
+    shards = len(orjson.loads(listed.read_bytes()))
+    if not shards:
+        return []
+    routed = ran(pack.route, folder, source, shards=str(listed), dropped=gone)
     inputs = {kind: [str(routed.folder / name) for name in names] for kind, names in routed.files.items()}
     spec = ShardSpec(samples_per_shard=per_shard)
     more = {"shards": shards, "first": first, "spec": spec, "staged": str(folder)}
@@ -101,6 +103,20 @@ def test_a_failure_stands_in_the_sidecar_of_the_shard_its_id_falls_into(tmp_path
     shards = packed(tmp_path, [file], failed=[failures_file(tmp_path, [1, 29, 30, 31, 99])], per_shard=2)
     found = [_failed(shard) for shard in shards]
     assert found == [[1, 29], [30, 31, 99]]
+
+
+@pytest.mark.parametrize(("most", "found"), [(2, [[1, 2], [30, 31]]), (3, [[1, 2, 3], [30, 31, 99]])])
+def test_a_sidecar_holds_so_many_failures_and_no_more_the_first_by_id(tmp_path, monkeypatch, most, found):
+    monkeypatch.setattr(pack, "MAX_FAILURES", most)
+    file = written(tmp_path / "s.parquet", staged(tmp_path, [10, 20, 30, 40]))
+    shards = packed(tmp_path, [file], failed=[failures_file(tmp_path, [1, 2, 3, 30, 31, 99])], per_shard=2)
+    assert [_failed(shard) for shard in shards] == found
+
+
+def test_a_shard_without_failures_has_none(tmp_path):
+    file = written(tmp_path / "s.parquet", staged(tmp_path, [10, 20]))
+    shards = packed(tmp_path, [file], failed=[failures_file(tmp_path, [25])], per_shard=1)
+    assert [_failed(shard) for shard in shards] == [[], [25]]
 
 
 def test_no_samples_make_no_shard(tmp_path):

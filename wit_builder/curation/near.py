@@ -1,8 +1,9 @@
 """Which pictures are nearly the same? All pairs of 256-bit hashes within a radius, exactly; none is missed.
 
 Equal hashes are folded first, so one picture repeated a million times costs one query. The rest is faiss's
-flat binary index: every hash is compared with every other (measured: see `heads`). Pictures that are published
-already are compared with the new ones only.
+flat binary index: each hash is compared with each other, 0.9 billion pairs a second and core. A million
+samples take 10 minutes of one core, ten million 15 hours. What is published already is compared with the new
+ones only.
 """
 
 from collections.abc import Iterator

@@ -43,10 +43,6 @@ class Executor(Protocol):
         for it concerns the whole build."""
         ...
 
-    def close(self) -> None:
-        """Give back what is kept from one run to the next. `run` may be called again."""
-        ...
-
 
 class LocalExecutor:
     """`workers` child processes; a crash, hang or memory blow-up costs that task alone.

@@ -1,8 +1,8 @@
 """Copies the survivors' images, byte for byte, into equal-size shards.
 
 Samples lie in the order of their ids, which are hashes: a random mixture of hosts, the same on every run.
-A failed download stands in the sidecar of the shard its id falls into. Three stages: `order` finds where
-shards begin, `route` sends each row to its shard, `write` writes one shard.
+A failed download stands in the sidecar of the shard its id falls into, if that does not have too many. Three
+stages: `order` finds where shards begin, `route` sends each row to its shard, `write` writes one shard.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from wit_builder import storage
 from wit_builder.engine import columns, shuffle
@@ -22,33 +23,39 @@ from wit_builder.errors import BuildError
 from wit_builder.records import FAILURE_SCHEMA, SAMPLE_SCHEMA, Sample, failures, samples
 from wit_builder.shards.writer import write_shard
 
+MAX_FAILURES = 100_000  # in one sidecar: 0.4 GB while it is written. The ledger has all of them
+
 _NO_IDS = pa.schema([SAMPLE_SCHEMA.field("id")]).empty_table()
 
 
 def order(task: Task) -> None:
-    """Finds the first id of each shard.
+    """Finds the first id of each shard, and the last id of the failures in its sidecar.
 
-    arg: {samples: [parquet path], dropped: [parquet path]}; params: per_shard.
-    Hands on `starts` (JSON list of ids, one a shard).
+    arg: {samples: [parquet path], dropped: [parquet path], failures: [parquet path]}; params: per_shard.
+    Hands on `shards` (JSON list of [first id, last failure's id or ""], one a shard).
     """
     dropped = _ids(task.arg["dropped"])
     kept = [_without(pq.read_table(path, columns=["id"]), dropped) for path in task.arg["samples"]]
     ids = np.sort(columns.fixed(pa.concat_tables([_NO_IDS, *kept]).column("id"), 32))
     starts = ids[:: task.params["per_shard"]]
-    storage.write_json(task.new_file("starts", ".json"), [start.decode() for start in starts.tolist()])
+    ends = _last_failures(starts, np.sort(columns.fixed(_ids(task.arg["failures"]), 32)))
+    shards = [[start.decode(), end.decode()] for start, end in zip(starts.tolist(), ends, strict=True)]
+    storage.write_json(task.new_file("shards", ".json"), shards)
 
 
 def route(task: Task) -> None:
     """Sends rows to their shards.
 
-    arg: {samples: [parquet path], failures: [parquet path]}; params: starts (JSON path), dropped ([parquet
+    arg: {samples: [parquet path], failures: [parquet path]}; params: shards (JSON path), dropped ([parquet
     path]). Hands on `samples` and `failures`, shuffle files by shard.
     """
-    starts = np.array(orjson.loads(Path(task.params["starts"]).read_bytes()), dtype="S32")
+    shards = np.array(orjson.loads(Path(task.params["shards"]).read_bytes()), "S32")
+    starts, ends = shards[:, 0], shards[:, 1]
     rows = _without(_concat(task.arg["samples"], SAMPLE_SCHEMA), _ids(task.params["dropped"]))
-    for kind, table in (("samples", rows), ("failures", _concat(task.arg["failures"], FAILURE_SCHEMA))):
-        shard = np.searchsorted(starts, columns.fixed(table.column("id"), 32), side="right") - 1
-        shuffle.write(task.new_file(kind, ".shuffle"), table, np.maximum(shard, 0), len(starts))
+    shuffle.write(task.new_file("samples", ".shuffle"), rows, _shard_of(rows, starts), len(starts))
+    lost = _concat(task.arg["failures"], FAILURE_SCHEMA)
+    lost = lost.filter(columns.mask(columns.fixed(lost.column("id"), 32) <= ends[_shard_of(lost, starts)]))
+    shuffle.write(task.new_file("failures", ".shuffle"), lost, _shard_of(lost, starts), len(starts))
 
 
 def write(task: Task) -> None:
@@ -73,6 +80,22 @@ def write(task: Task) -> None:
     storage.write_json(folder / "info.json", asdict(info))
     for name in (info.file, info.sidecar, info.stats, "info.json"):
         task.keep("shard", folder / name)
+
+
+def _last_failures(starts: NDArray[np.bytes_], failed: NDArray[np.bytes_]) -> list[bytes]:
+    """For each shard the id of the last failure in its sidecar, b"" where there is none. failed: sorted."""
+    begins = [0, *np.searchsorted(failed, starts[1:]).tolist()][: len(starts)]
+    ends = [*begins[1:], len(failed)]
+    lasts = [min(begin + MAX_FAILURES, end) for begin, end in zip(begins, ends, strict=False)]
+    return [
+        bytes(failed[last - 1]) if last > begin else b"" for begin, last in zip(begins, lasts, strict=True)
+    ]
+
+
+def _shard_of(rows: pa.Table, starts: NDArray[np.bytes_]) -> NDArray[np.int64]:
+    """The shard each row's id falls into; the first one where it comes before all."""
+    shard = np.searchsorted(starts, columns.fixed(rows.column("id"), 32), side="right") - 1
+    return np.maximum(shard, 0)
 
 
 def _image_reader(staged: Path) -> Callable[[Sample], bytes]:
