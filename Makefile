@@ -38,7 +38,7 @@ format: .venv/dev
 
 lock:  ## exact versions and hashes into requirements/, from pyproject.toml
 	for set in shards dev bench; do \
-	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-annotate --upgrade \
 	    $$(case $$set in dev) echo --extra dev;; bench) echo --extra dev --extra bench;; esac) -o requirements/$$set.txt pyproject.toml requirements/build.in \
 	    || exit 1; done
 
