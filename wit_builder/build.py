@@ -16,13 +16,16 @@ from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 
-from wit_builder import ledger, publish, settings, storage
+from wit_builder import ledger, publish, remote, settings, storage
+from wit_builder.archive.settings import Archives
+from wit_builder.crawl.settings import Crawl
 from wit_builder.demo_web import serve
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.ledger import Funnel
+from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")
@@ -167,19 +170,42 @@ class Road:
         return [path for records in self.done.values() for path in engine.files(records, "losses")]
 
     def collect(self) -> None:
-        """Crawl. Raises BuildError when not one page could be read; the next run then asks again."""
+        """Gather candidates from the recipe's source."""
+        match self._recipe.source:
+            case Crawl() as crawl:
+                self._crawl(crawl)
+            case Archives() as archives:
+                self._read_archives(archives)
+            case UrlList() as urls:
+                self._read_list(urls)
+
+    def _crawl(self, crawl: Crawl) -> None:
+        """Raises BuildError when not one page could be read; the next run then asks again."""
         recipe = self._recipe
-        params = {"crawl": recipe.source, "web": recipe.web, "extraction": recipe.extraction}
+        params = {"crawl": crawl, "web": recipe.web, "extraction": recipe.extraction}
         self._run("collect", "wit_builder.crawl.collect:collect", [None], params, Needs(io=True))
         pages = self.done["collect"][0].funnel["pages"]
         if not pages.kept:
             publish.clear(self._root / "collect")
             reasons = ", ".join(f"{reason} ({n})" for reason, n in pages.dropped.most_common(3))
             raise BuildError(
-                f"no page could be read from the seeds {', '.join(recipe.source.seeds[:3])}: {reasons}",
+                f"no page could be read from the seeds {', '.join(crawl.seeds[:3])}: {reasons}",
                 "check the network, then the same command with --resume asks again; other seeds, another "
                 "contact or an allow_network for private addresses need another --out",
             )
+
+    def _read_archives(self, archives: Archives) -> None:
+        tasks = [
+            {"kind": kind, "file": source.url}
+            for kind in ("warc", "wat")
+            for source in remote.expand(getattr(archives, kind), (f".{kind}", f".{kind}.gz"))
+        ]
+        params = {"extraction": self._recipe.extraction}
+        self._run("collect", "wit_builder.archive.collect:collect", tasks, params)
+
+    def _read_list(self, urls: UrlList) -> None:
+        tasks = [{"file": source.url} for source in remote.expand(urls.files, (".parquet",))]
+        self._run("collect", "wit_builder.lists.collect:collect", tasks, {"list": urls})
 
     def collected(self, parts: Sequence[Path]) -> None:
         """Begin with these candidates (parquet) instead of a crawl."""

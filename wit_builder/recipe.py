@@ -8,12 +8,14 @@ import types
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.clean import Duplicates
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.errors import ConfigError
 from wit_builder.extract.settings import Extraction
 from wit_builder.images.process import ImageSpec
+from wit_builder.lists.settings import UrlList
 from wit_builder.records import Candidate, Sample
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.network import NetworkGuard
@@ -35,7 +37,7 @@ class Recipe:
     """
 
     name: str  # names the data set in its card
-    source: Crawl
+    source: Crawl | Archives | UrlList
     web: WebSettings = field(default_factory=WebSettings)  # politeness, limits, opt-outs, networks
     extraction: Extraction = field(default_factory=Extraction)
     candidate_filters: tuple[Any, ...] = ()  # before the download: see url, caption, language

@@ -38,6 +38,7 @@ class Candidate:
     found_at: datetime
     lang: str = ""  # language of the caption, ISO 639; "" before it is identified
     lang_score: float = 0.0  # 0 to 1
+    extra: str = ""  # the other columns of a list's row, as a JSON object; "" where there are none
 
     def with_language(self, lang: str, score: float) -> Self:
         """The same candidate with its caption's language filled in."""
@@ -61,6 +62,7 @@ class Sample:
     found_at: datetime
     lang: str
     lang_score: float
+    extra: str
     final_url: str  # after redirects
     http_status: int
     content_type: str

@@ -83,7 +83,7 @@ def corpus(count: int) -> tuple[dict[str, bytes], list[Sample]]:
                     "",
                     "crawl",
                 ),
-                *(at, "de", 0.98, url, 200, "image/jpeg", at, 181_000, 1024, 768, 341, 256),
+                *(at, "de", 0.98, "", url, 200, "image/jpeg", at, 181_000, 1024, 768, 341, 256),
                 *(
                     f"{number:064x}",
                     f"{number:064x}",

@@ -1,26 +1,15 @@
 """Your own seeds, with rules that lose little: a place to begin, and a recipe to copy."""
 
-import re
 from typing import Literal
 
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.clean import Duplicates
-from wit_builder.errors import ConfigError
 from wit_builder.images.process import ImageSpec
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.politeness import Politeness
 from wit_builder.web.visitor import WebSettings
-from wit_filters.caption import (
-    CaptionFileName,
-    CaptionLength,
-    CaptionLetters,
-    CaptionRepetition,
-    CaptionUrl,
-)
-from wit_filters.image import ImageAspect, ImageDetail, ImageSize
-from wit_filters.language import Language
-from wit_filters.url import UrlExtension, UrlIcon
+from wit_pipelines import rules
 from wit_pipelines import seeds as seed_files
 
 
@@ -76,9 +65,6 @@ def recipe(
     deadline: seconds that one request may take, tried up to four times.
     allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
     """
-    for code in languages:
-        if not re.fullmatch("[a-z]{2,3}", code):
-            raise ConfigError(f"--languages {code!r} is no ISO 639 code", "--languages en --languages de")
     return Recipe(
         name=name,
         source=Crawl(
@@ -97,17 +83,8 @@ def recipe(
             politeness=Politeness(host_delay_s=delay, ip_delay_s=delay / 10),
             allow_network=allow_network,
         ),
-        candidate_filters=(
-            UrlExtension(),
-            UrlIcon(),
-            CaptionLength(),
-            CaptionFileName(),
-            CaptionUrl(),
-            CaptionLetters(),
-            CaptionRepetition(),
-            *((Language(allowed=languages),) if languages else ()),
-        ),
-        sample_filters=(ImageSize(min_side=min_side), ImageAspect(), ImageDetail()),
+        candidate_filters=rules.of_candidates(languages),
+        sample_filters=rules.of_samples(min_side),
         image=ImageSpec(size=size, mode=mode, format=format),
         duplicates=Duplicates(radius=None if near_duplicates < 0 else near_duplicates),
         shards=ShardSpec(samples_per_shard=samples_per_shard),

@@ -42,6 +42,7 @@ def sample(n: int, caption: str = "A boat on a lake", url: str = "", **changes: 
         found_at=NOW,
         lang="en",
         lang_score=0.9,
+        extra="",
         final_url=url,
         http_status=200,
         content_type="image/jpeg",

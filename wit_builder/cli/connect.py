@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from ipaddress import ip_address
 
+from wit_builder.archive.settings import Archives
+from wit_builder.crawl.settings import Crawl
 from wit_builder.errors import ConfigError
+from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 from wit_builder.web.url import host_of
 
 Hosts = Mapping[str, str | None]  # host pattern to ip:port, None: no such host
 
+_ANY = "*"
 _EXAMPLE = "--connect-to '*.demo.test=127.0.0.1:8000'"
 
 
@@ -24,15 +28,23 @@ def parsed(pairs: tuple[str, ...]) -> Hosts:
 
 
 def check_contact(recipe: Recipe, hosts: Hosts) -> None:
-    """Raise ConfigError when other people's sites are to be crawled by nobody knows whom."""
+    """Raise ConfigError when other people's sites are to be asked by nobody knows whom."""
     if recipe.web.contact.strip() or recipe.demo_web is not None:
         return
-    for url in (*recipe.source.seeds, *recipe.source.sitemap_urls):
-        if not _is_ours(host_of(url).strip("[]"), hosts):
+    for host in _asked(recipe.source):
+        if not _is_ours(host, hosts):
+            what = "a crawl of any host" if host == _ANY else f"a crawl of {host}"
             raise ConfigError(
-                f"a crawl of {host_of(url)} needs an address where its owner can reach you",
+                f"{what} needs an address where its owner can reach you",
                 "--contact me@example.org, or WebSettings(contact=...) in a recipe of your own",
             )
+
+
+def _asked(source: Crawl | Archives | UrlList) -> list[str]:
+    """The hosts that will be asked as far as is known: of archives and lists, any."""
+    if not isinstance(source, Crawl):
+        return [_ANY]
+    return [host_of(url).strip("[]") for url in (*source.seeds, *source.sitemap_urls)]
 
 
 def _is_ours(host: str, hosts: Hosts) -> bool:

@@ -46,11 +46,13 @@ def extract(
     settings: Extraction,
     directives: frozenset[str] = frozenset(),
     tdm_header: str | None = None,
+    source: str = "crawl",
     found_at: datetime,
 ) -> Page:
     """The candidates, losses and links of a page. Never raises, whatever the page.
 
-    directives: of the page's X-Robots-Tag header. tdm_header: its tdm-reservation header.
+    directives: of the page's X-Robots-Tag header. tdm_header: its tdm-reservation header. source: where the
+    page was had, as its candidates say it.
 
     One reference, one item: each img, amp-img, input type=image, og:image, twitter:image and image in JSON-LD
     gives one candidate or one loss (data_uri, bad_url, no_text; or, for all of them, opt_out_x_robots_tag,
@@ -82,6 +84,7 @@ def extract(
         title=fold(nodes.title.text())[:MAX_TITLE].rstrip() if nodes.title is not None else "",
         lang=fold(nodes.lang)[:MAX_LANG],
         licence=leads.licence or resolve(references.licence) or "",
+        source=source,
         found_at=found_at,
         rank={source: place for place, source in enumerate(settings.sources)},
         owner=owner,
@@ -98,6 +101,7 @@ class _Sheet:
     title: str
     lang: str
     licence: str
+    source: str
     found_at: datetime
     rank: Mapping[str, int]
     owner: PageWishes
@@ -139,7 +143,7 @@ class _Sheet:
             page_title=self.title,
             page_lang=self.lang,
             licence=licence or self.licence,
-            source="crawl",
+            source=self.source,
             found_at=self.found_at,
         )
 

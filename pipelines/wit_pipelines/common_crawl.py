@@ -1,0 +1,67 @@
+"""Pairs out of Common Crawl, or of any other archive of the web."""
+
+from typing import Literal
+
+from wit_builder.archive.settings import Archives
+from wit_builder.curation.clean import Duplicates
+from wit_builder.images.process import ImageSpec
+from wit_builder.recipe import Recipe
+from wit_builder.shards.writer import ShardSpec
+from wit_builder.web.politeness import Politeness
+from wit_builder.web.visitor import WebSettings
+from wit_pipelines import rules
+
+
+def recipe(
+    warc: tuple[str, ...] = (),
+    wat: tuple[str, ...] = (),
+    contact: str = "",
+    name: str = "common-crawl",
+    languages: tuple[str, ...] = (),
+    min_side: int = 64,
+    size: int = 256,
+    mode: Literal["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"] = "keep_ratio",
+    format: Literal["jpg", "png", "webp"] = "jpg",
+    near_duplicates: int = 31,
+    samples_per_shard: int = 10_000,
+    delay: float = 1.0,
+    deadline: float = 30.0,
+    allow_network: tuple[str, ...] = (),
+) -> Recipe:
+    """Pairs from archives of the web: `wit build common-crawl --wat 'FOLDER/*.wat.gz' --contact me@example.org`.
+
+    warc: archive of whole responses (.warc, .warc.gz, .warc.zst): a path or URL, a glob, or a list of them
+        (.paths.gz, as Common Crawl has it). Every text of every image is found.
+    wat: archive of metadata (.wat.gz), named the same way. Cheap: links with alt and title only.
+    contact: where a site's owner can reach you: a mail address, or a page about your build. It stands in the
+        User-Agent, and is needed for all hosts but your own.
+    name: names the data set in its card.
+    languages: code of a caption language to keep, such as en; all, when none is given.
+    min_side: pixels that the shorter side of the original must have.
+    size: pixels of the stored image, see mode.
+    mode: what size means: keep_ratio scales the shorter side to size, keep_ratio_largest the longer one;
+        center_crop and border make a square of it; no stores the image as it is. Nothing is enlarged.
+    format: format of the stored image.
+    near_duplicates: bits of 256 in which two pictures' hashes (PDQ) may differ and still be one; -1 keeps
+        near-duplicates.
+    samples_per_shard: pairs in a shard.
+    delay: seconds between two requests to a host, at least; a tenth of it between two to an IP address;
+        robots.txt may ask for more.
+    deadline: seconds that one request may take, tried up to four times.
+    allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
+    """
+    return Recipe(
+        name=name,
+        source=Archives(warc=warc, wat=wat),
+        web=WebSettings(
+            contact=contact,
+            deadline_s=deadline,
+            politeness=Politeness(host_delay_s=delay, ip_delay_s=delay / 10),
+            allow_network=allow_network,
+        ),
+        candidate_filters=rules.of_candidates(languages),
+        sample_filters=rules.of_samples(min_side),
+        image=ImageSpec(size=size, mode=mode, format=format),
+        duplicates=Duplicates(radius=None if near_duplicates < 0 else near_duplicates),
+        shards=ShardSpec(samples_per_shard=samples_per_shard),
+    )

@@ -1,0 +1,78 @@
+"""Pairs out of a list of URLs and captions, such as LAION's, DataComp's or your own."""
+
+from typing import Literal
+
+from wit_builder.curation.clean import Duplicates
+from wit_builder.images.process import ImageSpec
+from wit_builder.lists.settings import UrlList
+from wit_builder.recipe import Recipe
+from wit_builder.shards.writer import ShardSpec
+from wit_builder.web.politeness import Politeness
+from wit_builder.web.visitor import WebSettings
+from wit_pipelines import rules
+
+
+def recipe(
+    input: tuple[str, ...],
+    contact: str = "",
+    url_col: str | None = None,
+    caption_col: str | None = None,
+    input_format: Literal["parquet", "csv", "tsv", "json", "jsonl", "txt"] | None = None,
+    columns: tuple[str, ...] | None = None,
+    name: str = "url-list",
+    languages: tuple[str, ...] = (),
+    min_side: int = 64,
+    size: int = 256,
+    mode: Literal["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"] = "keep_ratio",
+    format: Literal["jpg", "png", "webp"] = "jpg",
+    near_duplicates: int = 31,
+    samples_per_shard: int = 10_000,
+    delay: float = 1.0,
+    deadline: float = 30.0,
+    allow_network: tuple[str, ...] = (),
+) -> Recipe:
+    """Pairs from a list of URLs: `wit build url-list --input pairs.parquet --contact me@example.org`.
+
+    input: file of rows, folder or glob of such files; local, or a URL.
+    url_col: column of the URL; known by name in the layouts of LAION, DataComp, COYO and CC12M.
+    caption_col: column of the caption; known the same way.
+    input_format: format of the files, when their names do not say.
+    columns: column to carry through to the shards besides; all, when none is given.
+    contact: where a site's owner can reach you: a mail address, or a page about your build. It stands in the
+        User-Agent, and is needed for all hosts but your own.
+    name: names the data set in its card.
+    languages: code of a caption language to keep, such as en; all, when none is given.
+    min_side: pixels that the shorter side of the original must have.
+    size: pixels of the stored image, see mode.
+    mode: what size means: keep_ratio scales the shorter side to size, keep_ratio_largest the longer one;
+        center_crop and border make a square of it; no stores the image as it is. Nothing is enlarged.
+    format: format of the stored image.
+    near_duplicates: bits of 256 in which two pictures' hashes (PDQ) may differ and still be one; -1 keeps
+        near-duplicates.
+    samples_per_shard: pairs in a shard.
+    delay: seconds between two requests to a host, at least; a tenth of it between two to an IP address;
+        robots.txt may ask for more.
+    deadline: seconds that one request may take, tried up to four times.
+    allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
+    """
+    return Recipe(
+        name=name,
+        source=UrlList(
+            files=input,
+            format=input_format,
+            url_col=url_col,
+            caption_col=caption_col,
+            columns=columns or None,
+        ),
+        web=WebSettings(
+            contact=contact,
+            deadline_s=deadline,
+            politeness=Politeness(host_delay_s=delay, ip_delay_s=delay / 10),
+            allow_network=allow_network,
+        ),
+        candidate_filters=rules.of_candidates(languages),
+        sample_filters=rules.of_samples(min_side),
+        image=ImageSpec(size=size, mode=mode, format=format),
+        duplicates=Duplicates(radius=None if near_duplicates < 0 else near_duplicates),
+        shards=ShardSpec(samples_per_shard=samples_per_shard),
+    )
