@@ -89,6 +89,8 @@ def _due(hint: Any) -> str:
         return "a tuple: (a, b), or (a,) for a single one"
     if get_origin(hint) is Literal:
         return f"one of {', '.join(map(repr, get_args(hint)))}"
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join("None" if arm is type(None) else _due(arm) for arm in get_args(hint))
     return hint.__name__ if isinstance(hint, type) else str(hint)
 
 

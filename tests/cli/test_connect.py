@@ -3,7 +3,9 @@ from types import SimpleNamespace
 import pytest
 
 from wit_builder.cli.connect import check_contact, parsed
+from wit_builder.crawl.settings import Crawl
 from wit_builder.errors import ConfigError
+from wit_builder.lists.settings import UrlList
 
 
 def test_pairs_are_read_in_their_order():
@@ -26,7 +28,7 @@ def test_anything_else_is_refused_with_an_example(pair):
 
 
 def recipe(*seeds, contact="", demo_web=None, sitemaps=()):
-    source = SimpleNamespace(seeds=seeds, sitemap_urls=sitemaps)
+    source = Crawl(seeds=seeds, sitemap_urls=sitemaps)
     return SimpleNamespace(source=source, web=SimpleNamespace(contact=contact), demo_web=demo_web)
 
 
@@ -67,6 +69,18 @@ def test_other_peoples_hosts_need_one(seed, pairs):
 def test_a_sitemap_counts_as_a_seed():
     with pytest.raises(ConfigError, match=r"a crawl of example\.org needs"):
         check_contact(recipe(sitemaps=("https://example.org/sitemap.xml",)), {})
+
+
+def of_a_list(contact=""):
+    urls = UrlList(files=("pairs.parquet",))
+    return SimpleNamespace(source=urls, web=SimpleNamespace(contact=contact), demo_web=None)
+
+
+def test_the_hosts_of_a_list_may_be_anyones():
+    with pytest.raises(ConfigError, match="a build that may ask any host needs an address"):
+        check_contact(of_a_list(), parsed(("a.test=127.0.0.1:80",)))
+    check_contact(of_a_list(contact="me@example.org"), {})
+    check_contact(of_a_list(), parsed(("*=127.0.0.1:80",)))
 
 
 def test_a_blank_contact_is_none_and_the_demo_web_needs_none():

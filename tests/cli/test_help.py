@@ -66,9 +66,10 @@ def test_a_recipe_without_options_shows_none(wit, recipe_file):
 
 def test_the_installed_recipes_are_listed_with_a_sentence_each(wit):
     said = wit("build", "--help").out
-    assert "  crawl    Crawl the web from your seeds\n" in said
-    assert "  demo     Crawl the demo web, served on loopback while the build runs\n" in said
-    assert "  FILE.py  The function `recipe` in a file of yours\n" in said
+    assert "  crawl         Crawl the web from your seeds\n" in said
+    assert "  demo          Crawl the demo web, served on loopback while the build runs\n" in said
+    assert "  url-list      Pairs from a list of URLs\n" in said
+    assert "  FILE.py       The function `recipe` in a file of yours\n" in said
 
 
 def test_a_file_helps_as_an_installed_recipe_does(wit, recipe_file):

@@ -33,7 +33,7 @@ def check_contact(recipe: Recipe, hosts: Hosts) -> None:
         return
     for host in _asked(recipe.source):
         if not _is_ours(host, hosts):
-            what = "a crawl of any host" if host == _ANY else f"a crawl of {host}"
+            what = "a build that may ask any host" if host == _ANY else f"a crawl of {host}"
             raise ConfigError(
                 f"{what} needs an address where its owner can reach you",
                 "--contact me@example.org, or WebSettings(contact=...) in a recipe of your own",
