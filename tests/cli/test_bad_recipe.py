@@ -160,7 +160,7 @@ def test_an_unknown_recipe_names_the_nearest(wit, recipe_file, name, hint):
     recipe_file("")
     said = wit("build", name)
     assert (said.code, said.hint) == (2, hint)
-    assert said.error == f"no recipe is called {name!r}; installed are crawl, demo"
+    assert said.error == f"no recipe is called {name!r}; installed are common-crawl, crawl, demo, url-list"
 
 
 def test_a_recipe_unlike_any_other_is_told_how_to_write_one(wit):
