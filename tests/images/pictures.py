@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 
 from wit_builder.errors import ImageError
 from wit_builder.images.picture import ImageSpec
+from wit_builder.images.pixels import Raster
 
 AS_IT_IS = ImageSpec(mode="no", format="png", keep_original=False)  # every pixel can be looked at
 SECRET = b"GPS 52.5200 N 13.4050 E"
@@ -34,13 +35,19 @@ def opened(body: bytes) -> Image.Image:
         return image
 
 
-def pixels(body_or_image: bytes | Image.Image) -> np.ndarray:
+def raster(width: int = 96, height: int = 64, **options: int) -> Raster:
+    """The same photograph as bare pixels."""
+    return Raster.of(photograph(width, height, **options))
+
+
+def pixels(picture: bytes | Image.Image | Raster) -> np.ndarray:
     """Pixels that can be subtracted."""
-    image = opened(body_or_image) if isinstance(body_or_image, bytes) else body_or_image
-    return np.asarray(image).astype(int)
+    if isinstance(picture, Raster):
+        picture = picture.image()
+    return np.asarray(opened(picture) if isinstance(picture, bytes) else picture).astype(int)
 
 
-def difference(one: bytes | Image.Image, other: bytes | Image.Image) -> float:
+def difference(one: bytes | Image.Image | Raster, other: bytes | Image.Image | Raster) -> float:
     """Mean absolute difference, 0 to 255; infinite between sizes."""
     a, b = pixels(one), pixels(other)
     return float(np.abs(a - b).mean()) if a.shape == b.shape else float("inf")

@@ -1,4 +1,7 @@
+from io import BytesIO
+
 import pytest
+from PIL import Image
 
 from tests.images.pictures import (
     SECRET,
@@ -14,6 +17,7 @@ from tests.images.pictures import (
 from wit_builder.images import jpeg
 from wit_builder.images.decode import decode
 from wit_builder.images.jpeg import read_jpeg
+from wit_builder.images.turbo import decode_jpeg
 
 BASELINE = encoded(photograph(), quality=90)
 PROGRESSIVE = encoded(photograph(), quality=90, progressive=True)
@@ -56,6 +60,28 @@ def test_a_progressive_picture_may_not() -> None:
 def test_a_progressive_picture_that_lacks_scans_is_an_error() -> None:
     last_scan = PROGRESSIVE.rindex(b"\xff\xda")
     assert reason(read_jpeg, PROGRESSIVE[:last_scan] + b"\xff\xd9") == "decode_error"
+
+
+@pytest.mark.parametrize("lost", [100, 20])
+def test_a_progressive_picture_with_less_data_than_its_scans_need_is_an_error(lost: int) -> None:
+    still = read_jpeg(PROGRESSIVE[: -2 - lost] + b"\xff\xd9")
+    assert reason(decode, still, (96, 64)) == "decode_error"
+
+
+def test_what_makes_libjpeg_warn_without_a_loss_is_decoded_all_the_same() -> None:
+    warned = BASELINE[:-2] + b"\0" * 20 + b"\xff\xd9"
+    assert decode_jpeg(read_jpeg(warned), 1) is None
+    assert difference(decode(read_jpeg(warned), (96, 64))[0], BASELINE) == 0
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:4:4"}, {"keep_rgb": True}])
+def test_both_decoders_see_the_same_pixels(scale: int, mode: str, options: dict[str, object]) -> None:
+    body = encoded(photograph(203, 149).convert(mode), **options)
+    by_pillow = Image.open(BytesIO(body))
+    by_pillow.draft(None, (203 // scale, 149 // scale))
+    assert difference(decode_jpeg(read_jpeg(body), scale), by_pillow) == 0
 
 
 def test_adobes_flag_is_kept_because_it_decides_the_colours() -> None:
@@ -143,14 +169,14 @@ def test_broken_structure_has_its_reason(body: bytes, expected: object) -> None:
 
 def test_a_large_picture_is_decoded_small() -> None:
     still = read_jpeg(encoded(photograph(640, 480)))
-    image, box = decode(still, (100, 75))
-    assert image.size == (160, 120)
+    picture, box = decode(still, (100, 75))
+    assert (picture.width, picture.height) == (160, 120)
     assert box == (0, 0, 160, 120)
 
 
 def test_the_box_leaves_out_what_scaled_decoding_adds() -> None:
-    image, box = decode(read_jpeg(encoded(photograph(641, 481))), (100, 75))
-    assert image.size == (161, 121)
+    picture, box = decode(read_jpeg(encoded(photograph(641, 481))), (100, 75))
+    assert (picture.width, picture.height) == (161, 121)
     assert box == (0, 0, 641 / 4, 481 / 4)
 
 

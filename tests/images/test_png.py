@@ -82,7 +82,7 @@ def test_a_transparent_colour_is_no_plain_rgb_either() -> None:
     ids=["4 bit, white", "4 bit, key 7", "2 bit", "1 bit", "16 bit RGB", "16 bit RGB, another"],
 )
 def test_a_transparent_colour_counts_in_the_depth_of_the_file(body: bytes, shown: list[int]) -> None:
-    assert pixels(decode(read_png(body), (1, 1))[0].convert("RGB"))[0, :, 0].tolist() == shown
+    assert pixels(decode(read_png(body), (1, 1))[0].image().convert("RGB"))[0, :, 0].tolist() == shown
 
 
 def test_a_wrong_checksum_is_an_error_where_the_picture_is() -> None:

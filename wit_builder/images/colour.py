@@ -8,6 +8,7 @@ from threading import Lock
 from PIL import Image, ImageCms
 
 from wit_builder.images.guard import DECODER_FAULTS
+from wit_builder.images.pixels import Raster
 
 MAX_CACHED = 64  # transforms; a CMYK one takes about a megabyte
 # A profile whose colours come out no further than this from where they went in is sRGB by another name.
@@ -22,17 +23,15 @@ _cache: OrderedDict[tuple[str, bytes], ImageCms.ImageCmsTransform | None] = Orde
 _cache_lock = Lock()
 
 
-def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+def to_srgb(picture: Raster, icc: bytes | None) -> Raster:
     """The picture in RGB with sRGB colours. A profile that is broken or for another mode is ignored.
 
-    image: mode L, RGB or CMYK. CMYK without a profile is converted by the usual rule of thumb.
+    CMYK without a profile is converted by the usual rule of thumb.
     """
-    transform = _transform(image.mode, icc) if icc else None
-    if transform is None:
-        return image if image.mode == "RGB" else image.convert("RGB")
-    converted = transform.apply(image)
-    converted.info = {}  # where Pillow has put the sRGB profile
-    return converted
+    transform = _transform(picture.mode, icc) if icc else None
+    if transform is not None:
+        return Raster.of(transform.apply(picture.image()))
+    return picture if picture.mode == "RGB" else Raster.of(picture.image().convert("RGB"))
 
 
 def is_srgb(icc: bytes | None) -> bool:

@@ -1,13 +1,14 @@
-"""From bytes to pixels: the container's reader first, then Pillow's decoder on what the reader let through.
+"""From bytes to pixels: the container's reader first, then a decoder on what the reader let through.
 
-The decoder's classes are used directly. `Image.open` would try every plugin it knows, follow MPO directories,
-and warn about sizes that we have checked already.
+Healthy JPEGs are decoded in turbo.py, everything else by Pillow's decoders. Their classes are used directly:
+`Image.open` would try every plugin it knows, follow MPO directories, and warn about sizes that we have checked
+already.
 """
 
 from collections.abc import Callable
 from io import BytesIO
 
-from PIL import Image, ImageFile
+from PIL import ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -21,17 +22,16 @@ from wit_builder.images.avif import read_avif
 from wit_builder.images.bmp import read_bmp
 from wit_builder.images.gif import read_gif
 from wit_builder.images.guard import guarded
-from wit_builder.images.jpeg import read_jpeg
-from wit_builder.images.pixels import flatten
+from wit_builder.images.jpeg import read_jpeg, unended
+from wit_builder.images.pixels import Box, Raster, flatten
 from wit_builder.images.png import read_png
 from wit_builder.images.sniff import identify
 from wit_builder.images.still import Kind, Still, broken
 from wit_builder.images.tiff import read_tiff
+from wit_builder.images.turbo import decode_jpeg
 from wit_builder.images.webp import read_webp
 
 MAX_MEMORY = 1_000_000_000  # bytes, for one picture
-
-Box = tuple[float, float, float, float]
 
 READERS: dict[Kind, Callable[[bytes], Still]] = {
     "jpg": read_jpeg,
@@ -69,18 +69,32 @@ def read(body: bytes, max_pixels: int) -> Still:
     return still
 
 
-def decode(still: Still, enough: tuple[int, int]) -> tuple[Image.Image, Box]:
-    """The decoded picture in mode L, RGB or CMYK, opaque, and the part of it that is picture.
+def decode(still: Still, enough: tuple[int, int]) -> tuple[Raster, Box]:
+    """The decoded picture, and the part of it that is picture.
 
     enough: width and height that will do, as stored; a JPEG is decoded at 1/2, 1/4 or 1/8 where that is
         still no smaller. Its last column or row may then stick out of the picture: hence the box.
     Raises ImageError: decode_error.
     """
-    with guarded(), DECODERS[still.kind](BytesIO(still.body)) as image:
+    scale = _scale(still, enough) if still.reducible else 1
+    raster = decode_jpeg(still, scale) if still.kind == "jpg" else None
+    return raster or _by_pillow(still, scale), (0, 0, still.width / scale, still.height / scale)
+
+
+def _scale(still: Still, enough: tuple[int, int]) -> int:
+    """1, 2, 4 or 8: how many times smaller it may be decoded."""
+    times = min(still.width // enough[0], still.height // enough[1])
+    return next((scale for scale in (8, 4, 2) if times >= scale), 1)
+
+
+def _by_pillow(still: Still, scale: int) -> Raster:
+    body = unended(still.body) if still.one_pass else still.body
+    with guarded(), DECODERS[still.kind](BytesIO(body)) as image:
         if image.size != (still.width, still.height):
             raise broken(f"size {image.size}, header says {still.width}x{still.height}")
-        box: Box = (0, 0, *image.size)
-        if still.reducible and (draft := image.draft(None, enough)):
-            box = draft[1]
+        if scale > 1:
+            image.draft(None, (still.width // scale, still.height // scale))
         image.load()
-        return flatten(image), box
+        flat = flatten(image)
+        del image  # its pixels are not needed while they are copied
+        return Raster.of(flat)

@@ -39,26 +39,33 @@ def read_jpeg(body: bytes) -> Still:
         ended = marker == EOI
         parts.take(marker, payload, scan)
     parts.check(ended)
-    bare = b"".join(parts.kept)
+    bare = b"".join([*parts.kept, _END])
     return Still(
         kind="jpg",
         width=parts.width,
         height=parts.height,
-        body=bare + (_HUNGRY_END if parts.one_pass else _END),
+        body=bare,
         orientation=orientation(parts.exif),
         icc=parts.profile(),
-        stored=bare + _END if parts.storable else None,
+        stored=bare if parts.storable else None,
         reducible=True,
-        # a decoder that needs several passes holds every coefficient; then come the pixels
-        bytes_per_pixel=4 + (0 if parts.one_pass else 2 * len(parts.components)),
+        one_pass=parts.one_pass,
+        # a decoder that needs several passes holds every coefficient, and then the pixels; a copy of them follows
+        bytes_per_pixel=8 if parts.one_pass else 4 + 2 * len(parts.components),
     )
 
 
 _END = bytes([0xFF, EOI])
-# libjpeg paints what is missing before an end marker in grey and only warns. Without the marker it asks for
-# more, which Pillow reports as truncation; these zeros are what it reads ahead while it finishes the last
-# block. Only for one-pass files: the others cannot be decoded without an end.
-_HUNGRY_END = bytes(16)
+
+
+def unended(body: bytes) -> bytes:
+    """A one-pass file without its end marker, so that Pillow notices what is missing.
+
+    libjpeg paints what is missing before an end marker in grey and only warns. Without the marker it asks for
+    more, which Pillow reports as truncation; the zeros are what it reads ahead while it finishes the last
+    block. The other files cannot be decoded without an end.
+    """
+    return body.removesuffix(_END) + bytes(16)
 
 
 def _segments(body: bytes) -> Iterator[tuple[int, bytes, bytes]]:

@@ -3,12 +3,39 @@
 Transparent parts are laid on white, as img2dataset does and as most pages look.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 WHITE = 255
+Box = tuple[float, float, float, float]  # left, top, right, bottom; in pixels
 # 16 to 8 bit, rounded: 40000 is 156. Pillow's own convert clips at 255.
 _SIXTEEN_TO_EIGHT = ((np.arange(65_536, dtype=np.uint32) + 128) // 257).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """A decoded picture: 8 bit, opaque, pixel after pixel and row after row without gaps."""
+
+    mode: str  # Pillow's L, RGB or CMYK
+    width: int
+    height: int
+    data: bytes
+
+    @classmethod
+    def of(cls, image: Image.Image) -> "Raster":
+        """The pixels of a Pillow image of such a mode."""
+        return cls(image.mode, *image.size, image.tobytes())
+
+    def image(self) -> Image.Image:
+        """The same as a Pillow image."""
+        return Image.frombytes(self.mode, (self.width, self.height), self.data)
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """The same as an array: rows, columns, channels. Read-only."""
+        return np.frombuffer(self.data, np.uint8).reshape(self.height, self.width, -1)
 
 
 def flatten(image: Image.Image) -> Image.Image:
