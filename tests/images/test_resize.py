@@ -80,8 +80,9 @@ def test_a_result_that_no_file_can_hold_is_refused(
     assert reason(plan, original, ImageSpec(**changes)) == expected  # type: ignore[arg-type]
 
 
-def test_a_jpeg_is_decoded_to_a_little_more_than_is_wanted() -> None:
-    assert enough((100, 50)) == (140, 70)
+def test_a_picture_is_decoded_to_more_than_is_wanted_and_a_jpeg_to_a_little_more() -> None:
+    assert enough((1000, 2000), "jpg") == (1150, 2300)
+    assert enough((1000, 2000), "png") == (2000, 4000)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ already.
 from collections.abc import Callable
 from io import BytesIO
 
-from PIL import ImageFile
+from PIL import Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -72,13 +72,15 @@ def read(body: bytes, max_pixels: int) -> Still:
 def decode(still: Still, enough: tuple[int, int]) -> tuple[Raster, Box]:
     """The decoded picture, and the part of it that is picture.
 
-    enough: width and height that will do, as stored; a JPEG is decoded at 1/2, 1/4 or 1/8 where that is
-        still no smaller. Its last column or row may then stick out of the picture: hence the box.
+    enough: width and height that will do, as stored; a picture is decoded at 1/2, 1/4 or 1/8 where that is
+        still no smaller, a JPEG for less work and the others by averaging. Its last column or row may then
+        stick out of the picture: hence the box.
     Raises ImageError: decode_error.
     """
-    scale = _scale(still, enough) if still.reducible else 1
+    scale = _scale(still, enough)
     raster = decode_jpeg(still, scale) if still.kind == "jpg" else None
-    return raster or _by_pillow(still, scale), (0, 0, still.width / scale, still.height / scale)
+    # the decoder's own picture is gone before the pixels of ours are copied
+    return raster or Raster.of(_by_pillow(still, scale)), (0, 0, still.width / scale, still.height / scale)
 
 
 def _scale(still: Still, enough: tuple[int, int]) -> int:
@@ -87,14 +89,14 @@ def _scale(still: Still, enough: tuple[int, int]) -> int:
     return next((scale for scale in (8, 4, 2) if times >= scale), 1)
 
 
-def _by_pillow(still: Still, scale: int) -> Raster:
+def _by_pillow(still: Still, scale: int) -> Image.Image:
     body = unended(still.body) if still.one_pass else still.body
     with guarded(), DECODERS[still.kind](BytesIO(body)) as image:
         if image.size != (still.width, still.height):
             raise broken(f"size {image.size}, header says {still.width}x{still.height}")
-        if scale > 1:
+        if still.kind == "jpg" and scale > 1:
             image.draft(None, (still.width // scale, still.height // scale))
+            scale = 1
         image.load()
         flat = flatten(image)
-        del image  # its pixels are not needed while they are copied
-        return Raster.of(flat)
+        return flat.reduce(scale) if scale > 1 else flat

@@ -48,9 +48,8 @@ def read_jpeg(body: bytes) -> Still:
         orientation=orientation(parts.exif),
         icc=parts.profile(),
         stored=bare if parts.storable else None,
-        reducible=True,
         one_pass=parts.one_pass,
-        # a decoder that needs several passes holds every coefficient, and then the pixels; a copy of them follows
+        # pixels and a copy; a decoder that needs several passes holds every coefficient, and then the pixels
         bytes_per_pixel=8 if parts.one_pass else 4 + 2 * len(parts.components),
     )
 

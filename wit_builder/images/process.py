@@ -27,7 +27,7 @@ def process(body: bytes, spec: ImageSpec) -> Picture:
     still = read(body, spec.max_pixels)
     planned = plan(still.upright, spec)
     scaled = planned.scaled[::-1] if still.orientation >= 5 else planned.scaled
-    decoded, box = decode(still, enough(scaled))
+    decoded, box = decode(still, enough(scaled, still.kind))
     small = to_srgb(resample(decoded, box, scaled, FILTER), still.icc)
     upright = turn(small, still.orientation)
     hash_hex, quality = phash(upright)

@@ -8,20 +8,20 @@ from wit_builder.errors import ImageError
 from wit_builder.images.picture import Format, ImageSpec
 from wit_builder.images.pixels import Raster
 from wit_builder.images.resample import Filter
+from wit_builder.images.still import Kind
 
 Size = tuple[int, int]
 
-# The filter is Lanczos; what it costs grows with what it is given, so a JPEG's own scaled decoding and, for the
-# other formats, a box filter shrink the picture first, as long as this many times the wanted size is left.
-# benchmarks/images/decode_resize.py, 29 photographs to 256 px: CPU time of process() against cv2's full
-# decode + INTER_AREA (what img2dataset does), and SSIM mean / worst of the stored file; cv2's .9779 / .9536.
-#   1.2   0.88  .9872 / .9608        1.5   1.01  .9897 / .9816
-#   1.33  0.91  .9887 / .9764        2.0   1.33  .9907 / .9820
-#   1.4   0.94  .9890 / .9785        full decode + Lanczos without hashing: 1.92  .9910 / .9820
-# The box filter, pixels to pixels: 1.5 takes 5.2 ms and gives .9980 / .9921 of Lanczos alone (13.9 ms), 2.0 takes
-# 8.5 and gives .9995 / .9981; INTER_AREA takes 5.8 and gives .9863 / .9577.
-ENOUGH_FOR_JPEG = 1.4
-FILTER: Filter = "bicubic"
+# The filter is Lanczos. What it costs grows with what it is given, so a picture is decoded smaller as long as this
+# many times the wanted size is left. SSIM, mean / 5th percentile, of 24 photographs each whose half is so many times
+# the wanted size, halved by libjpeg and not (cv2's full decode + INTER_AREA beside it):
+#   1.0   .970 / .954   not .987 / .976   cv2 .978 / .965      1.17  .977 / .967   not .987 / .976   cv2 .978 / .968
+#   1.09  .972 / .957   not .987 / .976   cv2 .979 / .968      1.25  .980 / .969   not .987 / .976   cv2 .976 / .965
+# At 1.15 and more it is as good as what img2dataset stores, and over the corpus of benchmarks/images/decode_resize.py
+# (--variants) better: .985 / .971 against .978 / .962, for 0.93 of the time of 1.4. Averaging needs more than libjpeg.
+FILTER: Filter = "lanczos"
+ENOUGH_FOR_JPEG = 1.15
+ENOUGH_FOR_OTHERS = 2.0
 
 LIMITS: dict[Format, int] = {"jpg": 65_500, "webp": 16_383, "png": 2**31 - 1}  # longest side of a file
 
@@ -61,10 +61,10 @@ def _scaled(original: Size, spec: ImageSpec) -> Size:
     return max(width, 1), max(height, 1)
 
 
-def enough(scaled: Size) -> Size:
-    """The least size a JPEG may be decoded at on its way to that one."""
-    width, height = scaled
-    return int(width * ENOUGH_FOR_JPEG), int(height * ENOUGH_FOR_JPEG)
+def enough(scaled: Size, kind: Kind) -> Size:
+    """The least size such a file may be decoded at on its way to that one."""
+    factor = ENOUGH_FOR_JPEG if kind == "jpg" else ENOUGH_FOR_OTHERS
+    return int(scaled[0] * factor), int(scaled[1] * factor)
 
 
 _TURNS = {

@@ -28,9 +28,8 @@ class Still:
     orientation: int = 1  # EXIF's 1 to 8
     icc: bytes | None = None
     stored: bytes | None = None  # body as a valid file where it is 8-bit RGB without alpha, else None
-    reducible: bool = False  # the decoder can give 1/2, 1/4, 1/8 of the size for less work
     one_pass: bool = False  # a JPEG of one scan
-    bytes_per_pixel: int = 9  # of memory, at worst, until the picture is made small; measured per format
+    bytes_per_pixel: int = 10  # of memory, at worst, until the picture is made small; measured per format
 
     @property
     def upright(self) -> tuple[int, int]:
