@@ -17,8 +17,9 @@ Size = tuple[int, int]
 # the wanted size, halved by libjpeg and not (cv2's full decode + INTER_AREA beside it):
 #   1.0   .970 / .954   not .987 / .976   cv2 .978 / .965      1.17  .977 / .967   not .987 / .976   cv2 .978 / .968
 #   1.09  .972 / .957   not .987 / .976   cv2 .979 / .968      1.25  .980 / .969   not .987 / .976   cv2 .976 / .965
-# At 1.15 and more it is as good as what img2dataset stores, and over the corpus of benchmarks/images/decode_resize.py
-# (--variants) better: .985 / .971 against .978 / .962, for 0.93 of the time of 1.4. Averaging needs more than libjpeg.
+# From 1.15 on it is as good as what img2dataset stores, and over the smaller JPEGs of the benchmark's corpus better,
+# .985 / .971 against .978 / .962, for 0.91 of the time that 1.4 takes (benchmarks/images/decode_resize.py --variants).
+# Averaging, for the other formats, needs more.
 FILTER: Filter = "lanczos"
 ENOUGH_FOR_JPEG = 1.15
 ENOUGH_FOR_OTHERS = 2.0
