@@ -8,7 +8,7 @@ that could be the floor: the least of those that are no worse than img2dataset, 
 CPU milliseconds of all threads. Each method goes through the corpus in a process of its own, as a worker does,
 one method after the other, several rounds; the least of each picture counts. SSIM is of the stored file against
 full decode + Lanczos before encoding, luma, 11 x 11 Gaussian window (Wang et al. 2004).
-The pictures are those of corpus.py. --variants: process() with other filters and thresholds.
+The pictures are those of corpus.py. --variants: process() with other thresholds.
 """
 
 import argparse
@@ -28,12 +28,11 @@ import simplejpeg
 from corpus import DATA, corpus
 from PIL import Image
 
-from wit_builder.images import process as processing
 from wit_builder.images import resize
 from wit_builder.images.decode import READERS
 from wit_builder.images.pixels import Raster
 from wit_builder.images.process import ImageSpec, process
-from wit_builder.images.resample import Filter, resample
+from wit_builder.images.resample import resample
 from wit_builder.images.sniff import identify
 
 SPEC = ImageSpec(size=256, keep_original=False)
@@ -84,18 +83,15 @@ def methods() -> dict[str, Method]:
 
 
 def variants() -> dict[str, Method]:
-    """process() with another filter, and other thresholds for scaled decoding."""
-    filters: tuple[Filter, ...] = ("bicubic", "lanczos")
-    factors = (1.0, 1.15, 1.25, 1.4, 2.0)
-    choices = [(filter, factor) for filter in filters for factor in factors]
-    return {BASE: by_cv2} | {f"process(), {name} {factor}": varied(name, factor) for name, factor in choices}
+    """process() with other thresholds for scaled decoding."""
+    return {BASE: by_cv2} | {f"process(), {factor}": varied(factor) for factor in (1.0, 1.15, 1.25, 1.4, 2.0)}
 
 
-def varied(name: Filter, factor: float) -> Method:
+def varied(factor: float) -> Method:
     """process() so changed."""
 
     def method(body: bytes) -> bytes:
-        processing.FILTER, resize.ENOUGH_FOR_JPEG = name, factor
+        resize.ENOUGH_FOR_JPEG = factor
         return process(body, SPEC).image
 
     return method
@@ -166,7 +162,9 @@ def by_fast_libraries(body: bytes) -> bytes:
     else:
         pixels = on_white(cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_UNCHANGED))
     picture = Raster("RGB", pixels.shape[1], pixels.shape[0], pixels.tobytes())
-    shrunk = resample(picture, (0, 0, width / scale, height / scale), wanted, processing.FILTER)
+    shrunk = resample(
+        picture, (0, 0, width / scale, height / scale), wanted, "lanczos" if scale > 1 else "bicubic"
+    )
     colours = "RGB" if identify(body) == "jpg" else "BGR"
     return simplejpeg.encode_jpeg(shrunk.array(), 95, colours, "420")
 

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from tests.images.pictures import difference, photograph, pixels, raster, reason
 from wit_builder.images.picture import ImageSpec, Mode
-from wit_builder.images.resize import enough, frame, plan, turn
+from wit_builder.images.resize import enough, filter_for, frame, plan, turn
+from wit_builder.images.still import Still
 
 SIDES = st.integers(1, 2000)
 MODES: tuple[Mode, ...] = ("keep_ratio", "keep_ratio_largest", "center_crop", "border", "no")
@@ -81,8 +82,14 @@ def test_a_result_that_no_file_can_hold_is_refused(
 
 
 def test_a_picture_is_decoded_to_more_than_is_wanted_and_a_jpeg_to_a_little_more() -> None:
-    assert enough((1000, 2000), "jpg") == (1150, 2300)
+    assert enough((1000, 2000), "jpg") == (1250, 2500)
     assert enough((1000, 2000), "png") == (2000, 4000)
+
+
+def test_what_was_decoded_smaller_gets_the_sharper_filter() -> None:
+    still = Still(kind="jpg", width=96, height=64, body=b"")
+    assert filter_for(still, raster(96, 64)) == "bicubic"
+    assert filter_for(still, raster(48, 32)) == "lanczos"
 
 
 @pytest.mark.parametrize(

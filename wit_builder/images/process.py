@@ -12,7 +12,7 @@ from wit_builder.images.encode import encode
 from wit_builder.images.phash import phash
 from wit_builder.images.picture import Format, ImageSpec, Mode, Picture
 from wit_builder.images.resample import resample
-from wit_builder.images.resize import FILTER, Plan, enough, frame, plan, turn
+from wit_builder.images.resize import Plan, enough, filter_for, frame, plan, turn
 from wit_builder.images.still import Still
 
 __all__ = ["Format", "ImageSpec", "Mode", "Picture", "process"]
@@ -28,7 +28,7 @@ def process(body: bytes, spec: ImageSpec) -> Picture:
     planned = plan(still.upright, spec)
     scaled = planned.scaled[::-1] if still.orientation >= 5 else planned.scaled
     decoded, box = decode(still, enough(scaled, still.kind))
-    small = to_srgb(resample(decoded, box, scaled, FILTER), still.icc)
+    small = to_srgb(resample(decoded, box, scaled, filter_for(still, decoded)), still.icc)
     upright = turn(small, still.orientation)
     hash_hex, quality = phash(upright)
     kept = still.stored if _as_it_is(still, planned, spec) else None

@@ -8,20 +8,17 @@ from wit_builder.errors import ImageError
 from wit_builder.images.picture import Format, ImageSpec
 from wit_builder.images.pixels import Raster
 from wit_builder.images.resample import Filter
-from wit_builder.images.still import Kind
+from wit_builder.images.still import Kind, Still
 
 Size = tuple[int, int]
 
-# The filter is Lanczos. What it costs grows with what it is given, so a picture is decoded smaller as long as this
-# many times the wanted size is left. SSIM, mean / 5th percentile, of 24 photographs each whose half is so many times
-# the wanted size, halved by libjpeg and not (cv2's full decode + INTER_AREA beside it):
-#   1.0   .970 / .954   not .987 / .976   cv2 .978 / .965      1.17  .977 / .967   not .987 / .976   cv2 .978 / .968
-#   1.09  .972 / .957   not .987 / .976   cv2 .979 / .968      1.25  .980 / .969   not .987 / .976   cv2 .976 / .965
-# From 1.15 on it is as good as what img2dataset stores, and over the smaller JPEGs of the benchmark's corpus better,
-# .985 / .971 against .978 / .962, for 0.91 of the time that 1.4 takes (benchmarks/images/decode_resize.py --variants).
-# Averaging, for the other formats, needs more.
-FILTER: Filter = "lanczos"
-ENOUGH_FOR_JPEG = 1.15
+# What a filter costs grows with what it is given, so a picture is decoded smaller as long as this many times the
+# wanted size is left. SSIM, mean / 5th percentile, of 24 photographs at each size, whole and bicubic, halved by
+# libjpeg and Lanczos (halved and bicubic is .004 less), and img2dataset's, which is cv2's whole and INTER_AREA:
+#   1.0   .987 / .976   .970 / .954   .978 / .965        1.17   .987 / .976   .977 / .967   .978 / .968
+#   1.09  .987 / .976   .972 / .957   .979 / .968        1.25   .987 / .976   .980 / .969   .976 / .965
+# Averaging, which is what the other formats get, needs more than libjpeg's way.
+ENOUGH_FOR_JPEG = 1.25
 ENOUGH_FOR_OTHERS = 2.0
 
 LIMITS: dict[Format, int] = {"jpg": 65_500, "webp": 16_383, "png": 2**31 - 1}  # longest side of a file
@@ -66,6 +63,11 @@ def enough(scaled: Size, kind: Kind) -> Size:
     """The least size such a file may be decoded at on its way to that one."""
     factor = ENOUGH_FOR_JPEG if kind == "jpg" else ENOUGH_FOR_OTHERS
     return int(scaled[0] * factor), int(scaled[1] * factor)
+
+
+def filter_for(still: Still, decoded: Raster) -> Filter:
+    """Bicubic, as CLIP's own preparation has it; what was decoded smaller has lost some sharpness already."""
+    return "lanczos" if decoded.width < still.width else "bicubic"
 
 
 _TURNS = {
