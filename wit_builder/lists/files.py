@@ -68,12 +68,11 @@ class Opened:
 
     def read(self, size: int = -1) -> bytes:
         """As any binary file."""
-        if not self._ahead:
-            return self._read(size)
         ahead, self._ahead = self._ahead, b""
-        if 0 <= size < len(ahead):
+        if 0 <= size <= len(ahead):
             ahead, self._ahead = ahead[:size], ahead[size:]
-        return ahead
+            return ahead
+        return ahead + self._read(size if size < 0 else size - len(ahead))
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """As any binary file."""

@@ -77,7 +77,7 @@ def _format(sources: Sequence[Source]) -> str:
 def _cut(looks: Sequence[Look], format: str, urls: UrlList) -> Plan:
     names, file = looks[0].schema.names, looks[0].source.url
     url = layout.url_column(names, urls.url_col, file)
-    caption = layout.caption_column([name for name in names if name != url], urls.caption_col, file)
+    caption = layout.caption_column(names, urls.caption_col, file)
     extras = [_extras(look, url, caption, urls.columns) for look in looks]
     kinds = carried.united([(it.source.url, extra) for it, extra in zip(looks, extras, strict=True)])
     keys = carried.keys(kinds.names)
