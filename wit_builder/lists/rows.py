@@ -86,7 +86,7 @@ class Judge:
         stays = np.ones(len(urls), bool)
         stays[places] = False
         why = {rows.numbers[place]: lost[place] for place in places} | rows.bad
-        failed = pa.concat_tables([table.take(places), self._unread(list(rows.bad))])
+        failed = pa.concat_tables([table.take(pa.array(places, pa.int64())), self._unread(list(rows.bad))])
         return table.filter(pa.array(stays)), _failures(failed, why)
 
     def _captions(self, found: Sequence[Any], lost: dict[int, Why]) -> list[str]:
