@@ -3,7 +3,7 @@ from contextlib import contextmanager
 import pyarrow.parquet as pq
 import pytest
 
-from tests.lists.reading import ROWS, TEXTS, URLS, items, parquet, read, text_of, write
+from tests.lists.reading import ROWS, TEXTS, URLS, items, parquet, read, run, text_of, write
 from wit_builder import remote
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.lists import collect as stage
@@ -163,8 +163,6 @@ def test_a_task_refuses_a_file_that_has_changed_since_it_was_planned(tmp_path, n
     folder.mkdir()
     file = write(folder / name, text_of("csv"))
     made = of(folder)
-    from tests.lists.reading import run
-
     assert run(tmp_path, made.tasks, stage.collect, {}).pairs == PAIRS
     size = file.stat().st_size
     change(file)
@@ -185,7 +183,5 @@ def test_a_file_that_changes_while_it_is_read_fails_the_task(tmp_path, monkeypat
         change(file)
 
     monkeypatch.setattr(stage.texts, "read", read_)
-    from tests.lists.reading import run
-
     with pytest.raises(BuildError, match="has changed since the build began"):
         run(tmp_path, made.tasks, stage.collect, {})

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.lists.reading import parquet, read, write
@@ -163,8 +164,6 @@ def test_texts_of_every_type_are_read(tmp_path, kind):
 
 
 def test_parts_of_candidates_say_what_they_carry(tmp_path):
-    import pyarrow.parquet as pq
-
     file = parquet(tmp_path / "a.parquet", url=[URL], caption=[TEXT], n=[1])
     (part,) = read(tmp_path, file).paths("candidates")
     carried = plan(UrlList(files=(str(file),))).carried
