@@ -17,7 +17,9 @@ from wit_builder.lists.settings import UrlList
 
 COUNT = 20_000
 CHANCE = random.Random(3)
-ROWS = [{"url": f"http://a.test/{CHANCE.getrandbits(64):x}.jpg", "caption": f"picture {n}"} for n in range(COUNT)]
+ROWS = [
+    {"url": f"http://a.test/{CHANCE.getrandbits(64):x}.jpg", "caption": f"picture {n}"} for n in range(COUNT)
+]
 TEXT = "url,caption\n" + "".join(f"{row['url']},{row['caption']}\n" for row in ROWS)
 PAIRS = [tuple(row.values()) for row in ROWS]
 
@@ -122,7 +124,9 @@ def test_a_bomb_is_put_down(tmp_path, monkeypatch, packed):
 
 def test_a_list_that_packs_well_is_no_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(files_, "FREE_BYTES", 0)
-    rows = "".join(f"http://www.example.org/images/large/{n:08}.jpg,the same caption\n" for n in range(20_000))
+    rows = "".join(
+        f"http://www.example.org/images/large/{n:08}.jpg,the same caption\n" for n in range(20_000)
+    )
     text = f"url,caption\n{rows}"
     assert len(gzip.compress(text.encode())) * 15 < len(text)
     assert len(read(tmp_path, write(tmp_path / "a.csv.gz", text)).pairs) == 20_000

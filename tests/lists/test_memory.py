@@ -51,7 +51,9 @@ def written(folder, name, count):
         file.write_bytes(PACKED[file.suffix if file.suffix in PACKED else ""](sink.getvalue().to_pybytes()))
     else:
         separator, ends = (b",", (b"[", b"]")) if name == "a.json" else (b"\n", (b"", b""))
-        file.write_bytes(ends[0] + separator.join(json.dumps(r).encode() for r in table.to_pylist()) + ends[1])
+        file.write_bytes(
+            ends[0] + separator.join(json.dumps(r).encode() for r in table.to_pylist()) + ends[1]
+        )
     return file
 
 

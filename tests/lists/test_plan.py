@@ -166,7 +166,9 @@ def test_a_task_refuses_a_file_that_has_changed_since_it_was_planned(tmp_path, n
     assert run(tmp_path, made.tasks, stage.collect, {}).pairs == PAIRS
     size = file.stat().st_size
     change(file)
-    with pytest.raises(BuildError, match=f"has changed since the build began .{size} bytes then, {size + 1} now"):
+    with pytest.raises(
+        BuildError, match=f"has changed since the build began .{size} bytes then, {size + 1} now"
+    ):
         run(tmp_path, made.tasks, stage.collect, {})
     file.unlink()
     with pytest.raises(BuildError, match="was there when the build began"):

@@ -140,7 +140,9 @@ def test_every_row_of_a_file_is_kept_or_lost(tmp_path):
 
 
 def test_lines_of_a_csv_that_are_not_utf8_are_lost_and_counted(tmp_path):
-    data = f"url,caption\n{URL},caf\u00e9\n".encode() + f"{URL},caf".encode() + b"\xe9\n" + f"{URL},x\n".encode()
+    data = (
+        f"url,caption\n{URL},caf\u00e9\n".encode() + f"{URL},caf".encode() + b"\xe9\n" + f"{URL},x\n".encode()
+    )
     done = read(tmp_path, write(tmp_path / "a.csv", data))
     assert done.pairs == [(URL, "caf\u00e9"), (URL, "x")]
     assert done.reasons == ["bad_row"]
@@ -159,7 +161,9 @@ def test_texts_in_parquet_that_are_not_utf8_are_lost_and_counted(tmp_path):
     "kind", [pa.large_string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string())]
 )
 def test_texts_of_every_type_are_read(tmp_path, kind):
-    file = parquet(tmp_path / "a.parquet", url=pa.array([URL]).cast(kind), caption=pa.array([TEXT]).cast(kind))
+    file = parquet(
+        tmp_path / "a.parquet", url=pa.array([URL]).cast(kind), caption=pa.array([TEXT]).cast(kind)
+    )
     assert read(tmp_path, file).pairs == [(URL, TEXT)]
 
 

@@ -20,19 +20,20 @@ def held(urls):
     return int(found.sum())
 
 
-PIECES = st.sampled_from(
-    ["http", "https", "HTTP", "ftp", "://", ":", "/", "//", "\\", ".", "..", "%2e", "%2E", "%20", "%", "?", "#", "&", "="]
-    + ["a.test", "A.test", "xn--bcher-kva.de", "bücher.de", "127.0.0.1", "0x7f.1", "1.2.3", "a_b.test", "a-.test", "-"]
-    + ["user@", ":80", ":8080", "utm_source=x", "GCLID=1", "fbclid", "w=300", "x.jpg", ";", "'", '"', "<", "|", "^", "`", "{"]
-    + [" ", "\t", "\n", "\0", "é", "\u3000", "~", "*", "(", "[", "]", "@", "+", "$", "!", ","]
-)  # fmt: skip
-MADE = st.lists(PIECES, max_size=8).map("".join)
+PIECES = (
+    "http https HTTP ftp :// : / // \\ . .. %2e %2E %20 % ? # & = user@ :80 :8080 x.jpg w=300 utm_source=x GCLID=1 "
+    "a.test A.test xn--bcher-kva.de bücher.de 127.0.0.1 0x7f.1 1.2.3 a_b.test a-.test - fbclid ; ' \" < | ^ ` { é ~ "
+    "* ( [ ] @ + $ ! , \u3000 \0 \t \n"
+)
+MADE = st.lists(st.sampled_from(PIECES.split(" ")), max_size=8).map("".join)
 LIKELY = st.tuples(st.sampled_from(["http://a.test", "https://b-c.example.org"]), MADE).map("".join)
 
 
 @given(st.lists(MADE | LIKELY | st.text(max_size=30), max_size=20))
 @example(["http://a.test/x/../y", "http://a.test/.", "http://a.test/%2e%2e/", "http://a.test/x/.%2e"])
-@example(["http://a.1/", "http://a.0x1/", "http://a.test./", "http://a.test", "http://a.test/?", "http://a.test/#"])
+@example(
+    ["http://a.1/", "http://a.0x1/", "http://a.test./", "http://a.test", "http://a.test/?", "http://a.test/#"]
+)
 def test_what_is_called_canonical_is_what_normalise_returns(urls):
     held(urls)
 
