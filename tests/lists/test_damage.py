@@ -10,10 +10,12 @@ import pytest
 from tests.lists.reading import PACKED, items, parquet, read, run, write
 from wit_builder import remote
 from wit_builder.lists import files as files_
+from wit_builder.lists import parquet as parquet_
 from wit_builder.lists.collect import collect
 from wit_builder.lists.files import PIECE
 from wit_builder.lists.plan import plan
 from wit_builder.lists.settings import UrlList
+from wit_builder.lists.slices import Slice
 
 COUNT = 20_000
 CHANCE = random.Random(3)
@@ -171,3 +173,27 @@ def test_a_store_that_fails_is_no_damage_and_the_task_may_be_tried_again(tmp_pat
         run(tmp_path, made.tasks, collect, {})
     failing = False
     assert run(tmp_path, made.tasks, collect, {}).pairs == PAIRS
+
+
+def test_a_text_that_stands_once_in_the_file_and_in_every_row_is_not_held_often(tmp_path):
+    """1 MB in the file, 20 GB as rows."""
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), pa.array(["x" * 1_000_000]))
+    table = pa.table({"url": [row["url"] for row in ROWS], "caption": texts})
+    pq.write_table(table, tmp_path / "a.parquet", store_schema=False)
+    part = Slice.from_json(plan(UrlList(files=(str(tmp_path / "a.parquet"),))).tasks[0])
+    with files_.opened(part.source) as file:
+        batches = parquet_.read(file, part, 0, None)
+        held = [sum(map(len, next(batches).captions)) for _ in range(3)]
+    assert 0 < max(held) <= parquet_.STEP_ROWS * 1_000_000
+
+
+def test_memory_that_ends_is_no_damage(tmp_path, monkeypatch):
+    file = parquet(tmp_path / "a.parquet", ROWS[:10])
+
+    def no_memory(*_, **__):
+        raise pa.ArrowMemoryError("malloc of size 1 failed")
+        yield
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", no_memory)
+    with pytest.raises(MemoryError):
+        read(tmp_path, file)

@@ -154,10 +154,11 @@ def test_so_is_a_parquet_file_without_one(tmp_path):
         read(tmp_path, parquet(tmp_path / "a.parquet", url=[], caption=[]))
 
 
-def test_one_file_without_a_row_among_others_is_none_the_worse(tmp_path):
-    write(tmp_path / "a.csv", "url,caption\n")
-    write(tmp_path / "b.csv", text_of("csv"))
-    assert read(tmp_path, tmp_path / "*.csv").pairs == PAIRS
+@pytest.mark.parametrize(("format", "empty"), [("csv", "url,caption\n"), ("jsonl", ""), ("json", "[]")])
+def test_one_file_without_a_row_among_others_is_none_the_worse(tmp_path, format, empty):
+    write(tmp_path / f"a.{format}", empty)
+    write(tmp_path / f"b.{format}", text_of(format))
+    assert read(tmp_path, tmp_path / f"*.{format}").pairs == PAIRS
 
 
 def test_a_folder_without_a_list_is_said(tmp_path):

@@ -101,6 +101,13 @@ def test_columns_of_which_none_says_url_are_named(tmp_path):
     assert hint == "--url-col NAME"
 
 
+@pytest.mark.parametrize(("name", "sign"), [("a.csv", ";"), ("a.csv", "|"), ("a.csv", "\t"), ("a.tsv", ",")])
+def test_columns_parted_by_another_sign_are_seen(tmp_path, name, sign):
+    said, hint = refusal(write(tmp_path / name, f"url{sign}caption\n{URL}{sign}x\n"))
+    assert f"has a name that says URL; it has url{sign}caption" in said
+    assert hint == "part columns with commas (csv) or tabs (tsv)"
+
+
 def test_many_columns_are_not_all_named(tmp_path):
     said, _ = refusal(parquet(tmp_path / "a.parquet", **{f"c{n}": ["x"] for n in range(40)}))
     assert said.endswith("c29 and 10 more")

@@ -44,7 +44,7 @@ def url_column(columns: Sequence[str], given: str | None, file: str) -> str:
     if found is None:
         raise ConfigError(
             f"none of the columns of {file} has a name that says URL; it has {shown(columns)}",
-            f"--url-col {columns[0] if len(columns) == 1 else 'NAME'}",
+            "part columns with commas (csv) or tabs (tsv)" if _unparted(columns) else "--url-col NAME",
         )
     return found
 
@@ -71,6 +71,11 @@ def shown(names: Sequence[str]) -> str:
     """Names in a sentence, at most 30."""
     some = ", ".join(name if len(name) <= 60 else f"{name[:60]}..." for name in names[:30])
     return f"{some} and {len(names) - 30} more" if len(names) > 30 else some
+
+
+def _unparted(columns: Sequence[str]) -> bool:
+    """Whether the one column looks like several, parted by another sign."""
+    return len(columns) == 1 and any(sign in columns[0] for sign in ",;|\t")
 
 
 def _named(

@@ -12,8 +12,9 @@ from wit_builder.lists.files import Opened
 from wit_builder.lists.rows import Rows
 from wit_builder.lists.slices import Slice
 
+STEP_ROWS = 128  # unpacked at a time: a caption of 1 MB that stands once in the file may be in each of them
 BATCH_ROWS = 4_096
-BATCH_BYTES = 32 << 20  # of a batch, as far as the footer tells
+BATCH_BYTES = 32 << 20
 BUFFER = 4 << 20  # bytes of a column read ahead; a row group is never held whole
 
 _TEXT = (
@@ -67,31 +68,47 @@ def _group(
 ) -> Iterator[Rows]:
     """The rows of `span` in a row group that begins with row `first`."""
     names = [name for name in (part.url, part.caption, *part.extra) if name]
-    size = _batch_rows(parquet.metadata.row_group(group), names)
-    batches = parquet.iter_batches(size, [group], names, use_threads=False)
     at = first
-    while at < span.stop:
-        try:
-            batch = next(batches, None)
-            if batch is None:
-                raise Dropped("damaged", "its row group holds fewer rows than its footer says")
+    try:
+        for batch in _gathered(parquet.iter_batches(STEP_ROWS, [group], names, use_threads=False)):
             skipped = max(0, span.start - at)
-            rows = _rows(batch.slice(skipped, span.stop - at - skipped), part, at + skipped)
-        except (pa.ArrowException, OSError, Dropped) as error:
-            lost = error if isinstance(error, Dropped) else file.damage(error)
-            begin = max(at, span.start)
-            yield Rows(bad={begin: ("damaged", f"rows {begin} to {span.stop - 1}: {lost.evidence}")})
-            return
-        at += batch.num_rows
-        if rows.numbers:
-            yield rows
+            rows = _rows(batch.slice(skipped, max(0, span.stop - at - skipped)), part, at + skipped)
+            at += batch.num_rows
+            if rows.numbers:
+                yield rows
+            if at >= span.stop:
+                return
+        damage = Dropped("damaged", "its row group holds fewer rows than its footer says")
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        damage = file.damage(error)
+    begin = max(at, span.start)
+    yield Rows(bad={begin: ("damaged", f"rows {begin} to {span.stop - 1}: {damage.evidence}")})
 
 
-def _batch_rows(group: Any, names: list[str]) -> int:
-    chunks = [group.column(i) for i in range(group.num_columns)]
-    size: int = sum(c.total_uncompressed_size for c in chunks if c.path_in_schema.partition(".")[0] in names)
-    each = max(1, size // max(1, group.num_rows))
-    return int(max(1, min(BATCH_ROWS, BATCH_BYTES // each)))
+def _gathered(steps: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in larger batches; what was read before an error is given before it."""
+    waiting: list[pa.RecordBatch] = []
+    size = 0
+    try:
+        for step in steps:
+            waiting.append(step)
+            size += step.nbytes
+            if len(waiting) * STEP_ROWS >= BATCH_ROWS or size >= BATCH_BYTES:
+                yield _joined(waiting)
+                waiting, size = [], 0
+    except (pa.ArrowException, OSError):
+        if waiting:
+            yield _joined(waiting)
+        raise
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    table = pa.Table.from_batches(batches).combine_chunks()
+    return table.to_batches()[0]
 
 
 def _rows(batch: pa.RecordBatch, part: Slice, first: int) -> Rows:

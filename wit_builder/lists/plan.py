@@ -43,9 +43,11 @@ def plan(urls: UrlList) -> Plan:
     format = urls.format or _format(sources)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         looks = list(pool.map(lambda source: look(source, format), sources))
-    if all(look.groups is not None and not sum(look.groups) for look in looks):
+    named = any(it.schema.names for it in looks)  # else what is amiss is that there is nothing
+    made = _cut(looks, format, urls) if named else None
+    if made is None or made.rows == 0:
         raise ConfigError(f"{' and '.join(s.url for s in sources[:3])}: there is no row to read")
-    return _cut(looks, format, urls)
+    return made
 
 
 def check_unchanged(urls: UrlList, before: Sequence[Source]) -> None:
@@ -75,7 +77,8 @@ def _format(sources: Sequence[Source]) -> str:
 
 
 def _cut(looks: Sequence[Look], format: str, urls: UrlList) -> Plan:
-    names, file = looks[0].schema.names, looks[0].source.url
+    first = next(it for it in looks if it.schema.names)
+    names, file = first.schema.names, first.source.url
     url = layout.url_column(names, urls.url_col, file)
     caption = layout.caption_column(names, urls.caption_col, file)
     extras = [_extras(look, url, caption, urls.columns) for look in looks]
@@ -114,7 +117,7 @@ def _cut(looks: Sequence[Look], format: str, urls: UrlList) -> Plan:
 def _extras(look: Look, url: str, caption: str, given: Sequence[str] | None) -> pa.Schema:
     """The columns of a file that are carried through, as they come back."""
     names, file = look.schema.names, look.source.url
-    for needed in filter(None, (url, caption)):
+    for needed in filter(None, (url, caption) if names else ()):
         if needed not in names:
             raise ConfigError(
                 f"{file} has no column {needed!r}, as others have; it has {layout.shown(names)}"
@@ -123,7 +126,7 @@ def _extras(look: Look, url: str, caption: str, given: Sequence[str] | None) -> 
             raise ConfigError(
                 f"column {needed!r} of {file} is {look.schema.field(needed).type}, expected text"
             )
-    wanted = layout.others(names, [url, caption], given, file)
+    wanted = layout.others(names, [url, caption], given, file) if names else []
     return carried.back(pa.schema([look.schema.field(name) for name in wanted]), file)
 
 
