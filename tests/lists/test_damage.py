@@ -9,6 +9,7 @@ import pytest
 
 from tests.lists.reading import PACKED, items, parquet, read, run, write
 from wit_builder import remote
+from wit_builder.errors import ConfigError
 from wit_builder.lists import files as files_
 from wit_builder.lists import parquet as parquet_
 from wit_builder.lists.collect import collect
@@ -167,8 +168,12 @@ def test_a_store_that_fails_is_no_damage_and_the_task_may_be_tried_again(tmp_pat
 
     failing = False
     monkeypatch.setattr(remote, "opened", opened)
-    made = plan(UrlList(files=(str(tmp_path / name),)))
+    urls = UrlList(files=(str(tmp_path / name),))
+    made = plan(urls)
     failing = True
+    if good == 0:
+        with pytest.raises(ConfigError, match="cannot be read: TimeoutError: the store did not answer"):
+            plan(urls)
     with pytest.raises(TimeoutError, match="the store did not answer"):
         run(tmp_path, made.tasks, collect, {})
     failing = False

@@ -101,9 +101,14 @@ class Opened:
         return data
 
     def damage(self, error: Exception) -> Dropped:
-        """What a reader's error means: that the file is damaged. Raises what the store said, if it failed."""
+        """What a reader's error means: that the file is damaged.
+
+        Raises what the store said, if it was the store that failed, and the error itself for want of memory.
+        """
         if self.failed is not None:
             raise self.failed
+        if isinstance(error, MemoryError):
+            raise error
         return Dropped("damaged", " ".join(str(error).split()))
 
 

@@ -40,9 +40,15 @@ class Look:
 
 
 def look(source: Source, format: str) -> Look:
-    """Look at the file. Raises ConfigError when it is not of that format."""
+    """Look at the file. Raises ConfigError when it cannot be read, or is not of that format."""
     with remote.opened(source.url) as raw:
-        found = _looked(Opened(raw, source.url), source, format)
+        file = Opened(raw, source.url)
+        try:
+            found = _looked(file, source, format)
+        except Exception as error:
+            if error is not file.failed:
+                raise
+            raise ConfigError(f"{source.url} cannot be read: {type(error).__name__}: {error}") from error
     if len(found.schema.names) > MAX_COLUMNS:
         raise ConfigError(f"{source.url} has {len(found.schema.names):,} columns, {MAX_COLUMNS:,} at most")
     return found

@@ -79,8 +79,6 @@ def _group(
             if at >= span.stop:
                 return
         damage = Dropped("damaged", "its row group holds fewer rows than its footer says")
-    except MemoryError:
-        raise
     except (pa.ArrowException, OSError) as error:
         damage = file.damage(error)
     begin = max(at, span.start)
