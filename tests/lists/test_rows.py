@@ -108,7 +108,7 @@ def test_losses_say_where_the_row_stood():
     _, failed = judged((URL, ""), ("x", TEXT))
     found = rows_.losses(failed).to_pylist()
     assert [(row["stage"], row["evidence"]) for row in found] == [
-        ("extract", "a.csv#0: "), ("extract", "a.csv#1: no address: 'x'"),
+        ("extract", "a.csv#0"), ("extract", "a.csv#1: no address: 'x'"),
     ]  # fmt: skip
 
 

@@ -61,8 +61,8 @@ def rows(task: Task) -> None:
         id_of=lambda number: f"{part.number:08x}{number:024x}",
     )
     schema, last = _schema(task), -1
-    begin, end = (None if row is None else -(-row // size) * size for row in (part.first, part.end))
-    for block, pieces in _blocks(part, begin or 0, end, size):
+    begin, end = _up(part.first, size), None if part.end is None else _up(part.end, size)
+    for block, pieces in _blocks(part, begin, end, size):
         with (
             written(task.new_file("candidates", f".{block:09d}.parquet"), schema) as keep,
             written(task.new_file("failures", f".{block:09d}.parquet"), FAILURE_SCHEMA) as fail,
@@ -75,6 +75,11 @@ def rows(task: Task) -> None:
                 last = piece.last
     counts = {"number": part.number, "file": part.source.url, "rows": part.end or last + 1}
     storage.write_json(task.new_file("counts", ".json"), counts)
+
+
+def _up(row: int, size: int) -> int:
+    """The first row of the next block, or of this one where it is the first."""
+    return -(-row // size) * size
 
 
 def _schema(task: Task) -> pa.Schema:

@@ -144,7 +144,9 @@ def _failures(rows: pa.Table, why: dict[int, Why]) -> pa.Table:
 
 def losses(failures: pa.Table) -> pa.Table:
     """The failures as rows of the ledger (LOSS_SCHEMA); where they stood goes before the evidence."""
-    where = pc.binary_join_element_wise(failures.column("source"), failures.column("evidence"), ": ")
+    evidence = failures.column("evidence")
+    seen = pc.if_else(pc.equal(evidence, ""), pa.scalar(None, pa.string()), evidence)
+    where = pc.binary_join_element_wise(failures.column("source"), seen, ": ", null_handling="skip")
     failures = failures.append_column("stage", pa.repeat("extract", failures.num_rows))
     place = failures.schema.get_field_index("evidence")
     return failures.set_column(place, "evidence", where).select(LOSS_SCHEMA.names).cast(LOSS_SCHEMA)
