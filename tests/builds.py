@@ -77,6 +77,9 @@ class Silent:
     def stage(self, name, tasks):
         return lambda counts, done: None
 
+    def say(self, sentence):
+        pass
+
 
 def run(
     out: Path, connect_to=None, made: Recipe | None = None, until: str = "pack", resume=True, **where

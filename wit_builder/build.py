@@ -25,6 +25,8 @@ from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.ledger import Funnel
+from wit_builder.lists import plan as lists
+from wit_builder.lists.collect import CARRIED
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 
@@ -42,6 +44,10 @@ class Watcher(Protocol):
 
     def stage(self, name: str, tasks: int) -> Progress:
         """A stage begins; returns what is told its counts as they grow."""
+        ...
+
+    def say(self, sentence: str) -> None:
+        """Something that the user should know."""
         ...
 
 
@@ -204,8 +210,31 @@ class Road:
         self._run("collect", "wit_builder.archive.collect:collect", tasks, params)
 
     def _read_list(self, urls: UrlList) -> None:
-        tasks = [{"file": source.url} for source in remote.expand(urls.files, (".parquet",))]
-        self._run("collect", "wit_builder.lists.collect:collect", tasks, {"list": urls})
+        """Raises ConfigError when the list has no captions, or is another than when this build began;
+        BuildError when not one of its rows can be used."""
+        planned = (self._root / "collect" / "plan.json").exists()
+        if planned and engine.pending(self._root, "collect"):
+            lists.check_unchanged(urls, settings.decode(self._param("collect", "sources")))
+        tasks, params = ([], {}) if planned else self._plan_list(urls)
+        self._run("collect", "wit_builder.lists.collect:collect", tasks, params)
+        rows = self.funnel()["extract"]
+        if not rows.kept:
+            publish.clear(self._root / "collect")
+            reasons = ", ".join(f"{reason} ({n})" for reason, n in rows.dropped.most_common(3))
+            raise BuildError(
+                f"not one row of {', '.join(urls.files[:3])} can be used: {reasons}",
+                "mend the list, then the same command with --resume reads it again; other columns need "
+                "another --out",
+            )
+
+    def _plan_list(self, urls: UrlList) -> tuple[list[Any], dict[str, Any]]:
+        plan = lists.plan(urls)
+        if not plan.caption:
+            raise ConfigError(
+                f"none of the columns is known to hold captions. {plan.said}", "--caption-col NAME"
+            )
+        self._watcher.say(plan.said)
+        return plan.tasks, {"sources": plan.sources, "carried": plan.carried}
 
     def collected(self, parts: Sequence[Path]) -> None:
         """Begin with these candidates (parquet) instead of a crawl."""
@@ -297,6 +326,7 @@ class Road:
             "first": self._first_shard,
             "spec": spec,
             "staged": str(self._root / "fetch"),
+            "carried": _carried(self.files("collect", "candidates")),
         }
         self._run("pack-write", "wit_builder.pack.pack:write", list(range(shards)), params)
 
@@ -351,6 +381,12 @@ def _publish(recipe: Recipe, where: Where, road: Road) -> None:
 def _sized(paths: Sequence[str]) -> dict[str, int]:
     """The parquet files with their rows."""
     return {path: int(pq.read_metadata(path).num_rows) for path in paths}
+
+
+def _carried(candidates: Sequence[str]) -> str:
+    """The Arrow types of what candidates of a list carry in `extra`, as their files say it; "" for others."""
+    metadata = pq.read_schema(candidates[0]).metadata if candidates else None
+    return bytes((metadata or {}).get(CARRIED, b"")).decode()
 
 
 def _number_of(files: Mapping[str, int], rows: int) -> int:

@@ -118,7 +118,8 @@ def _pick(out: Path, root: Path, reasons: list[str]) -> pa.Array:
         parts = sorted((out / "candidates").glob("part-*.parquet"))
         rows = pa.concat_tables([CANDIDATE_SCHEMA.empty_table(), *_rows_of(parts, ids)])
         first = pair_heads(rows) == np.arange(rows.num_rows)
-        tables.write_parquet(path, rows.filter(pa.array(first)))
+        carried = pq.read_schema(parts[0]).metadata if parts else None  # see lists.collect
+        tables.write_parquet(path, rows.filter(pa.array(first)).replace_schema_metadata(carried))
     return pq.read_table(path, columns=["id"]).sort_by("id").column("id").combine_chunks()
 
 

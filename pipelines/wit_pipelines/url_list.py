@@ -33,11 +33,13 @@ def recipe(
 ) -> Recipe:
     """Pairs from a list of URLs: `wit build url-list --input pairs.parquet --contact me@example.org`.
 
-    input: file of rows, folder or glob of such files; local, or a URL.
-    url_col: column of the URL; known by name in the layouts of LAION, DataComp, COYO and CC12M.
-    caption_col: column of the caption; known the same way.
-    input_format: format of the files, when their names do not say.
-    columns: column to carry through to the shards besides; all, when none is given.
+    input: file of rows with a URL and a caption (parquet, csv, tsv, json, jsonl, also as .gz or .zst), or a
+        folder or glob of such files; local, or a URL such as s3://bucket/pairs.parquet.
+    url_col: column of the URL; when not given, the one whose name says so, as in the lists of LAION, DataComp,
+        COYO and CC12M.
+    caption_col: column of the caption; when not given, found the same way.
+    input_format: format of the files, when their names do not say it.
+    columns: other column to carry through to the shards; all, when none is given.
     contact: where a site's owner can reach you: a mail address, or a page about your build. It stands in the
         User-Agent, and is needed for all hosts but your own.
     name: names the data set in its card.

@@ -32,8 +32,8 @@ _TRACKING_NAMES = """
     mc_cid mc_eid mkt_tok _hsenc _hsmi __hstc __hssc __hsfp hsctatracking
     vero_id oly_anon_id oly_enc_id irclickid zanpid
 """
-_TRACKING = frozenset(_TRACKING_NAMES.split())
-_TRACKING_PREFIX = "utm_"  # Google Analytics' campaigns, and whoever copied them
+TRACKING = frozenset(_TRACKING_NAMES.split())
+TRACKING_PREFIX = "utm_"  # Google Analytics' campaigns, and whoever copied them
 
 
 def normalise(url: str, base: str | None = None) -> str:
@@ -112,8 +112,8 @@ def _without_tracking(href: str) -> str:
     kept = [
         parameter
         for parameter in parameters
-        if (name := parameter.partition("=")[0].lower()) not in _TRACKING
-        and not name.startswith(_TRACKING_PREFIX)
+        if (name := parameter.partition("=")[0].lower()) not in TRACKING
+        and not name.startswith(TRACKING_PREFIX)
     ]
     if len(kept) == len(parameters):
         return href
