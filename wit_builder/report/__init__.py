@@ -6,6 +6,6 @@ rest, never a traceback.
 
 from wit_builder.report.page import write_report
 from wit_builder.report.terminal import render_text
-from wit_builder.report.totals import Summary, as_json, summary
+from wit_builder.report.totals import Summary, as_json, diagnosed, summary
 
-__all__ = ["Summary", "as_json", "render_text", "summary", "write_report"]
+__all__ = ["Summary", "as_json", "diagnosed", "render_text", "summary", "write_report"]

@@ -34,6 +34,8 @@ def render_text(shown: Summary) -> "Group":
         ]
     if shown.failing_hosts:
         parts.append(_failures_table(shown.failing_hosts))
+    if shown.diagnosis.sentences:
+        parts.append(_diagnosis(shown.diagnosis.sentences))
     parts += [_note(sentence) for sentence in shown.notes]
     return Group(*parts)
 
@@ -109,6 +111,13 @@ def _failures_table(hosts: Iterable[HostFailures]) -> "Table":
     for host in list(hosts)[:ROWS]:
         because = ", ".join(f"{count.name} {count.n:,}" for count in host.reasons[:3])
         table.add_row(_cell(host.host or "–"), f"{host.n:,}", _cell(because))
+    return table
+
+
+def _diagnosis(sentences: Iterable[str]) -> "Table":
+    table = _table("why downloads failed")
+    for sentence in sentences:
+        table.add_row(_cell(sentence))
     return table
 
 
