@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wit_builder.engine.local import usable_cores
 from wit_builder.errors import BuildError, ConfigError
 
 if TYPE_CHECKING:
     from wit_builder.cli.connect import Hosts
     from wit_builder.lists.settings import UrlList
     from wit_builder.planning.rates import Rates
+    from wit_builder.planning.simulate import Machines
     from wit_builder.recipe import Recipe
     from wit_builder.records import Candidate
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
+_CONNECTIONS = 256  # of a process, in `wit fetch`
 _MAX_RATES = 16 << 20  # bytes of a file of rates
 
 
@@ -56,6 +57,14 @@ _PRICE = "in a currency of yours; none is printed without."
     type=_Amount(),
     metavar="N",
     help="Pairs that are wanted, such as 400M or 5B. [default: what the list gives]",
+)
+@click.option(
+    "--for",
+    "what",
+    type=click.Choice(["fetch", "build"]),
+    default="fetch",
+    show_default=True,
+    help="The command that is planned: `wit fetch`, or `wit build url-list` before its filters.",
 )
 @click.option(
     "--list-rows",
@@ -150,7 +159,6 @@ def command(**values: Any) -> None:
     from wit_builder.planning import plan as plan_
     from wit_builder.planning.draw import draw
     from wit_builder.planning.estimate import Prices, estimate
-    from wit_builder.planning.simulate import Machines
     from wit_builder.report.diagnosis import diagnose
 
     urls = _urls(values)
@@ -164,11 +172,7 @@ def command(**values: Any) -> None:
     diagnosis = diagnose(rates.lost, failures, rates.pairs)
     if not rates.pairs:
         raise BuildError(f"not one of {rates.rows:,} rows became a pair", "\n".join(diagnosis.sentences))
-    machine = Machines(
-        cores=values["cores"] or usable_cores(),
-        connections=recipe.web.connections,
-        bandwidth=values["mbits"] and values["mbits"] * 1e6,
-    )
+    machine = _machine(values)
     prices = Prices(values["core_hour_price"], values["gb_month_price"], values["gb_out_price"])
     found = estimate(drawn.hosts, rates, values["pairs"], recipe.web.politeness, machine, prices)
     plan = plan_.Plan(values["files"], drawn, rates, diagnosis, recipe.web.politeness, found)
@@ -208,6 +212,19 @@ def _recipe(urls: "UrlList", values: dict[str, Any]) -> "Recipe":
         ),
         image=ImageSpec(size=values["size"], mode=values["mode"], format=values["format"]),
     )
+
+
+def _machine(values: dict[str, Any]) -> "Machines":
+    """One, as the command uses it."""
+    from wit_builder.engine.local import io_tasks, usable_cores
+    from wit_builder.planning.simulate import ROWS_PER_WINDOW, Machines
+
+    cores = values["cores"] or usable_cores()
+    bandwidth = values["mbits"] and values["mbits"] * 1e6
+    if values["what"] == "build":
+        return Machines(cores=cores, bandwidth=bandwidth)
+    connections = _CONNECTIONS * cores // io_tasks(cores)
+    return Machines(cores=cores, connections=connections, bandwidth=bandwidth, window=ROWS_PER_WINDOW)
 
 
 def _tried(

@@ -11,7 +11,7 @@ from wit_builder.web.politeness import Politeness
 
 FLEETS = (1, 10, 100, 1_000)  # machines
 
-_CAPS = (10_000_000, 1_000_000, 100_000, 10_000, 1_000)  # rows of one host
+_CAPS = (10_000_000, 1_000_000, 100_000, 10_000, 1_000)  # rows of a host
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def estimate(
         hosts=asked.number,
         down=got.times(rates.down.interval()),
         stored=stored,
-        scratch=got.times(sizes),
+        scratch=_scratch(rows, got, machine).times(sizes),
         core_hours=work,
         fleets=tuple(fleets),
         without=_without(asked, rates, politeness, machine, fleets[0].outcome),
@@ -116,6 +116,11 @@ def _amounts(hosts: Hosts, rates: Rates, pairs: float | None) -> tuple[Interval,
         pairs / success.value, pairs / success.high, min(hosts.rows, pairs / max(success.low, 1e-12))
     )
     return rows, Interval(pairs, pairs, pairs)
+
+
+def _scratch(rows: Interval, got: Interval, machine: Machines) -> Interval:
+    """Pairs whose pictures wait for their shards at a time: a window's, or all."""
+    return got if machine.window is None else got * min(1.0, machine.window / rows.value)
 
 
 def _spread(interval: Interval) -> Interval:
@@ -151,7 +156,7 @@ def _changes(
     """Fewer rows of the heaviest hosts, and shorter delays, as far as politeness is what one waits for."""
     if now.bound != "politeness":
         return
-    for most in (cap for cap in _CAPS if cap < hosts.counts[0]):
+    for most in (cap for cap in _CAPS if cap < hosts.counts.max(initial=0.0)):
         left = hosts.capped(most)
         outcome = simulate(left, rates, politeness, machine)
         lost = (hosts.rows - left.rows) * rates.pairs / rates.rows

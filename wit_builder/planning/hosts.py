@@ -48,7 +48,7 @@ class Hosts:
         """A random part of the list with so many rows."""
         share = min(1.0, rows / self.rows)
         return self._with(
-            share * self.counts, _touched(self.rest_hosts, self.rest_rows, share), share * self.rest_rows
+            share * self.counts, touched(self.rest_hosts, self.rest_rows, share), share * self.rest_rows
         )
 
     def capped(self, most: float) -> "Hosts":
@@ -121,7 +121,8 @@ class Tally:
         factor = 1.0
         if rows is not None and rows > self.rows:
             factor = rows / self.rows
-            counts = counts[: np.searchsorted(-counts, -SURE, side="right")]
+            sure = min(SURE, max(2.0, counts.max(initial=0.0)))  # of a small sample what there is
+            counts = counts[: np.searchsorted(-counts, -sure, side="right")]
         names = tuple(heavy["host"].to_pylist()[: len(counts)])
         usable = (self.rows - self.bad) * factor
         counts = counts * factor
@@ -195,6 +196,6 @@ def _numbered(hosts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.fromiter((numbers.setdefault(d, len(numbers)) for d in domains), np.int64, len(hosts))
 
 
-def _touched(hosts: float, rows: float, share: float) -> float:
+def touched(hosts: float, rows: float, share: float) -> float:
     """How many of these hosts have a row in such a share of their rows."""
     return -hosts * math.expm1(-share * rows / hosts) if hosts and share < 1 else hosts

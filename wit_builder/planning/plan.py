@@ -61,7 +61,7 @@ def lines(plan: Plan) -> Iterator[str]:
     yield ""
     yield f"  {'':<18}{'estimate':>12}   95 %"
     yield from (_amount(*row) for row in _amounts(found))
-    yield from (f"  {what:<18}{price:>12,.2f}" for what, price in _prices(found) if price is not None)
+    yield from (f"  {what:<18}{money(price):>12}" for what, price in _prices(found) if price is not None)
     yield ""
     yield from _fleets(found)
     yield ""
@@ -94,14 +94,13 @@ def _prices(found: Estimate) -> list[tuple[str, float | None]]:
 def _fleets(found: Estimate) -> Iterator[str]:
     priced = any(fleet.price is not None for fleet in found.fleets)
     cores = found.fleets[0].machines.cores
-    yield f"  machines of {cores} cores   wall time   95 %                    core-hours{'       price' * priced}"
+    yield f"  {f'machines of {cores} cores':<20}{'wall time':>10}   {'95 %':<22}{'core-hours':>10}" + (
+        f"{'price':>12}" if priced else ""
+    )
     for fleet in found.fleets:
-        wall = between(fleet.wall_s, time)
-        price = f"{fleet.price:>12,.2f}" if fleet.price is not None else ""
-        yield (
-            f"  {fleet.machines.count:>{18 + len(str(cores))},}"
-            f"{time(fleet.wall_s.value):>12}   {wall:<22}{hours(fleet.rented):>12}{price}"
-        )
+        price = "" if fleet.price is None else f"{money(fleet.price):>12}"
+        wall = f"{time(fleet.wall_s.value):>10}   {between(fleet.wall_s, time):<22}"
+        yield f"  {fleet.machines.count:<20,}{wall}{hours(fleet.rented):>10}{price}"
 
 
 def _bound(plan: Plan) -> Iterator[str]:
@@ -115,11 +114,14 @@ def _bound(plan: Plan) -> Iterator[str]:
 
 def _polite(fleet: Fleet) -> str:
     outcome = fleet.outcome
-    if outcome.longest_s >= 0.7 * outcome.wall_s:
+    if outcome.longest and outcome.longest_s >= 0.7 * outcome.wall_s:
         return f"politeness of {plain(outcome.longest, 80)} ({time(outcome.longest_s)})"
+    window = fleet.machines.window
+    pieces = f"tasks, {fleet.machines.tasks} at a time" if window is None else f"windows of {window:,} rows"
+    slowest = f". The slowest of all, {plain(outcome.longest, 80)}, takes {time(outcome.longest_s)}"
     return (
-        f"politeness; {outcome.tasks:,} tasks, {fleet.machines.tasks} at a time, each as long as its slowest\n"
-        f"host. The slowest of all, {plain(outcome.longest, 80)}, takes {time(outcome.longest_s)}"
+        f"politeness; {outcome.tasks:,} {pieces}, each as long as its slowest\nhost"
+        f"{slowest if outcome.longest else ''}"
     )
 
 
@@ -158,13 +160,14 @@ def _grounds(plan: Plan) -> Iterator[str]:
     for sentence in plan.diagnosis.sentences[:2]:
         yield from wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     delay = plan.politeness.host_delay_s
-    yield f"politeness: a request to a host each {delay:g} s; more that its robots.txt asks for is not known"
+    yield f"politeness: {delay:g} s between requests to a host; its Crawl-delay is not reckoned with"
 
 
 def between(it: Interval, shown: Callable[[float], str]) -> str:
     """The ends of the interval, "" where they are the same."""
     low, high = shown(it.low), shown(it.high)
-    return "" if low == high else f"{low} to {high}"
+    unit = high.partition(" ")[1] + high.partition(" ")[2]
+    return "" if low == high else f"{low.removesuffix(unit)} to {high}"
 
 
 def count(n: float) -> str:
@@ -186,6 +189,11 @@ def size(n: float) -> str:
 def hours(n: float) -> str:
     """Core-hours, three digits of them."""
     return count(n) if n >= 99.95 else f"{n:.3g}"
+
+
+def money(n: float) -> str:
+    """An amount of whatever the prices are in."""
+    return count(n) if n >= 1e6 else f"{n:,.2f}"
 
 
 def time(seconds: float) -> str:

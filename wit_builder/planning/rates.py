@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -117,15 +117,16 @@ class Rates:
             known = {f.name: value[f.name] for f in fields(cls)}
             for name in ("down", "staged", "pixels"):
                 known[name] = Mean(**known[name])
-            rates = cls(**known | {"latency_s": tuple(map(float, known["latency_s"]))})
+            rates = cls(**known | {"latency_s": tuple(known["latency_s"])})
             numbers = [
-                rates.rows,
-                *rates.lost.values(),
-                rates.stored,
-                rates.picture_requests,
-                *rates.latency_s,
+                value for value in known.values() if not isinstance(value, str | Mapping | Mean | list)
             ]
-            if not (rates.rows > 0 and all(0 <= float(n) < math.inf for n in numbers) and rates.pairs >= 0):
+            numbers += [*rates.lost.values(), *rates.latency_s]
+            numbers += [part for mean in (rates.down, rates.staged, rates.pixels) for part in astuple(mean)]
+            if (
+                not all(0 <= number < math.inf for number in numbers)
+                or not 0 <= rates.pairs <= rates.rows != 0
+            ):
                 raise ValueError("its numbers do not add up")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"these are no rates of a trial: {error!r}", _MAKE) from error

@@ -177,7 +177,8 @@ def _sentence(cause: str, group: _Group, case: _Case) -> str:
 
 
 def _where(group: _Group) -> str:
-    names = [plain(host, 80) or "no host" for host, _ in group.hosts.most_common(3)]
+    heaviest = sorted(group.hosts, key=lambda host: (-group.hosts[host], host))[:3]
+    names = [plain(host, 80) or "no host" for host in heaviest]
     if len(group.hosts) > 3:
         return f" at {len(group.hosts):,} hosts"
     return f" at {' and '.join(names)}" if names else ""
