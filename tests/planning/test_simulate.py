@@ -193,11 +193,11 @@ async def polite_fetch(counts, polite, wait, loop) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wait", [0.0, 0.08])  # seconds of an answer
+@pytest.mark.parametrize("wait", [0.0, 0.25])  # seconds of an answer
 def test_the_simulation_takes_as_long_as_a_real_fetch(wait: float, tmp_path) -> None:
-    counts = {f"h{n}.test": max(1, int(80 / (n + 1) ** 0.9)) for n in range(30)}
+    counts = {f"h{n}.test": max(1, int(60 / (n + 1) ** 0.9)) for n in range(30)}
     urls = [f"http://{host}/{n}.png" for host, count in counts.items() for n in range(count)]
-    polite = Politeness(host_delay_s=0.05, ip_delay_s=0.0)
+    polite = Politeness(host_delay_s=0.2, ip_delay_s=0.0)
     web = WebSettings(politeness=polite, allow_network=("127.0.0.0/8",))
     with told() as site, closing(LocalExecutor(2)) as executor:
         site.answers = {url: Say(picture(n % 20), wait=wait) for n, url in enumerate(urls)}
