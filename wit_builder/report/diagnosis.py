@@ -41,6 +41,11 @@ KINDS = {
     "too_many_redirects": "url",
     "redirect_out_of_scope": "url",
     "network_refused": "network",
+    "hash_mismatch": "hash",
+    "bad_boxes": "list",
+    "bad_row": "list",
+    "no_url": "list",
+    "damaged": "list",
 }
 
 MANY_HOSTS = 20  # from here on the fault is hardly theirs
@@ -64,7 +69,7 @@ def kind_of(reason: str) -> str:
     """What kind of failure a reason is.
 
     That is dns, tls, connect, timeout, http_CODE, opt_out, robots, robots_unreachable, too_big, mime, decode,
-    url or network; any other reason is some filter's: filter.
+    url, network, hash or list; any other reason is some filter's: filter.
     """
     return reason if re.fullmatch(r"http_\d{3}", reason) else KINDS.get(reason, "filter")
 
@@ -266,6 +271,13 @@ _CAUSES: dict[str, tuple[str, Callable[[_Group, _Case], str]]] = {
         "private addresses",
         _always("these names lead into private networks, which only the recipe's allow_network opens"),
     ),
+    "hash": (
+        "other pictures than listed",
+        _always(
+            "they have changed since the list was made (14 % of DataComp's: mlfoundations/datacomp issue 67)"
+        ),
+    ),
+    "list": ("rows of no use", _always("the list is at fault; what was seen stands beside each")),
     "filter": ("filtered", _always("they were had, and the filters you chose refuse them")),
 }
 

@@ -1,8 +1,11 @@
 """A summary as text for the terminal. rich is imported only when something is rendered."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wit_builder.report.fetched import Fetched
+from wit_builder.report.folder import plain
 from wit_builder.report.tally import Count
 from wit_builder.report.totals import HostFailures, StageRow, Summary
 
@@ -38,6 +41,19 @@ def render_text(shown: Summary) -> "Group":
         parts.append(_diagnosis(shown.diagnosis.sentences))
     parts += [_note(sentence) for sentence in shown.notes]
     return Group(*parts)
+
+
+def render_fetched(out: Path, shown: Fetched) -> "Group":
+    """The same of a folder that `wit fetch` wrote."""
+    from rich.console import Group
+    from rich.text import Text
+
+    share = percent(shown.pairs, shown.rows)
+    head = Text(
+        f"{plain(out, 1000)}: {shown.pairs:,} of {shown.rows:,} rows became pairs, {share}", style="bold"
+    )
+    sentences = shown.diagnosis.sentences
+    return Group(head, *([_diagnosis(sentences)] if sentences else []))
 
 
 def bytes_text(n: int) -> str:

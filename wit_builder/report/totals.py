@@ -227,7 +227,7 @@ class _Ledger:
         self._show(stage, batch, reasons)
         reasons.add(batch.column("reason"))
         if stage in ("pages", "fetch"):
-            hosts, because = _hosts(batch.column("url")), batch.column("reason")
+            hosts, because = hosts_of(batch.column("url")), batch.column("reason")
             self._failures.add(pc.binary_join_element_wise(stage, hosts, because, _BETWEEN))
 
     def _show(self, stage: str, batch: pa.RecordBatch, before: Tally) -> None:
@@ -284,7 +284,7 @@ class _Kept:
 
     def _add(self, batch: pa.RecordBatch) -> None:
         self.samples += batch.num_rows
-        self.hosts.add(_hosts(batch.column("url")))
+        self.hosts.add(hosts_of(batch.column("url")))
         self.languages.add(batch.column("lang"))
         self.text_sources.add(batch.column("text_source"))
         self.licences.add(batch.column("licence"))
@@ -297,7 +297,8 @@ class _Kept:
         return tuple(Count(name, int(n)) for name, n in zip(names, self._sizes, strict=True))
 
 
-def _hosts(urls: pa.Array) -> pa.Array:
+def hosts_of(urls: pa.Array) -> pa.Array:
+    """The host of each URL, lower case, "" where there is none."""
     return pc.utf8_lower(pc.fill_null(pc.struct_field(pc.extract_regex(urls, _HOST), "host"), ""))
 
 
