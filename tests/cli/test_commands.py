@@ -1,9 +1,12 @@
 """The small commands, and what `wit build` and `wit retry` do with what they call."""
 
+import json
 import re
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from wit_builder.cli import filters
@@ -158,3 +161,11 @@ def test_an_unfinished_build_is_not_gone_on_with_unasked(wit, monkeypatch):
     said = wit("build", "demo")
     assert (said.code, said.error) == (2, "'out/demo' holds an unfinished build")
     assert wit("build", "demo", "--resume").code == 1
+
+
+def test_show_says_of_a_folder_of_wit_fetch_why_rows_failed(wit, tmp_path):
+    sidecar = pa.table({"url": ["http://a.test/1", "http://a.test/2"], "reason": [None, "dns"]})
+    pq.write_table(sidecar, tmp_path / "00000.parquet")
+    (tmp_path / "00000_stats.json").write_text("{}")
+    assert ".: 1 of 2 rows became pairs, 50.0 %\n" in wit("show", ".").out
+    assert json.loads(wit("show", ".", "--json").out)["diagnosis"]["kinds"] == [{"name": "dns", "n": 1}]

@@ -1,20 +1,23 @@
 """What a build has come to, in a screenful: the funnel, and where things are. `wit show` says it at length."""
 
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import orjson
 
-from wit_builder import publish
+from wit_builder import publish, report
 from wit_builder.cli import complaint
 from wit_builder.cli.progress import many, shortened
 from wit_builder.ledger import Funnel
 from wit_builder.report.terminal import bytes_text
 from wit_builder.shards.manifest import read_manifest
 
+_SENTENCES = 2  # of why downloads failed
 _WIDTH = 100  # columns of a line in a pipe, and at most
 
 
@@ -45,10 +48,20 @@ def _lines(out: Path, funnel: Funnel) -> Iterator[str]:
         yield ""
         yield "no pair was kept, for the reasons above; a crawl follows links within its --scope alone"
     if complete:
+        yield from _diagnosis(out, width)
         yield ""
         places = list(_places(out, funnel))
         longest = max(len(what) for what, _ in places)
         yield from (f"  {what:<{longest}}   {where}" for what, where in places)
+
+
+def _diagnosis(out: Path, width: int) -> Iterator[str]:
+    """Why downloads failed; a command in backticks stays on one line, to be copied."""
+    for sentence in report.diagnosed(out).sentences[:_SENTENCES]:
+        unbroken = re.sub("`[^`]*`", lambda command: command[0].replace(" ", "\0"), sentence)
+        lines = textwrap.wrap(unbroken, width - 2, break_long_words=False, break_on_hyphens=False)
+        yield ""
+        yield from (f"  {line}".replace("\0", " ") for line in lines)
 
 
 def _amount(out: Path) -> str:

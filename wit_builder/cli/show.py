@@ -1,6 +1,7 @@
 """`wit show OUT`."""
 
 import json as json_
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ import click
 def command(out: Path, json: bool, html: bool) -> None:
     """What is in the build OUT: funnel, top hosts, languages, sizes; with --html a contact sheet.
 
+    Of a folder that `wit fetch` wrote: how many rows became pairs, and why the others did not.
+
     \b
     Example:
       wit show out/demo
@@ -21,7 +24,13 @@ def command(out: Path, json: bool, html: bool) -> None:
 
     from wit_builder import report
 
-    if html:
+    if report.is_fetched(out) and not html:
+        found = report.fetched(out)
+        if json:
+            click.echo(json_.dumps(asdict(found)))
+        else:
+            Console(highlight=False).print(report.render_fetched(out, found))
+    elif html:
         click.echo(report.write_report(out))
     elif json:
         click.echo(json_.dumps(report.as_json(report.summary(out))))

@@ -64,7 +64,7 @@ class LocalExecutor:
         """See Executor."""
         if not ids:
             return {}
-        slots = min(len(ids), max(1, self.workers // 4) if needs.io else self.workers)
+        slots = min(len(ids), io_tasks(self.workers) if needs.io else self.workers)
         cpus = max(1, self.workers // slots) if needs.io else 1
         self._keep(slots)  # a worker that waits has the memory of the stage before
         with _stop_on_signal() as asked:
@@ -91,6 +91,11 @@ def serve_task(root: str, stage: str, task_id: str, cpus: int, tell: Callable[[A
     task, function = open_task(Path(root), stage, task_id)
     task.cpus, task.report, task.stopping = cpus, tell, children.stopping
     run_task(task, function)
+
+
+def io_tasks(workers: int) -> int:
+    """How many tasks that wait on the network run at a time."""
+    return max(1, workers // 4)
 
 
 def usable_cores() -> int:

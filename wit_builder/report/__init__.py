@@ -4,8 +4,20 @@ Reads the published files of OUT only, finished or not. What is missing or damag
 rest, never a traceback.
 """
 
+from wit_builder.report.fetched import Fetched, fetched, is_fetched
 from wit_builder.report.page import write_report
-from wit_builder.report.terminal import render_text
-from wit_builder.report.totals import Summary, as_json, summary
+from wit_builder.report.terminal import render_fetched, render_text
+from wit_builder.report.totals import Summary, as_json, diagnosed, summary
 
-__all__ = ["Summary", "as_json", "render_text", "summary", "write_report"]
+__all__ = [
+    "Fetched",
+    "Summary",
+    "as_json",
+    "diagnosed",
+    "fetched",
+    "is_fetched",
+    "render_fetched",
+    "render_text",
+    "summary",
+    "write_report",
+]

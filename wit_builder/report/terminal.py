@@ -1,8 +1,11 @@
 """A summary as text for the terminal. rich is imported only when something is rendered."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wit_builder.report.fetched import Fetched
+from wit_builder.report.folder import plain
 from wit_builder.report.tally import Count
 from wit_builder.report.totals import HostFailures, StageRow, Summary
 
@@ -34,8 +37,23 @@ def render_text(shown: Summary) -> "Group":
         ]
     if shown.failing_hosts:
         parts.append(_failures_table(shown.failing_hosts))
+    if shown.diagnosis.sentences:
+        parts.append(_diagnosis(shown.diagnosis.sentences))
     parts += [_note(sentence) for sentence in shown.notes]
     return Group(*parts)
+
+
+def render_fetched(out: Path, shown: Fetched) -> "Group":
+    """The same of a folder that `wit fetch` wrote."""
+    from rich.console import Group
+    from rich.text import Text
+
+    share = percent(shown.pairs, shown.rows)
+    head = Text(
+        f"{plain(out, 1000)}: {shown.pairs:,} of {shown.rows:,} rows became pairs, {share}", style="bold"
+    )
+    sentences = shown.diagnosis.sentences
+    return Group(head, *([_diagnosis(sentences)] if sentences else []))
 
 
 def bytes_text(n: int) -> str:
@@ -109,6 +127,13 @@ def _failures_table(hosts: Iterable[HostFailures]) -> "Table":
     for host in list(hosts)[:ROWS]:
         because = ", ".join(f"{count.name} {count.n:,}" for count in host.reasons[:3])
         table.add_row(_cell(host.host or "–"), f"{host.n:,}", _cell(because))
+    return table
+
+
+def _diagnosis(sentences: Iterable[str]) -> "Table":
+    table = _table("why downloads failed")
+    for sentence in sentences:
+        table.add_row(_cell(sentence))
     return table
 
 

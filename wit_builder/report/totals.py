@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from wit_builder.errors import ShardError
 from wit_builder.ledger import STAGES
 from wit_builder.records import LOSS_SCHEMA
+from wit_builder.report.diagnosis import Diagnosis, diagnose
 from wit_builder.report.folder import Folder, plain
 from wit_builder.report.tally import Count, Tally
 from wit_builder.shards.manifest import read_manifest
@@ -34,7 +36,7 @@ _SIDECAR = pa.schema(
 )
 _LOSS = pa.schema([LOSS_SCHEMA.field(name) for name in ("reason", "url", "caption", "evidence")])
 _HOST = r"(?is)^https?://(?:[^/?#]*@)?(?P<host>\[[^\]/?#]*\]|[^/?#:]*)"
-_BETWEEN = "\x1f"  # joins host and reason to one text
+_BETWEEN = "\x1f"  # joins stage, host and reason to one text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Summary:
     licences: tuple[Count, ...]
     sizes: tuple[Count, ...]  # shorter side of the originals, in pixels
     failing_hosts: tuple[HostFailures, ...]
+    diagnosis: Diagnosis  # of the failed downloads
     examples: tuple[Example, ...]
     notes: tuple[str, ...]  # what is missing, damaged or does not add up
 
@@ -119,6 +122,7 @@ def summarise(folder: Folder) -> Summary:
         licences=kept.licences.top(TOP),
         sizes=kept.size_counts(),
         failing_hosts=ledger.failing_hosts(),
+        diagnosis=ledger.diagnosis(_row(funnel, "fetch")),
         examples=tuple(ledger.examples),
         notes=folder.notes,
     )
@@ -137,7 +141,17 @@ def as_json(shown: Summary) -> dict[str, Any]:
     value["failing_hosts"] = {
         host.host: {count.name: count.n for count in host.reasons} for host in shown.failing_hosts
     }
+    value["diagnosis"] = {
+        "kinds": {count.name: count.n for count in shown.diagnosis.kinds},
+        "sentences": list(shown.diagnosis.sentences),
+    }
     return value
+
+
+def diagnosed(out: Path) -> Diagnosis:
+    """Why downloads of the build in OUT failed. Raises ConfigError when OUT is no build folder."""
+    folder = Folder(out)
+    return _Ledger(folder, ("fetch",)).diagnosis(_row(_funnel(folder), "fetch"))
 
 
 def _build(folder: Folder) -> dict[str, Any]:
@@ -177,6 +191,10 @@ def _funnel(folder: Folder) -> tuple[StageRow, ...]:
     return tuple(rows)
 
 
+def _row(funnel: tuple[StageRow, ...], stage: str) -> StageRow | None:
+    return next((row for row in funnel if row.stage == stage), None)
+
+
 def _stage_row(stage: str, value: Any) -> StageRow | None:
     if not isinstance(value, Mapping) or not isinstance(dropped := value.get("dropped"), Mapping):
         return None
@@ -190,12 +208,13 @@ def _stage_row(stage: str, value: Any) -> StageRow | None:
 class _Ledger:
     """What the ledger holds: reasons by stage, examples of each, and the hosts that failed."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, stages: tuple[str, ...] = STAGES) -> None:
         self.rows: Counter[str] = Counter()  # by stage
         self.reasons: dict[str, Tally] = {}
         self.examples: list[Example] = []
+        self._out = folder.out
         self._failures = Tally(MOST_HOSTS)
-        for stage in STAGES:
+        for stage in stages:
             for path in folder.files(f"ledger/stage={stage}/*.parquet"):
                 for batch in folder.batches(path, _LOSS):
                     self._add(stage, batch)
@@ -208,8 +227,8 @@ class _Ledger:
         self._show(stage, batch, reasons)
         reasons.add(batch.column("reason"))
         if stage in ("pages", "fetch"):
-            pairs = pc.binary_join_element_wise(_hosts(batch.column("url")), batch.column("reason"), _BETWEEN)
-            self._failures.add(pairs)
+            hosts, because = hosts_of(batch.column("url")), batch.column("reason")
+            self._failures.add(pc.binary_join_element_wise(stage, hosts, because, _BETWEEN))
 
     def _show(self, stage: str, batch: pa.RecordBatch, before: Tally) -> None:
         """Keep the first rows of each reason that has not enough examples yet."""
@@ -221,15 +240,32 @@ class _Ledger:
             self.examples += [_example(stage, row) for row in rows.to_pylist()]
 
     def failing_hosts(self) -> tuple[HostFailures, ...]:
-        by_host: dict[str, list[Count]] = defaultdict(list)
-        for pair, n in self._failures.items():
-            host, _, reason = pair.partition(_BETWEEN)
-            by_host[host].append(Count(plain(reason, 80), n))
         hosts = [
-            HostFailures(plain(host, 120), sum(count.n for count in reasons), tuple(reasons[:5]))
-            for host, reasons in by_host.items()
+            HostFailures(
+                plain(host, 120),
+                counts.total(),
+                tuple(Count(plain(reason, 80), n) for reason, n in counts.most_common(5)),
+            )
+            for host, counts in self._by_host("pages", "fetch").items()
         ]
         return tuple(sorted(hosts, key=lambda host: (-host.n, host.host))[:TOP])
+
+    def diagnosis(self, fetched: StageRow | None) -> Diagnosis:
+        reasons = self.reasons.get("fetch", Tally(1)).items()
+        return diagnose(
+            dict(reasons),
+            self._by_host("fetch"),
+            fetched.kept if fetched else 0,
+            f"wit retry {plain(quote(str(self._out)), 1000)} --only",
+        )
+
+    def _by_host(self, *stages: str) -> dict[str, Counter[str]]:
+        hosts: dict[str, Counter[str]] = defaultdict(Counter)
+        for joined, n in self._failures.items():
+            stage, host, reason = joined.split(_BETWEEN, 2)
+            if stage in stages:
+                hosts[host][reason] += n
+        return hosts
 
 
 class _Kept:
@@ -248,7 +284,7 @@ class _Kept:
 
     def _add(self, batch: pa.RecordBatch) -> None:
         self.samples += batch.num_rows
-        self.hosts.add(_hosts(batch.column("url")))
+        self.hosts.add(hosts_of(batch.column("url")))
         self.languages.add(batch.column("lang"))
         self.text_sources.add(batch.column("text_source"))
         self.licences.add(batch.column("licence"))
@@ -261,7 +297,8 @@ class _Kept:
         return tuple(Count(name, int(n)) for name, n in zip(names, self._sizes, strict=True))
 
 
-def _hosts(urls: pa.Array) -> pa.Array:
+def hosts_of(urls: pa.Array) -> pa.Array:
+    """The host of each URL, lower case, "" where there is none."""
     return pc.utf8_lower(pc.fill_null(pc.struct_field(pc.extract_regex(urls, _HOST), "host"), ""))
 
 

@@ -6,6 +6,7 @@ read; a page's headers are handed on, because what they forbid is to use it, and
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -66,6 +67,21 @@ class Visit:
     fetched_at: datetime  # UTC
     directives: frozenset[str]  # X-Robots-Tag's that speak to us; of an image none that the policy refuses
     tdm_header: str | None  # tdm-reservation, as sent
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request that was made, however it ended."""
+
+    url: str
+    began: float  # when its turn came, in seconds of the queues' clock
+    seconds: float  # from there to the last byte
+    ip: str  # that gave what was asked for, "" where none did
+    reason: str  # why it was not had, "" where it was
+
+
+overhear: ContextVar[Callable[[Asked], None]] = ContextVar("overhear", default=lambda asked: None)
+"""Told of every request that is made in this context; for whoever measures."""
 
 
 class Visitor:
@@ -186,14 +202,17 @@ class Visitor:
         queues = self._queues
         self._not_given_up(host)
         await queues.pace(host)
+        began = queues.now()
         try:
             response = await self._client.get(url, deadline_s=self._settings.deadline_s, **how)
-        except Transient as error:
-            self._blame(host, error)
+        except FetchError as error:
+            overhear.get()(Asked(url, began, queues.now() - began, "", error.reason))
+            if isinstance(error, Transient):
+                self._blame(host, error)
+            else:
+                queues.succeeded(host)
             raise
-        except FetchError:
-            queues.succeeded(host)
-            raise
+        overhear.get()(Asked(url, began, queues.now() - began, response.ip, ""))
         queues.succeeded(host)
         queues.learn(host, ip=response.ip)
         return response

@@ -1,0 +1,147 @@
+"""`wit plan` on a web of ten pictures."""
+
+import json
+import re
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.planning.measured import RATES
+from tests.site.told import Say, picture, told
+
+REACH = [
+    "--delay",
+    "0.02",
+    "--allow-network",
+    "127.0.0.0/8",
+    "--connect-to",
+    "*=",
+    "--contact",
+    "me@example.org",
+]
+
+
+@pytest.fixture
+def web():
+    with told() as told_web:
+        told_web.answers = {f"http://h{n % 2}.test/{n}.png": Say(picture(n)) for n in range(10)}
+        yield told_web
+
+
+@pytest.fixture
+def pairs(tmp_path, web):
+    """A list of ten pictures and two dead links."""
+    urls = [*web.answers, "http://h0.test/gone", "http://h1.test/gone"]
+    pq.write_table(pa.table({"url": urls, "caption": ["what is seen"] * 12}), tmp_path / "pairs.parquet")
+    return ["plan", "--input", "pairs.parquet", "--connect-to", f"*.test=127.0.0.1:{web.port}", *REACH]
+
+
+@pytest.fixture
+def planned(wit, pairs, tmp_path):
+    """A plan, in a file."""
+    said = wit(*pairs, "--json", "--quiet")
+    assert (said.code, said.err) == (0, "")
+    (tmp_path / "plan.json").write_text(said.out)
+    return json.loads(said.out)
+
+
+@pytest.fixture
+def rates_file(tmp_path):
+    """Rates that somebody measured, alone in a file."""
+    (tmp_path / "rates.json").write_text(json.dumps(RATES.as_json()))
+    return "rates.json"
+
+
+def test_a_plan_is_one_object_of_json(planned):
+    assert (planned["rates"]["rows"], planned["rates"]["lost"]) == (12, {"http_404": 2})
+    assert planned["list"]["heaviest"] == {"h0.test": 6.0, "h1.test": 6.0}
+    estimate = planned["estimate"]
+    assert (estimate["pairs"]["value"], estimate["storing"]) == (10.0, None)
+    assert [fleet["machines"]["count"] for fleet in estimate["fleets"]] == [1, 10, 100, 1_000]
+    assert planned["diagnosis"]["kinds"] == {"http_404": 2}
+
+
+def test_the_rates_of_a_plan_do_without_a_trial(wit, planned, web):
+    asked = len(web.asked)
+    said = wit("plan", "--input", "pairs.parquet", "--rates", "plan.json", "--json")
+    again = json.loads(said.out)
+    assert (again["rates"], again["estimate"]["pairs"]) == (planned["rates"], planned["estimate"]["pairs"])
+    assert len(web.asked) == asked
+
+
+def test_a_plan_of_a_long_list_fits_a_terminal(wit, pairs, rates_file):
+    typed = [
+        "--list-rows",
+        "5B",
+        "--pairs",
+        "2B",
+        "--core-hour-price",
+        "0.5",
+        "--cores",
+        "4",
+        "--for",
+        "build",
+    ]
+    said = wit("plan", "--input", "pairs.parquet", "--rates", rates_file, *typed)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("2 B pairs from pairs.parquet\n")
+    assert re.search(r"^  rows asked for +3\.33 B   3.17 to 3.52 B$", said.out, re.MULTILINE)
+    assert re.search(r"^bound: politeness( of|; 16,667 tasks, 1 at a time)", said.out, re.MULTILINE)
+    assert re.search(r"^  at most 1,000 rows of a host +\S+ \S+ +-100\.0 %$", said.out, re.MULTILINE)
+    assert [line for line in said.out.splitlines() if len(line) > 80] == []
+
+
+def test_a_plan_says_what_it_rests_on(wit, pairs):
+    said = wit(*pairs, "--sample", "12")
+    assert said.code == 0
+    assert "trial: 12 rows, 10 pairs, 83.3 % (51.6 to 97.9 %), " in said.out
+    assert "100 % of failed downloads are HTTP 404 or 410 at h0.test and h1.test" in said.out
+    assert "price" not in said.out
+    assert "fetch: " in said.err
+
+
+@pytest.mark.parametrize("pairs_", ["400X", "0", "-5", "nan", "1e30", "", "4BB"])
+def test_what_is_no_amount_is_refused(wit, pairs_):
+    said = wit("plan", "--input", "x", "--pairs", pairs_)
+    assert (said.code, "--pairs" in said.error, "no amount, such as 400M" in said.error) == (2, True, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("400M", 4e8), ("5b", 5e9), ("1,000", 1e3), ("2.5e3", 2.5e3), ("1.5 K", 1.5e3)]
+)
+def test_amounts_are_typed_as_people_do(typed, meant):
+    from wit_builder.cli.plan import _Amount
+
+    assert _Amount().convert(typed, None, None) == meant
+
+
+def test_more_pairs_than_the_list_has_are_refused(wit, pairs, rates_file):
+    said = wit("plan", "--input", "pairs.parquet", "--rates", rates_file, "--pairs", "400M")
+    assert (said.code, said.error[:35]) == (2, "the list has at most 12 rows, of wh")
+    assert said.hint.startswith("--pairs 7, or --list-rows")
+
+
+def test_a_trial_without_a_pair_says_what_failed(wit, pairs, web):
+    web.answers = {}
+    said = wit(*pairs, "--quiet")
+    assert (said.code, said.error) == (1, "not one of 12 rows became a pair")
+    assert said.hint.startswith("100 % of failed downloads are HTTP 404 or 410 at h0.test and h1.test: ")
+
+
+def test_other_peoples_hosts_are_not_asked_by_nobody_knows_whom(wit, pairs, web):
+    said = wit("plan", "--input", "pairs.parquet")
+    assert (said.code, web.asked) == (2, [])
+    assert "where its owner can reach you" in said.error
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"rates": {}}', "\xff"])
+def test_a_file_that_holds_no_rates_is_refused(wit, tmp_path, content):
+    (tmp_path / "bad.json").write_text(content, "latin-1")
+    said = wit("plan", "--input", "pairs.parquet", "--rates", "bad.json")
+    assert (said.code, "rates" in said.hint) == (2, True)
+
+
+def test_a_list_that_is_not_there_is_refused(wit):
+    said = wit("plan", "--input", "nothing.parquet", "--contact", "me@example.org")
+    assert (said.code, "nothing.parquet" in said.error) == (2, True)

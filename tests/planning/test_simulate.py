@@ -1,0 +1,219 @@
+import asyncio
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.fetch.pairs import candidate
+from tests.planning.measured import hosts, rates
+from tests.site.told import Say, picture, told
+from tests.web.loopback import run_virtual
+from wit_builder.engine.local import LocalExecutor
+from wit_builder.engine.task import Done
+from wit_builder.images.process import ImageSpec
+from wit_builder.planning import simulate as simulate_
+from wit_builder.planning.hosts import Hosts
+from wit_builder.planning.rates import Interval
+from wit_builder.planning.simulate import Machines, simulate, without_heaviest
+from wit_builder.planning.trial import try_rows
+from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.visitor import WebSettings
+
+POLITE = Politeness(host_delay_s=1.0, ip_delay_s=0.0)
+QUICK = {"latency_s": (0.25,), "picture_cpu_s": 0.0}
+ONE = Machines(cores=4)
+
+
+def spread(rows: float, hosts: float) -> Hosts:
+    """Rows spread evenly over hosts none of which is told apart."""
+    none = np.array([])
+    return Hosts(
+        rows, int(rows), (), none, none.astype(np.int64), hosts, rows, Interval(hosts, hosts, hosts), 0.0
+    )
+
+
+def test_a_host_is_a_chain_of_requests_a_delay_apart() -> None:
+    out = simulate(hosts({"a.test": 10, "b.test": 4}), rates(**QUICK), POLITE, ONE)
+    assert out.wall_s == out.longest_s == (2 + 10 - 1) * 1.0 + 0.25
+    assert (out.bound, out.longest, out.tasks) == ("politeness", "a.test", 1)
+
+
+def test_a_host_that_answers_slower_than_its_delay_is_as_slow_as_its_answers() -> None:
+    out = simulate(hosts({"a.test": 10}), rates(latency_s=(3.0,), picture_cpu_s=0.0), POLITE, ONE)
+    assert out.wall_s == 11 * 3.0 + 3.0
+    two = replace(POLITE, host_connections=2)
+    assert (
+        simulate(hosts({"a.test": 10}), rates(latency_s=(3.0,), picture_cpu_s=0.0), two, ONE).wall_s == 19.5
+    )
+
+
+def test_hosts_of_one_domain_share_its_delay_where_it_has_one() -> None:
+    both = hosts({"a.shop.test": 10, "b.shop.test": 10, "c.test": 10})
+    shared = replace(POLITE, domain_delay_s=1.0)
+    assert simulate(both, rates(**QUICK), POLITE, ONE).wall_s == 11.25
+    assert simulate(both, rates(**QUICK), shared, ONE).wall_s == pytest.approx(2 * 11.25)
+
+
+def test_hosts_of_one_address_share_its_delay() -> None:
+    at_one = rates(**QUICK, address_share=0.5)
+    out = simulate(spread(1000, 100), at_one, replace(POLITE, ip_delay_s=0.1), ONE)
+    assert (out.bound, out.alone["address"]) == ("address", pytest.approx(1200 * 0.5 * 0.1))
+
+
+def test_a_connection_is_held_while_it_waits_and_while_a_new_host_is_asked_for_its_rules() -> None:
+    out = simulate(spread(10_000, 1_000), rates(), POLITE, replace(ONE, connections=10))
+    assert (out.bound, out.wall_s) == ("connections", pytest.approx((12_000 * 0.5 + 2_000 * 1.0) / 10))
+
+
+def test_cores_share_the_work() -> None:
+    work = spread(100_000, 10_000)
+    two, eight = (simulate(work, rates(), POLITE, Machines(cores=n, connections=10**6)) for n in (2, 8))
+    assert (two.bound, two.wall_s) == ("cores", pytest.approx((100_000 * 0.008 + 20_000 * 0.001) / 2))
+    assert eight.wall_s == pytest.approx(two.wall_s / 2)  # one task at a time has four of them
+
+
+def test_bandwidth_is_shared_by_the_tasks_of_a_machine() -> None:
+    slow = Machines(cores=4, connections=10**6, bandwidth=8e6)
+    out = simulate(spread(100_000, 10_000), rates(), POLITE, slow)
+    assert (out.bound, out.wall_s) == ("bandwidth", pytest.approx(100_000 * 0.6 * 100_000 / 1e6))
+
+
+def test_a_task_is_never_quicker_than_the_slowest_answer() -> None:
+    out = simulate(spread(10, 10), rates(straggler_s=120.0, start_s=0.5), POLITE, ONE)
+    assert (out.bound, out.wall_s) == ("straggler", 122.5)
+
+
+def test_hosts_that_are_not_told_apart_are_chains_too() -> None:
+    assert simulate(spread(1_000, 10), rates(**QUICK), POLITE, ONE).wall_s == 101.25
+    assert simulate(spread(1_000, 10), rates(**QUICK), POLITE, replace(ONE, window=100)).wall_s == 10 * 11.25
+
+
+def test_tasks_wait_for_a_slot_and_more_machines_have_more_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate_, "ROWS_PER_BIN", 100)
+    work = spread(1_000, 500)
+    walls = [
+        simulate(work, rates(straggler_s=10.0), Politeness(host_delay_s=0), Machines(cores=c, count=n)).wall_s
+        for c, n in ((4, 1), (8, 1), (4, 3), (4, 10), (4, 1000))
+    ]
+    assert walls == [100.0, 50.0, 40.0, 10.0, 10.0]
+
+
+def test_a_host_with_rows_in_each_window_waits_no_longer_for_being_cut_up() -> None:
+    listed = hosts({"a.test": 10_000, "b.test": 100})
+    windows = simulate(listed, rates(**QUICK), POLITE, replace(ONE, window=1_010))
+    assert windows.tasks == 10
+    assert windows.wall_s == pytest.approx(
+        10_000 + 10 * (2 - 1 + 0.25), rel=0.03
+    )  # rules are asked for in each
+
+
+def test_where_hosts_are_even_each_window_waits_for_another_one() -> None:
+    listed = hosts({f"h{n}.test": 100 for n in range(200)})
+    whole = simulate(listed, rates(**QUICK), POLITE, replace(ONE, window=20_000))
+    windows = simulate(listed, rates(**QUICK), POLITE, replace(ONE, window=1_000))
+    assert whole.wall_s == 101.25
+    assert 20 * (2 + 10) < windows.wall_s < 20 * (2 + 17)  # the most of 200 hosts that have 5 rows each
+
+
+def test_many_machines_have_hosts_of_their_own() -> None:
+    listed = hosts({f"h{n}.test": 100 for n in range(2_000)})
+    lone = rates(**QUICK, straggler_s=50.0)
+    walls = [
+        simulate(listed, lone, POLITE, replace(ONE, window=10_000, count=n)).wall_s for n in (1, 10, 1_000)
+    ]
+    assert walls[0] == 20 * 52.0
+    assert 2 * 52.0 <= walls[1] < 4 * 52.0
+    assert walls[2] == 101.25
+
+
+def test_without_its_heaviest_hosts_something_else_is_the_limit() -> None:
+    heavy = hosts({"a.test": 1000, "b.test": 900} | {f"h{n}.test": 3 for n in range(20)})
+    measured = rates(**QUICK, straggler_s=60.0)
+    assert without_heaviest(heavy, measured, POLITE, ONE) == (2, 62.0)
+    even = hosts({f"h{n}.test": 100 for n in range(200)})
+    assert without_heaviest(even, rates(**QUICK), POLITE, ONE) is None
+
+
+def test_five_billion_rows_are_simulated_in_seconds() -> None:
+    counts = 5e8 / np.arange(4.0, 50_004.0)
+    number = Interval(3e7, 2e7, 5e7)
+    huge = Hosts(
+        5e9,
+        5_000_000,
+        tuple(map(str, range(50_000))),
+        counts,
+        np.arange(50_000),
+        3e7,
+        5e9 - counts.sum(),
+        number,
+        0.1,
+    )
+    began = time.monotonic()
+    out = simulate(huge, rates(), POLITE, Machines(cores=64, count=100))
+    assert time.monotonic() - began < 5
+    assert (out.tasks, out.longest) == (25_000, "0")
+    assert out.wall_s >= out.longest_s == pytest.approx(5e8 / 4, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("wait", "domain_delay", "within"),
+    [
+        (0.0, 0.0, 0.02),
+        (0.3, 0.0, 0.02),
+        (0.0, 0.2, 0.02),
+        (0.0, 0.1, 0.15),
+    ],  # the last: hosts get in each other's way
+)
+def test_the_simulation_takes_as_long_as_the_queues_that_keep_politeness(wait, domain_delay, within) -> None:
+    counts = {f"h{n}.shop{n % 7}.test": max(1, int(300 / (n + 1) ** 0.9)) for n in range(40)}
+    polite = Politeness(host_delay_s=0.2, domain_delay_s=domain_delay, ip_delay_s=0.0)
+    passed = run_virtual(lambda loop: polite_fetch(counts, polite, wait, loop))
+    measured = rates(latency_s=(wait,), picture_cpu_s=0.0)
+    assert simulate(hosts(counts), measured, polite, ONE).wall_s == pytest.approx(passed, rel=within)
+
+
+async def polite_fetch(counts, polite, wait, loop) -> float:
+    """Seconds that the queues take over these hosts, each asked for two files and then its pictures."""
+    queues = HostQueues(polite, loop.time)
+    for host, count in counts.items():
+        for n in range(count):
+            queues.put(host, (host, 3 if n == 0 else 1))
+
+    async def work() -> None:
+        while (item := await queues.take()) is not None:
+            for _ in range(item[1]):
+                await queues.pace(item[0])
+                await asyncio.sleep(wait)
+            queues.release(item[0])
+
+    await asyncio.gather(*(work() for _ in range(256)))
+    return loop.time()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", [0.0, 0.25])  # seconds of an answer
+def test_the_simulation_takes_as_long_as_a_real_fetch(wait: float, tmp_path) -> None:
+    counts = {f"h{n}.test": max(1, int(60 / (n + 1) ** 0.9)) for n in range(30)}
+    urls = [f"http://{host}/{n}.png" for host, count in counts.items() for n in range(count)]
+    polite = Politeness(host_delay_s=0.2, ip_delay_s=0.0)
+    web = WebSettings(politeness=polite, allow_network=("127.0.0.0/8",))
+    with told() as site, closing(LocalExecutor(2)) as executor:
+        site.answers = {url: Say(picture(n % 20), wait=wait) for n, url in enumerate(urls)}
+
+        def fetched(some, name):
+            (tmp_path / name).mkdir()
+            rows = [candidate(url) for url in some]
+            made = try_rows(
+                rows, web, ImageSpec(), executor, tmp_path / name, site.connect_to, lambda *_: None
+            )
+            return made[0], Done.read(tmp_path / name / "fetch" / "done" / "00000.json").seconds
+
+        measured, _ = fetched(urls[::4], "trial")
+        predicted = simulate(hosts(counts), measured, polite, Machines(cores=2)).wall_s
+        for attempt in range(3):  # whatever else the machine does makes it slower, never quicker
+            _, seconds = fetched(urls, str(attempt))
+            if seconds - measured.start_s < 1.2 * predicted:  # it starts one process to measure that
+                break
+    assert seconds - measured.start_s == pytest.approx(predicted, rel=0.2)

@@ -1,0 +1,214 @@
+"""A plan: what was read, measured and reckoned, as JSON and as text for a terminal of 80 columns."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from textwrap import wrap
+from typing import Any
+
+from wit_builder.planning.draw import Drawn
+from wit_builder.planning.estimate import Estimate, Fleet
+from wit_builder.planning.rates import Interval, Rates
+from wit_builder.planning.simulate import Limit
+from wit_builder.report.diagnosis import Diagnosis
+from wit_builder.report.folder import plain
+from wit_builder.web.politeness import Politeness
+
+WIDTH = 80
+HEAVIEST = 20  # hosts that are named in the JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All there is to say."""
+
+    files: tuple[str, ...]
+    drawn: Drawn
+    rates: Rates
+    diagnosis: Diagnosis  # of the trial's failures
+    politeness: Politeness
+    estimate: Estimate
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """In JSON types. `rates` is what --rates takes."""
+    hosts = plan.drawn.hosts
+    return {
+        "list": {
+            "files": list(plan.files),
+            "rows": hosts.rows,
+            "rows_read": hosts.counted,
+            "without_address": plan.drawn.unusable,
+            "hosts": asdict(hosts.number),
+            "heaviest": dict(zip(hosts.names[:HEAVIEST], hosts.counts[:HEAVIEST].tolist(), strict=True)),
+            "heaviest_error": hosts.error,
+        },
+        "rates": plan.rates.as_json(),
+        "success": asdict(plan.rates.success()),
+        "diagnosis": {
+            "kinds": {kind.name: kind.n for kind in plan.diagnosis.kinds},
+            "sentences": list(plan.diagnosis.sentences),
+        },
+        "politeness": asdict(plan.politeness),
+        "estimate": asdict(plan.estimate)
+        | {"fleets": [asdict(f) | {"bound": f.outcome.bound} for f in plan.estimate.fleets]},
+    }
+
+
+def lines(plan: Plan) -> Iterator[str]:
+    """As text, 80 columns wide at most but for names."""
+    found = plan.estimate
+    yield f"{count(found.pairs.value)} pairs from {plain(', '.join(plan.files), 200)}"
+    yield ""
+    yield f"  {'':<18}{'estimate':>12}   95 %"
+    yield from (_amount(*row) for row in _amounts(found))
+    yield from (f"  {what:<18}{money(price):>12}" for what, price in _prices(found) if price is not None)
+    yield ""
+    yield from _fleets(found)
+    yield ""
+    yield from _bound(plan)
+    yield from _changes(found)
+    yield ""
+    yield from _grounds(plan)
+
+
+def _amounts(found: Estimate) -> list[tuple[str, Interval, Callable[[float], str]]]:
+    return [
+        ("pairs", found.pairs, count),
+        ("rows asked for", found.rows, count),
+        ("hosts asked", found.hosts, count),
+        ("downloaded", found.down, size),
+        ("stored", found.stored, size),
+        ("scratch besides", found.scratch, size),
+        ("core-hours of work", found.core_hours, hours),
+    ]
+
+
+def _amount(what: str, it: Interval, shown: Callable[[float], str]) -> str:
+    return f"  {what:<18}{shown(it.value):>12}   {between(it, shown)}".rstrip()
+
+
+def _prices(found: Estimate) -> list[tuple[str, float | None]]:
+    return [("storing, a month", found.storing), ("moving it once", found.moving)]
+
+
+def _fleets(found: Estimate) -> Iterator[str]:
+    priced = any(fleet.price is not None for fleet in found.fleets)
+    cores = found.fleets[0].machines.cores
+    yield f"  {f'machines of {cores} cores':<20}{'wall time':>10}   {'95 %':<22}{'core-hours':>10}" + (
+        f"{'price':>12}" if priced else ""
+    )
+    for fleet in found.fleets:
+        price = "" if fleet.price is None else f"{money(fleet.price):>12}"
+        wall = f"{time(fleet.wall_s.value):>10}   {between(fleet.wall_s, time):<22}"
+        yield f"  {fleet.machines.count:<20,}{wall}{hours(fleet.rented):>10}{price}"
+
+
+def _bound(plan: Plan) -> Iterator[str]:
+    first = plan.estimate.fleets[0]
+    yield f"bound: {_WHY[first.outcome.bound](first)}"
+    if plan.estimate.without is not None:
+        hosts, seconds = plan.estimate.without
+        heaviest = "that host" if hosts == 1 else f"the {hosts} heaviest hosts"
+        yield f"without {heaviest} {time(seconds)}"
+
+
+def _polite(fleet: Fleet) -> str:
+    outcome = fleet.outcome
+    if outcome.longest and outcome.longest_s >= 0.7 * outcome.wall_s:
+        return f"politeness of {plain(outcome.longest, 80)} ({time(outcome.longest_s)})"
+    window = fleet.machines.window
+    pieces = f"tasks, {fleet.machines.tasks} at a time" if window is None else f"windows of {window:,} rows"
+    slowest = f". The slowest of all, {plain(outcome.longest, 80)}, takes {time(outcome.longest_s)}"
+    return (
+        f"politeness; {outcome.tasks:,} {pieces}, each as long as its slowest\nhost"
+        f"{slowest if outcome.longest else ''}"
+    )
+
+
+_WHY: dict[Limit, Callable[[Fleet], str]] = {
+    "politeness": _polite,
+    "address": lambda fleet: "politeness of the IP address that most hosts share",
+    "connections": lambda fleet: f"{fleet.machines.connections} connections of a task",
+    "cores": lambda fleet: f"{fleet.machines.cores} cores",
+    "bandwidth": lambda fleet: "bandwidth",
+    "straggler": lambda fleet: "the slowest answer, with its retries",
+}
+
+
+def _changes(found: Estimate) -> Iterator[str]:
+    if not found.changes:
+        return
+    yield ""
+    yield f"  {'with one machine and':<42}{'wall time':>12}{'pairs':>12}"
+    for change in found.changes:
+        lost = f"{-100 * change.pairs / found.pairs.value:.1f} %" if change.pairs else ""
+        yield f"  {change.what:<42}{time(change.wall_s):>12}{lost:>12}"
+
+
+def _grounds(plan: Plan) -> Iterator[str]:
+    """What the figures rest on."""
+    hosts, rates, success = plan.drawn.hosts, plan.rates, plan.rates.success()
+    read = "all" if not plan.drawn.parts and hosts.counted >= hosts.rows else count(hosts.counted)
+    without = f"; {100 * plan.drawn.unusable:.2g} % without" if plan.drawn.unusable else ""
+    yield f"list: {count(hosts.rows)} rows with an address, {read} read{without}"
+    if read != "all":
+        yield f"  heaviest host ±{100 * hosts.error:.0f} %; hosts between Chao's lower bound and Heaps' law"
+    yield (
+        f"trial: {rates.rows:,} rows, {rates.pairs:,} pairs, {100 * success.value:.1f} % "
+        f"({100 * success.low:.1f} to {100 * success.high:.1f} %), {rates.at}"
+    )
+    for sentence in plan.diagnosis.sentences[:2]:
+        yield from wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    delay = plan.politeness.host_delay_s
+    yield f"politeness: {delay:g} s between requests to a host; its Crawl-delay is not reckoned with"
+
+
+def between(it: Interval, shown: Callable[[float], str]) -> str:
+    """The ends of the interval, "" where they are the same."""
+    low, high = shown(it.low), shown(it.high)
+    unit = high.partition(" ")[1] + high.partition(" ")[2]
+    return "" if low == high else f"{low.removesuffix(unit)} to {high}"
+
+
+def count(n: float) -> str:
+    """1234 as "1,234", 400,000,000 as "400 M"."""
+    for power, unit in ((10**9, "B"), (10**6, "M")):
+        if n >= 0.9995 * power:
+            return f"{_three(n / power)} {unit}"
+    return f"{n:,.0f}"
+
+
+def size(n: float) -> str:
+    """Bytes in the unit that fits; powers of 1000, as disks are sold."""
+    for power, unit in ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if n >= 0.9995 * power:
+            return f"{_three(n / power)} {unit}"
+    return f"{n:.0f} bytes"
+
+
+def hours(n: float) -> str:
+    """Core-hours, three digits of them."""
+    return count(n) if n >= 99.95 else f"{n:.3g}"
+
+
+def money(n: float) -> str:
+    """An amount of whatever the prices are in."""
+    return count(n) if n >= 1e6 else f"{n:,.2f}"
+
+
+def time(seconds: float) -> str:
+    """Seconds in the unit that fits."""
+    for length, least, unit in (
+        (86_400 * 365.25, 2.0, "years"),
+        (86_400, 2.0, "days"),
+        (3_600, 1.0, "h"),
+        (60, 2.0, "min"),
+    ):
+        if seconds >= least * length:
+            return f"{_three(seconds / length)} {unit}"
+    return f"{_three(seconds)} s"
+
+
+def _three(value: float) -> str:
+    """Three digits, more only where they stand before the point."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"

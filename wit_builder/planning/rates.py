@@ -1,0 +1,170 @@
+"""What a trial measured, with how sure one can be of it; JSON, so that a later plan can do without a trial."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+
+from wit_builder.errors import ConfigError
+from wit_builder.report.diagnosis import kind_of
+
+Z = 1.96  # standard errors on either side of a mean: 95 %
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure and where it lies with 95 % confidence."""
+
+    value: float
+    low: float
+    high: float
+
+    def __mul__(self, factor: float) -> "Interval":
+        return Interval(self.value * factor, self.low * factor, self.high * factor)
+
+    def times(self, other: "Interval") -> "Interval":
+        """The product of two independent figures, none below 0; relative errors add up in quadrature."""
+        value = self.value * other.value
+
+        def spread(a: float, b: float) -> float:
+            return value * math.hypot(_relative(a, self.value), _relative(b, other.value))
+
+        return Interval(
+            value, max(0.0, value - spread(self.low, other.low)), value + spread(self.high, other.high)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of n values and their standard deviation."""
+
+    n: int
+    mean: float
+    sd: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Of these values; all 0 where there are none."""
+        found = np.asarray(values, dtype=np.float64)
+        if not found.size:
+            return cls(0, 0.0, 0.0)
+        return cls(found.size, float(found.mean()), float(found.std(ddof=1)) if found.size > 1 else 0.0)
+
+    def interval(self) -> Interval:
+        """By the normal approximation; below two values nothing is known of the spread, so it is the value."""
+        error = Z * self.sd / math.sqrt(self.n) if self.n else 0.0
+        return Interval(self.mean, max(0.0, self.mean - error), self.mean + error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What fetching a sample of rows took. Bytes are per pair, seconds per request or per picture."""
+
+    rows: int  # that were tried
+    lost: Mapping[str, int]  # of them, by reason; the others became pairs
+    down: Mean  # bytes of a pair's picture as fetched
+    staged: Mean  # bytes of it as re-encoded
+    stored: float  # bytes of a pair in a shard, its text, JSON and row of the sidecar among them
+    pixels: Mean  # of a pair's original
+    request_cpu_s: float  # of the process that asks
+    picture_cpu_s: float  # of those that decode, per body
+    picture_requests: float  # per row: 1, and redirects and retries
+    rule_requests: float  # per host: robots.txt and tdmrep.json, and their redirects
+    latency_s: tuple[float, ...]  # of one request for a picture that was answered, ascending
+    waiting_s: float  # of one request, answered or not, the mean
+    start_s: float  # until a process that decodes has started
+    straggler_s: float  # from a row's first request to the end of its last, the longest
+    address_share: float  # of all requests, at the IP address that got most
+    at: str  # when it was measured, UTC
+    machine: str  # where
+
+    @property
+    def pairs(self) -> int:
+        """Rows that became pairs."""
+        return self.rows - sum(self.lost.values())
+
+    def success(self) -> Interval:
+        """The share of rows that become pairs."""
+        return clopper_pearson(self.pairs, self.rows)
+
+    def latency(self) -> float:
+        """Seconds of one request, the mean."""
+        return float(np.mean(self.latency_s)) if self.latency_s else 0.0
+
+    def gap(self, delay: float, connections: int = 1) -> float:
+        """Seconds between two requests to one host, the mean: its delay, or the answer where that is slower.
+
+        A host is asked for the next picture when the last one is decoded.
+        """
+        taken = np.asarray(self.latency_s or (0.0,)) + self.picture_cpu_s
+        return float(np.maximum(taken / connections, delay).mean())
+
+    def row_cpu_s(self) -> float:
+        """CPU seconds of one row, what is asked once per host left out."""
+        bodies = (self.pairs + undecoded(self.lost)) / self.rows
+        return self.picture_requests * self.request_cpu_s + bodies * self.picture_cpu_s
+
+    def as_json(self) -> dict[str, Any]:
+        """For `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """The inverse of `as_json`. Raises ConfigError for anything else."""
+        try:
+            known = {f.name: value[f.name] for f in fields(cls)}
+            for name in ("down", "staged", "pixels"):
+                known[name] = Mean(**known[name])
+            rates = cls(**known | {"latency_s": tuple(known["latency_s"])})
+            numbers = [
+                value for value in known.values() if not isinstance(value, str | Mapping | Mean | list)
+            ]
+            numbers += [*rates.lost.values(), *rates.latency_s]
+            numbers += [part for mean in (rates.down, rates.staged, rates.pixels) for part in astuple(mean)]
+            if (
+                not all(0 <= number < math.inf for number in numbers)
+                or not 0 <= rates.pairs <= rates.rows != 0
+            ):
+                raise ValueError("its numbers do not add up")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(f"these are no rates of a trial: {error!r}", _MAKE) from error
+        return rates
+
+
+UNDECODED = frozenset(
+    {"decode_error", "unsupported_format", "too_many_pixels", "image_timeout", "image_crash"}
+)
+
+_MAKE = "wit plan --input pairs.parquet --json > plan.json, then --rates plan.json"
+
+
+def undecoded(lost: Mapping[str, int]) -> int:
+    """How many bodies were decoded in vain."""
+    return sum(n for reason, n in lost.items() if kind_of(reason) == "decode")
+
+
+def clopper_pearson(hits: int, n: int) -> Interval:
+    """The share hits / n with its exact 95 % interval (Clopper and Pearson 1934). n 0: nothing is known."""
+    if not n:
+        return Interval(0.0, 0.0, 1.0)
+    low = 0.0 if hits == 0 else _where(hits - 1, n, 0.975)
+    high = 1.0 if hits == n else _where(hits, n, 0.025)
+    return Interval(hits / n, low, high)
+
+
+def _where(hits: int, n: int, chance: float) -> float:
+    """The share of which at most so many hits in n have that chance; by bisection, as the chance falls with it."""
+    k = np.arange(hits + 1)
+    choose = np.fromiter((math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) for i in k), float)
+    low, high = 1e-12, 1 - 1e-12
+    for _ in range(50):
+        share = (low + high) / 2
+        at_most = np.exp(choose + k * math.log(share) + (n - k) * math.log1p(-share)).sum()
+        low, high = (share, high) if at_most > chance else (low, share)
+    return (low + high) / 2
+
+
+def _relative(bound: float, value: float) -> float:
+    return abs(bound - value) / value if value else 0.0
