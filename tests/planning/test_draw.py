@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from wit_builder.errors import ConfigError
+from wit_builder.lists import plan as plan_
 from wit_builder.lists.settings import UrlList
 from wit_builder.planning import draw as draw_
 from wit_builder.planning.draw import draw
@@ -47,12 +48,24 @@ def test_of_a_long_list_stretches_all_over_it_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(draw_, "BUDGET", 1_000)
-    monkeypatch.setattr(draw_, "ROWS_PER_PART", 500)
+    monkeypatch.setattr(plan_, "ROWS_PER_TASK", 500)
     urls = [f"http://h{n % 2}.test/{n}" for n in range(10_000)]
-    found = draw(listed(tmp_path, urls), 100)
+    found = draw(listed(tmp_path, urls, row_group_size=500), 100)
     assert (found.hosts.counted, found.hosts.rows, found.parts) == (1_000, 10_000.0, 20)
     assert found.hosts.counts.tolist() == [5_000.0, 5_000.0]
     assert len({int(row.url[15:]) // 500 for row in found.rows}) > 15
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.csv", "list.jsonl"])
+def test_lists_of_any_format_are_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(draw_, "BUDGET", 10)
+    rows = {"list.txt": "http://a.test/{}\n", "list.csv": "http://a.test/{},row {}\n"}
+    row = rows.get(name, '{{"url": "http://a.test/{}", "caption": "\\ud800"}}\n')
+    (tmp_path / name).write_text("".join(row.format(n, n) for n in range(100)))
+    found = draw(UrlList(files=(str(tmp_path / name),)), 50)
+    assert (found.hosts.counts.tolist(), len(found.rows), found.parts) == ([100.0], 50, 0)
 
 
 def test_files_that_are_a_part_of_a_list_speak_for_the_whole(tmp_path: Path) -> None:
@@ -61,7 +74,7 @@ def test_files_that_are_a_part_of_a_list_speak_for_the_whole(tmp_path: Path) -> 
 
 
 def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no column of URLs; it has address, caption"):
+    with pytest.raises(ConfigError, match=r"has a name that says URL; it has address, caption"):
         draw(listed(tmp_path, ["http://a.test/"], "address"), 1)
     with pytest.raises(ConfigError, match=r"no row of .* has an http\(s\) address"):
         draw(listed(tmp_path, ["a cat", None]), 1)

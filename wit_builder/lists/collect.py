@@ -89,11 +89,12 @@ def _schema(task: Task) -> pa.Schema:
 
 def _blocks(part: Slice, begin: int, end: int | None, size: int) -> Iterator[tuple[int, Iterator[Rows]]]:
     """The rows by blocks of `size` row numbers."""
-    for block, numbered in groupby(_pieces(_read(part, begin, end), size), lambda piece: piece[0]):
+    for block, numbered in groupby(_pieces(read(part, begin, end), size), lambda piece: piece[0]):
         yield block, (piece for _, piece in numbered)
 
 
-def _read(part: Slice, begin: int, end: int | None) -> Iterator[Rows]:
+def read(part: Slice, begin: int, end: int | None) -> Iterator[Rows]:
+    """The slice's rows from `begin` to before `end`; of text formats all of them."""
     with files.opened(part.source) as file:
         if part.format == "parquet":
             yield from parquet.read(file, part, begin, end)
