@@ -57,6 +57,10 @@ class Place:
             if path.is_file() and path.name[0] != "."
         }
 
+    def pieces(self) -> set[str] | None:
+        """What lies directly in OUT, files and folders; None where there is no such folder."""
+        return {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else None
+
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """The file's bytes. Raises OSError or a WitError when it cannot be read."""
@@ -106,6 +110,14 @@ class Remote(Place):
         """Of what is at OUT, and in the folder where that is newer."""
         newer = super().sizes(pattern) if self._newer else {}
         return dict(sorted((self._listed(pattern) | newer).items()))
+
+    def pieces(self) -> set[str] | None:
+        """Of what is at OUT, and in the folder where that is newer."""
+        newer = (super().pieces() if self._newer else None) or set()
+        listed = self._asked(
+            "", "listed", ConfigError, partial(_unless_absent, partial(self._fs.ls, self._path, detail=False))
+        )
+        return newer | {name.rstrip("/").rpartition("/")[2] for name in listed or ()} or None
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
