@@ -4,8 +4,9 @@ Reads the published files of OUT only, finished or not. What is missing or damag
 rest, never a traceback.
 """
 
+from wit_builder.report.page import NAME as REPORT
 from wit_builder.report.page import write_report
 from wit_builder.report.terminal import render_text
 from wit_builder.report.totals import Summary, as_json, summary
 
-__all__ = ["Summary", "as_json", "render_text", "summary", "write_report"]
+__all__ = ["REPORT", "Summary", "as_json", "render_text", "summary", "write_report"]
