@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from wit_builder import store
@@ -76,7 +76,9 @@ def _local(word: str, suffixes: tuple[str, ...]) -> list[Source]:
         elif path.exists() or not _is_glob(str(path)):
             return [_local_source(path)]
         else:
-            found = [file for file in Path("/").glob(str(path)[1:]) if file.is_file() and _counts(file.name)]
+            own = _own(str(path))
+            matching = (file for file in Path("/").glob(str(path)[1:]) if file.is_file())
+            found = [file for file in matching if _all_count(str(file)[own:])]
         return _some(word, [_local_source(file) for file in found], suffixes)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{word!r} cannot be read: {_why(error)}") from error
@@ -105,35 +107,33 @@ def _in_store(word: str, suffixes: tuple[str, ...]) -> list[Source]:
         if store.protocol(word) in ("http", "https"):
             return [_source(word, fs.info(path))]
         info = _info(fs, path)
-        if info is not None and info["type"] == "file":
+        if info["type"] == "file":
             return [_source(fs.unstrip_protocol(path), info)]
-        if info is not None:
-            found = _named(fs.find(path, detail=True), len(path) + 1)
+        if info["type"] == "directory":
+            found = _listed(fs.find(path, detail=True), len(path) + 1)
             return [_source(fs.unstrip_protocol(n), f) for n, f in found if n.lower().endswith(suffixes)]
-        if not _is_glob(path):
-            raise FileNotFoundError(path)
-        found = _named(fs.glob(path, detail=True), path.rfind("/") + 1)
+        found = _listed(fs.glob(path, detail=True), _own(path))
         return [_source(fs.unstrip_protocol(n), f) for n, f in found]
 
     return _some(word, store.asked(word, "read", ConfigError, store.AT_ONCE_S, look_up), suffixes)
 
 
-def _named(details: dict[str, Any], own: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The files that count by what stands behind the user's own words, which are so long."""
-    for name, info in details.items():
-        listed = all(map(_counts, PurePosixPath(name[own:]).parts))
-        if listed and info["type"] == "file" and not name.endswith("/"):
-            yield name, info
-
-
-def _info(fs: Any, path: str) -> dict[str, Any] | None:
+def _info(fs: Any, path: str) -> dict[str, Any]:
+    """What the store says of that name; of type glob where it is none and may be a glob."""
     try:
         info: dict[str, Any] = fs.info(path)
     except Exception as error:
-        if store.is_absent(error):
-            return None
-        raise
+        if not (_is_glob(path) and store.is_absent(error)):
+            raise
+        return {"type": "glob"}
     return info
+
+
+def _listed(details: dict[str, Any], own: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The files that count by what stands behind the user's own words, which are so long."""
+    for name, info in details.items():
+        if info["type"] == "file" and not name.endswith("/") and _all_count(name[own:]):
+            yield name, info
 
 
 def _source(url: str, info: dict[str, Any]) -> Source:
@@ -151,9 +151,19 @@ def _is_glob(path: str) -> bool:
     return any(sign in path for sign in "*?[")
 
 
+def _own(pattern: str) -> int:
+    """How much of a glob is the user's own words: all up to the part with the first sign."""
+    first = min(at for sign in "*?[" if (at := pattern.find(sign)) >= 0)
+    return pattern.rfind("/", 0, first) + 1
+
+
 def _counts(name: str) -> bool:
     """Whether a file or folder that the user did not name himself counts: not `_SUCCESS`, not `.tmp`."""
     return not name.startswith((".", "_"))
+
+
+def _all_count(path: str) -> bool:
+    return all(map(_counts, path.split("/")))
 
 
 def _why(error: Exception) -> str:
