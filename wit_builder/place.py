@@ -90,7 +90,8 @@ class Remote(Place):
         """newer: a file in the folder counts instead of the one at OUT."""
         super().__init__(folder)
         self._url = url.rstrip("/")
-        self._fs, self._path = store.of(self._url)
+        self._fs, path = store.of(url)
+        self._path = path.rstrip("/")
         self._kind = _KINDS.get(store.protocol(url), "")
         self._newer = newer
         self.released = False
@@ -232,7 +233,8 @@ class Remote(Place):
         def abort() -> None:
             listed = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
             for upload in listed.get("Uploads") or []:
-                self._fs.abort_mpu(bucket, upload["Key"], upload["UploadId"])
+                if upload["Key"].startswith(key):  # not every server heeds the prefix
+                    self._fs.abort_mpu(bucket, upload["Key"], upload["UploadId"])
 
         with suppress(WitError):
             store.asked(self._url, "cleaned", BuildError, 0.0, abort)

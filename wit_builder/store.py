@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import fsspec
 
@@ -81,6 +81,10 @@ def of(url: str) -> tuple[Any, str]:
     name = protocol(url)
     try:
         store = fsspec.filesystem(name, **_options(name))
+        if name in ("s3", "s3a"):
+            store.retries = (
+                1  # on top of botocore's own and of ours they made 80 s of a connection that is reset
+            )
         path = _quoted(url) if name in ("http", "https") else str(store._strip_protocol(url))
     except ImportError as error:
         extra = _EXTRAS.get(name)
@@ -135,7 +139,7 @@ def is_absent(error: BaseException) -> bool:
 
 def _options(name: str) -> dict[str, Any]:
     if name in ("s3", "s3a"):
-        retries = {"mode": "standard", "max_attempts": 3}  # of one request, a part of an upload above all
+        retries = {"mode": "standard", "total_max_attempts": 3}  # of one part of an upload, above all
         config = {"connect_timeout": CONNECT_S, "read_timeout": READ_S, "retries": retries}
         return {"config_kwargs": config, "use_listings_cache": False}
     if name in ("http", "https"):
@@ -157,8 +161,8 @@ def _quoted(url: str) -> str:
 
 def _said(url: str, doing: str, kind: type[WitError], error: BaseException) -> WitError:
     why, hint = _explained(url, error)
-    if hint is None and issubclass(kind, BuildError):
-        hint = "when that is mended, the same command with --resume goes on"
+    if issubclass(kind, BuildError):
+        hint = f"{hint or 'mend that'}, then run the same command again with `--resume`"
     return kind(f"{shown(url)} cannot be {doing}: {why}", hint)
 
 
@@ -166,7 +170,7 @@ def _explained(url: str, error: BaseException) -> tuple[str, str | None]:
     """Why, and what to type."""
     names, status = _names(error), _status(error)
     login = _LOGINS.get(_EXTRAS.get(protocol(url), ""))
-    host = urlsplit(url).hostname if protocol(url) in ("http", "https") else "its host"
+    host = re.split(r"[/?#]", shown(url))[2] if protocol(url) in ("http", "https") else "its host"
     if names & _NO_LOGIN:
         return f"there are no credentials for it ({_line(error)})", login
     if names & _DNS:
@@ -208,7 +212,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _names(error: BaseException) -> set[str]:
-    return {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
+    return {name for link in _chain(error) for name in _mro(link)}
+
+
+def _mro(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
 
 
 def _root(error: BaseException) -> BaseException:
@@ -219,6 +227,8 @@ def _root(error: BaseException) -> BaseException:
 def _status(error: BaseException) -> int:
     """The HTTP status that an error tells of, 0 where it tells of none."""
     for link in _chain(error):
+        if "HttpProcessingError" in _mro(link):  # aiohttp's of an answer that broke off: a status of its own
+            continue
         response = getattr(link, "response", None)
         if isinstance(response, dict):  # botocore's
             return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,6 +1,7 @@
 """A proxy on loopback in front of a server: it passes requests on, or fails as it is told, and remembers."""
 
 import asyncio
+import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,17 +39,16 @@ class Proxy:
     async def _passed_on(self, request: web.Request, cut: bool) -> web.StreamResponse:
         url = yarl.URL(f"http://127.0.0.1:{self.target}{request.raw_path}", encoded=True)
         headers = {k: v for k, v in request.headers.items() if k.lower() != "transfer-encoding"}
+        body = io.BytesIO(await request.read())
         async with (
             aiohttp.ClientSession(auto_decompress=False) as session,
-            session.request(
-                request.method, url, headers=headers, data=await request.read(), allow_redirects=False
-            ) as answer,
+            session.request(request.method, url, headers=headers, data=body, allow_redirects=False) as answer,
         ):
-            body = await answer.read()
+            said = await answer.read()
             kept = {k: v for k, v in answer.headers.items() if k.lower() != "transfer-encoding"}
             stream = web.StreamResponse(status=answer.status, headers=kept)
             await stream.prepare(request)
-            await stream.write(body[: len(body) // 2] if cut else body)
+            await stream.write(said[: len(said) // 2] if cut else said)
             if cut:
                 request.transport.abort()
             return stream

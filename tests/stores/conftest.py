@@ -43,6 +43,12 @@ def nanio(tmp_path_factory):
         yield server
 
 
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory):
+    with s3.serving("moto", tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
 @pytest.fixture
 def bucket(nanio, monkeypatch):
     lead(monkeypatch, nanio)

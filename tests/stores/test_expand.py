@@ -3,8 +3,8 @@
 import os
 
 import pytest
+import s3fs
 
-from tests.site import s3
 from tests.stores.conftest import lead
 from wit_builder import remote, store
 from wit_builder.errors import ConfigError
@@ -122,8 +122,6 @@ def test_a_glob_at_s3_means_the_same(filled):
 
 
 def test_size_and_version_come_from_the_store(filled):
-    import s3fs
-
     fs, url = s3fs.S3FileSystem(use_listings_cache=False), f"{filled.url}/v.csv"
     versions = []
     for text in (b"one", b"two", b"two"):
@@ -134,15 +132,7 @@ def test_size_and_version_come_from_the_store(filled):
     assert versions[0] != versions[1] == versions[2] != ""
 
 
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory):
-    with s3.serving("moto", tmp_path_factory.mktemp("moto")) as server:
-        yield server
-
-
 def test_odd_names_at_s3_are_taken_as_they_are(moto, monkeypatch):
-    import s3fs
-
     lead(monkeypatch, moto)
     fs = s3fs.S3FileSystem(use_listings_cache=False)
     fs.mkdir("odd")
