@@ -7,6 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from tests.cli.conftest import wit  # noqa: F401  (a fixture)
 from tests.site import s3
 
 
