@@ -91,9 +91,19 @@ def test_no_more_than_a_block_is_asked_for_at_once_and_one_ahead(url, proxy):
 
 
 @pytest.mark.parametrize("fault", [500, 503, "reset", "cut"])
-def test_what_may_pass_is_asked_again(url, proxy, fault):
+def test_what_may_pass_is_asked_again(url, proxy, fault, monkeypatch):
+    monkeypatch.setattr(store, "PATIENCE_S", 30.0)
     proxy.fault = lambda method, path, n: fault if n in (1, 2, 5) else None
     assert read(url) == BODY
+
+
+def test_a_server_that_stalls_is_asked_again(url, bucket, proxy, monkeypatch):
+    monkeypatch.setattr(store, "PATIENCE_S", 30.0)
+    monkeypatch.setattr(store, "READ_S", 0.5)
+    lead(monkeypatch, bucket.server, proxy.port)
+    proxy.fault = lambda method, path, n: 3.0 if method == "GET" and n == 2 else None
+    assert read(url) == BODY
+    assert proxy.asked.count(("GET", f"/{url[5:]}")) > len(BODY) / BLOCK
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_an_upload_that_fails_leaves_nothing(proxy, there, big, bucket):
 
 def test_a_killed_upload_leaves_nothing_that_the_next_does_not_end(proxy, bucket, there, big):
     os.truncate(big, 40 * MB)  # the other process takes larger parts
-    proxy.fault = lambda method, path, n: 9.0 if method == "PUT" and n > 2 else None
+    proxy.fault = lambda method, path, n: 3.0 if method == "PUT" and n > 2 else None
     with uploading(f"{bucket.url}/run", big.parent) as process:
         wait_for(lambda: bucket.server.unfinished())
         process.send_signal(signal.SIGKILL)
