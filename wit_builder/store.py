@@ -132,7 +132,9 @@ def may_pass(error: BaseException) -> bool:
 
 
 def is_absent(error: BaseException) -> bool:
-    """Whether the store says that there is no such thing, and not that something else went wrong."""
+    """Whether the store says that there is no such file; without its bucket there is more amiss than that."""
+    if _is_without_bucket(error):
+        return False
     status = _status(error)
     return status in (404, 410) if status else isinstance(error, FileNotFoundError) and not may_pass(error)
 
@@ -181,7 +183,7 @@ def _explained(url: str, error: BaseException) -> tuple[str, str | None]:
         return f"{host} does not answer ({_line(_root(error))})", _endpoint(url)
     if "FileExpired" in names:
         return "it has changed meanwhile", None
-    if "bucket does not exist" in str(error) or "NoSuchBucket" in names:
+    if _is_without_bucket(error):
         return "its bucket is not there", None
     if "ValueError" in names:
         return f"it is no address ({_line(_root(error))})", None
@@ -209,6 +211,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             return
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _is_without_bucket(error: BaseException) -> bool:
+    return "bucket does not exist" in str(error) or "NoSuchBucket" in _names(error)
 
 
 def _names(error: BaseException) -> set[str]:

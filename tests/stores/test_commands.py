@@ -178,7 +178,8 @@ def test_what_another_command_has_changed_is_not_overwritten(waiting, url, bucke
 def test_a_bucket_that_is_not_there_is_said_before_anything_is_fetched(here, bucket, wit, monkeypatch):
     monkeypatch.setattr("wit_builder.build.run", lambda *_: pytest.fail("it was begun"))
     said = wit(*build(f"{bucket.url}-none/run"))
-    assert said.error == f"{bucket.url}-none/run/build.json cannot be written: its bucket is not there"
+    assert said.error == f"{bucket.url}-none/run/build.json cannot be read: its bucket is not there"
+    assert (said.code, scratch(here)) == (2, [])
 
 
 # -- what dies on the way
