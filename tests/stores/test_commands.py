@@ -248,7 +248,13 @@ def retried(mended, tmp_path_factory):
     return out
 
 
-def test_a_retry_at_s3_is_the_retry_of_a_folder(brought, here, url, bucket, mended, retried, wit):
+def test_a_retry_at_s3_is_the_retry_of_a_folder(brought, here, url, bucket, proxy, mended, retried, wit):
+    def leaves_a_part(method, path, n):
+        """As if the ledger of before had one more part than that of now."""
+        if method == "PUT" and path.endswith("00003.tar"):
+            (bucket.folder / "run" / "ledger" / "stage=fetch" / "part-00009.parquet").touch()
+
+    proxy.fault = leaves_a_part
     before = {name: data for name, data in bucket.objects("run").items() if name.startswith("shards/0")}
     said = wit(*retry(url, mended))
     assert said.err.endswith("3 tried again, 1 of them are pairs in shards now\n")

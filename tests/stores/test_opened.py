@@ -223,6 +223,21 @@ def test_a_file_is_read_from_servers_of_every_kind(answer):
         assert steps(url, 10, 1_500) == BODY
 
 
+def test_a_part_that_is_too_short_is_asked_for_again():
+    asked = []
+
+    async def short(request):
+        asked.append(request.http_range)
+        answer = await with_ranges(request)
+        if len(asked) == 3:
+            answer.headers.pop("Content-Range")
+            answer.body = answer.body[:-1]
+        return answer
+
+    with server(short) as (url, _):
+        assert read(url) == BODY
+
+
 def test_size_and_version_are_asked_for_and_who_asks_is_said():
     with server(with_ranges) as (url, asked):
         assert remote.expand([url], ()) == [remote.Source(url, len(BODY), '"v1"')]
