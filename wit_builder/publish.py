@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import wit_builder
-from wit_builder import ledger, settings, storage
+from wit_builder import ledger, place, settings, storage
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.ledger import Funnel
+from wit_builder.place import Place
 from wit_builder.recipe import Recipe
 from wit_builder.shards import card, manifest
 from wit_builder.shards.writer import ShardInfo
@@ -66,12 +67,13 @@ def shards(out: Path, files: Sequence[Path]) -> None:
     manifest.write_manifest(out, infos.values())
 
 
-def finish(recipe: Recipe, out: Path, funnel: Funnel, work: Path, command: str | None = None) -> None:
+def finish(recipe: Recipe, at: Path | Place, funnel: Funnel, work: Path, command: str | None = None) -> None:
     """Check the build, describe it, call it complete, and clear the folder it was worked in.
 
     command: that builds it again; by default the one that build.json has.
     """
-    check(out, funnel)
+    check(at, funnel)
+    out = place.at(at).folder
     storage.write_json(out / "funnel.json", funnel.as_json())
     encoded = settings.encode(recipe)
     known = command or (read_state(out) or {}).get("command") or f"wit build {recipe.name}"
@@ -80,19 +82,20 @@ def finish(recipe: Recipe, out: Path, funnel: Funnel, work: Path, command: str |
     clear(work)
 
 
-def check(out: Path, funnel: Funnel) -> None:
+def check(at: Path | Place, funnel: Funnel) -> None:
     """Every item is kept or in the ledger: stage by stage, and against the shards. Raises BuildError."""
-    _check_ledger(out, funnel)
-    infos = manifest.read_manifest(out)
+    there = place.at(at)
+    _check_ledger(there.folder, funnel)
+    infos, sizes = manifest.read_manifest(there), there.sizes("shards/*")
     for info in infos:
-        _check_shard(out / "shards", info)
+        _check_shard(there, sizes, info)
     kept = sum(info.samples for info in infos)
     chain = [("extract", "select"), ("select", "fetch"), ("fetch", "clean")]
     numbers = [(f"{a} kept", funnel[a].kept, f"{b} saw", funnel[b].seen) for a, b in chain]
     numbers.append(("clean kept", funnel["clean"].kept, "the shards hold", kept))
-    for left, here, right, there in numbers:
-        if here != there:
-            raise BuildError(f"{left} {here} items and {right} {there}", _FAULT)
+    for left, here, right, found in numbers:
+        if here != found:
+            raise BuildError(f"{left} {here} items and {right} {found}", _FAULT)
 
 
 def read_state(out: Path) -> dict[str, Any] | None:
@@ -140,14 +143,14 @@ def _check_ledger(out: Path, funnel: Funnel) -> None:
                 )
 
 
-def _check_shard(folder: Path, info: ShardInfo) -> None:
+def _check_shard(there: Place, sizes: Mapping[str, int], info: ShardInfo) -> None:
     """By the sizes of its files; `wit verify` reads them."""
     files = (info.file, info.bytes), (info.sidecar, info.sidecar_bytes), (info.stats, info.stats_bytes)
-    for name, size in files:
-        path = folder / name
-        found = f"has {path.stat().st_size} bytes" if path.is_file() else "is missing"
+    for file, size in files:
+        name = f"shards/{file}"
+        found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
         if found != f"has {size} bytes":
-            raise BuildError(f"{path} {found}, its manifest says {size} bytes", _FAULT)
+            raise BuildError(f"{there.at(name)} {found}, its manifest says {size} bytes", _FAULT)
 
 
 def _versions() -> dict[str, str]:

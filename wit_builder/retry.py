@@ -15,20 +15,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wit_builder import build, ledger, publish, settings, storage
+from wit_builder import build, ledger, place, publish, settings, storage
 from wit_builder.curation import clean, tables
 from wit_builder.curation.select import pair_heads
 from wit_builder.engine.local import Executor
 from wit_builder.engine.task import read_json
 from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel
+from wit_builder.place import Place
 from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.shards import manifest
 
 
 def run(
-    out: Path,
+    at: Path | Place,
     only: Sequence[str],
     connect_to: Mapping[str, str | None],
     executor: Executor,
@@ -39,6 +40,8 @@ def run(
     only: reasons, or families of them: 4xx, 5xx. Raises ConfigError when OUT is no finished build, when a
     reason is not in its ledger, or when an unfinished retry of other reasons is in the way.
     """
+    there = place.at(at)
+    out = there.folder
     recipe = _recipe(out)
     where = build.Where(out, connect_to)
     with build.only_one(out), build.web(recipe, where) as connections:
@@ -55,7 +58,7 @@ def run(
         for stage in build.STAGES[1:]:
             getattr(road, stage)()
         with storage.plain_errors(out):
-            _publish(recipe, out, road, retried)
+            _publish(recipe, there, road, retried)
         return len(retried), road.funnel()["clean"].kept
 
 
@@ -143,10 +146,11 @@ def _write_incumbents(out: Path, root: Path) -> Path:
     return path
 
 
-def _publish(recipe: Recipe, out: Path, road: build.Road, retried: pa.Array) -> None:
+def _publish(recipe: Recipe, there: Place, road: build.Road, retried: pa.Array) -> None:
+    out = there.folder
     publish.shards(out, road.shards())
     ledger.write(out, _new_ledger(out, road, retried))
-    publish.finish(recipe, out, _new_funnel(out), out / "retry")
+    publish.finish(recipe, there, _new_funnel(out), out / "retry")
 
 
 def _new_ledger(out: Path, road: build.Road, retried: pa.Array) -> Iterator[pa.Table]:

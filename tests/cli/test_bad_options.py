@@ -98,7 +98,8 @@ def test_a_network_that_is_none_is_refused_before_anything_is_started(wit, tmp_p
 
 def test_a_file_instead_of_a_folder_is_refused(wit, tmp_path):
     (tmp_path / "out").touch()
-    assert wit("build", "demo", "--out", "out").error == "--out: directory 'out' is a file"
+    said = wit("build", "demo", "--out", "out").error
+    assert said == "'out' cannot be a folder: there is a file in the way"
 
 
 def test_a_text_that_is_not_unicode_is_refused(wit):

@@ -103,8 +103,8 @@ def built_before(tmp_path, monkeypatch):
 def test_retry_hands_on_what_was_asked_and_says_what_it_brought(wit, built_before, monkeypatch):
     asked = []
 
-    def retry(out, only, hosts, executor, watcher):
-        asked.append((str(out), only, hosts, executor.workers))
+    def retry(there, only, hosts, executor, watcher):
+        asked.append((there.name, only, hosts, executor.workers))
         return 1234, 56
 
     monkeypatch.setattr("wit_builder.retry.run", retry)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from wit_builder import place
 from wit_builder.errors import ShardError
 from wit_builder.report import fetched, is_fetched, render_fetched
 from wit_builder.report.tally import Count
@@ -24,7 +25,7 @@ def write(out: Path, index: int, reasons: list[str | None]) -> None:
 def test_a_folder_of_wit_fetch_says_why_rows_failed(tmp_path: Path) -> None:
     write(tmp_path, 0, [None, "http_404", "http_410", None])
     write(tmp_path, 1, ["timeout"])
-    found = fetched(tmp_path)
+    found = fetched(place.at(tmp_path))
     assert (found.rows, found.pairs) == (5, 2)
     assert found.diagnosis.kinds == (Count("http_404", 1), Count("http_410", 1), Count("timeout", 1))
     gone, slow = found.diagnosis.sentences
@@ -35,25 +36,25 @@ def test_a_folder_of_wit_fetch_says_why_rows_failed(tmp_path: Path) -> None:
 def test_it_is_printed_as_text_and_as_json(tmp_path: Path) -> None:
     write(tmp_path, 0, [None, "dns"])
     console = Console(file=io.StringIO(), width=200)
-    console.print(render_fetched(tmp_path, fetched(tmp_path)))
+    console.print(render_fetched(str(tmp_path), fetched(place.at(tmp_path))))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "1 of 2 rows became pairs, 50.0 %" in text
     assert "100 % of failed downloads are DNS at h1.test" in text
-    assert json.loads(json.dumps(asdict(fetched(tmp_path))))["rows"] == 2
+    assert json.loads(json.dumps(asdict(fetched(place.at(tmp_path)))))["rows"] == 2
 
 
 def test_a_build_is_no_folder_of_wit_fetch(tmp_path: Path) -> None:
-    assert not is_fetched(tmp_path)
+    assert not is_fetched(place.at(tmp_path))
     write(tmp_path, 0, [None])
-    assert is_fetched(tmp_path)
+    assert is_fetched(place.at(tmp_path))
     (tmp_path / "build.json").write_text("{}")
-    assert not is_fetched(tmp_path)
+    assert not is_fetched(place.at(tmp_path))
 
 
 def test_a_sidecar_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "00000.parquet").write_bytes(b"PAR1")
     with pytest.raises(ShardError, match="cannot be read"):
-        fetched(tmp_path)
+        fetched(place.at(tmp_path))
     pq.write_table(pa.table({"url": ["http://a.test/"]}), tmp_path / "00000.parquet")
     with pytest.raises(ShardError, match="is no sidecar of wit fetch: it has no reason"):
-        fetched(tmp_path)
+        fetched(place.at(tmp_path))

@@ -15,9 +15,16 @@ from wit_builder.errors import BuildError, ConfigError
 
 if TYPE_CHECKING:
     from wit_builder.cli.connect import Hosts
+    from wit_builder.place import Place
     from wit_builder.recipe import Recipe
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")  # those of build.py, which takes long to import
+
+SCRATCH: dict[str, Any] = {  # of every command that writes an OUT that may be a URL
+    "type": click.Path(file_okay=False, path_type=Path),
+    "envvar": "WIT_SCRATCH",
+    "help": "Where to work when OUT is a URL. [default: $WIT_SCRATCH, or the user's cache folder]",
+}
 
 _HELP = """Run a recipe into the folder OUT: crawl, select, fetch, clean, pack.
 
@@ -97,9 +104,10 @@ def common_options() -> list[click.Option]:
     return [
         click.Option(
             ["--out"],
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Folder to write. [default: out/RECIPE]",
+            metavar="FOLDER",
+            help="Folder to write, or URL such as s3://BUCKET/RUN. [default: out/RECIPE]",
         ),
+        click.Option(["--scratch"], **SCRATCH),
         click.Option(["--resume"], is_flag=True, help="Go on with an unfinished build in that folder."),
         click.Option(
             ["--until"],
@@ -134,31 +142,38 @@ def _runner(name: str, function: recipes.RecipeFunction, own: list[Option]) -> C
         rehearsal.try_filters(recipe)
         hosts = connect.parsed(values["connect_to"])
         connect.check_contact(recipe, hosts)
-        _build(recipe, values["out"] or _default_out(name), hosts, values)
+        from wit_builder import place
+
+        with place.of(values["out"] or str(_default_out(name)), values["scratch"]) as there:
+            _build(recipe, there, hosts, values)
 
     return run
 
 
-def _build(recipe: "Recipe", out: Path, hosts: "Hosts", values: dict[str, Any]) -> None:
-    from wit_builder import build, report
+def _build(recipe: "Recipe", there: "Place", hosts: "Hosts", values: dict[str, Any]) -> None:
+    from wit_builder import build, delivery, report
     from wit_builder.cli import progress, result, typed
     from wit_builder.cli.stopping import stoppable
     from wit_builder.engine.local import LocalExecutor
     from wit_builder.engine.task import Stopped
 
-    until, json = values["until"], values["json"]
+    until, json, out = values["until"], values["json"], there.folder
     stages = STAGES[: STAGES.index(until) + 1]
     watcher = progress.watcher(quiet=values["quiet"], json=json, stages=stages, out=out)
+    delivery.claim(there, delivery.SHOWN)
     if build.start(out, recipe, values["resume"]):
-        watcher.say(f"{out} is complete already")
-        result.show(out, json)
+        delivery.finished(there)
+        watcher.say(f"{there.name} is complete already")
+        result.show(there, json)
         return
     try:
         with watcher, stoppable(watcher.say), closing(LocalExecutor(values["workers"])) as executor:
+            delivery.begun(there)
             build.run(recipe, build.Where(out, hosts), executor, watcher, until)
             if until == STAGES[-1]:
                 report.write_report(out)
+                delivery.finished(there)
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.resumed()}") from None
-    result.show(out, json)
-    watcher.say(f"next: {typed.command('show', out) if until == STAGES[-1] else typed.resumed()}")
+    result.show(there, json)
+    watcher.say(f"next: {typed.command('show', there.name) if until == STAGES[-1] else typed.resumed()}")

@@ -14,6 +14,7 @@ from wit_builder import publish, report
 from wit_builder.cli import complaint
 from wit_builder.cli.progress import many, shortened
 from wit_builder.ledger import Funnel
+from wit_builder.place import Place
 from wit_builder.report.terminal import bytes_text
 from wit_builder.shards.manifest import read_manifest
 
@@ -21,19 +22,20 @@ _SENTENCES = 2  # of why downloads failed
 _WIDTH = 100  # columns of a line in a pipe, and at most
 
 
-def show(out: Path, json: bool) -> None:
+def show(there: Place, json: bool) -> None:
     """Print it on stdout; with `json` the funnel alone, on one line."""
-    values = orjson.loads((out / "funnel.json").read_bytes())
+    values = orjson.loads((there.folder / "funnel.json").read_bytes())
     if json:
         click.echo(orjson.dumps(values))
         return
-    title, *rest = _lines(out, Funnel.from_json(values))
+    title, *rest = _lines(there, Funnel.from_json(values))
     click.secho(title, bold=True, color=complaint.colour())
     for line in rest:
         click.echo(line)
 
 
-def _lines(out: Path, funnel: Funnel) -> Iterator[str]:
+def _lines(there: Place, funnel: Funnel) -> Iterator[str]:
+    out = there.folder
     state = publish.read_state(out) or {}
     complete = state.get("state") == "complete"
     yield f"{state.get('name', out.resolve().name)}: {_amount(out) if complete else 'not finished yet'}"
@@ -50,7 +52,7 @@ def _lines(out: Path, funnel: Funnel) -> Iterator[str]:
     if complete:
         yield from _diagnosis(out, width)
         yield ""
-        places = list(_places(out, funnel))
+        places = list(_places(there, funnel))
         longest = max(len(what) for what, _ in places)
         yield from (f"  {what:<{longest}}   {where}" for what, where in places)
 
@@ -70,8 +72,8 @@ def _amount(out: Path) -> str:
     return f"{many(pairs, 'pair')} in {many(len(infos), 'shard')}, {bytes_text(size)}"
 
 
-def _places(out: Path, funnel: Funnel) -> Iterator[tuple[str, str]]:
+def _places(there: Place, funnel: Funnel) -> Iterator[tuple[str, str]]:
     lost = sum(funnel[stage].dropped.total() for stage in funnel)
-    yield "the pairs, as WebDataset", f"{out / 'shards'}"
-    yield f"the {lost:,} lost, each with its reason", f"{out / 'ledger'}"
-    yield "a report with a contact sheet", f"{out / 'report.html'}"
+    yield "the pairs, as WebDataset", there.at("shards")
+    yield f"the {lost:,} lost, each with its reason", there.at("ledger")
+    yield "a report with a contact sheet", there.at("report.html")

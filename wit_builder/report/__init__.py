@@ -5,11 +5,13 @@ rest, never a traceback.
 """
 
 from wit_builder.report.fetched import Fetched, fetched, is_fetched
+from wit_builder.report.page import NAME as REPORT
 from wit_builder.report.page import write_report
 from wit_builder.report.terminal import render_fetched, render_text
 from wit_builder.report.totals import Summary, as_json, diagnosed, summary
 
 __all__ = [
+    "REPORT",
     "Fetched",
     "Summary",
     "as_json",

@@ -41,7 +41,7 @@ class Tile:
 
 def contact_sheet(folder: Folder, n: int = 60) -> list[Tile]:
     """At most n samples, drawn from shards evenly spread over the build; the same ones every time."""
-    shards = folder.files("shards/*.tar")
+    shards = list(folder.files("shards/*.tar"))
     count = min(n, len(shards))
     tiles: list[Tile] = []
     for i in range(count):
@@ -50,20 +50,22 @@ def contact_sheet(folder: Folder, n: int = 60) -> list[Tile]:
     return tiles
 
 
-def _draw(folder: Folder, path: Path, wanted: int) -> list[Tile]:
+def _draw(folder: Folder, name: str, wanted: int) -> list[Tile]:
     """`wanted` of the shard's first samples, each as likely as any other (reservoir sampling), by key."""
+    path = Path(name)
     chance = random.Random(path.name)
     tiles: list[Tile] = []
     try:
-        for i, pair in enumerate(islice(read_shard(path), WINDOW)):
-            slot = i if i < wanted else chance.randrange(i + 1)
-            if slot < wanted:  # shrunk at once: what waits here is small, whatever the shard holds
-                tiles[slot : slot + 1] = [_tile(path.stem, pair)]
-    except ShardError as error:
-        folder.note(str(error).replace(f"{folder.out}/", ""))
+        with folder.there.open(name) as file:
+            for i, pair in enumerate(islice(read_shard(path, file), WINDOW)):
+                slot = i if i < wanted else chance.randrange(i + 1)
+                if slot < wanted:  # shrunk at once: what waits here is small, whatever the shard holds
+                    tiles[slot : slot + 1] = [_tile(path.stem, pair)]
+    except (OSError, ShardError) as error:
+        folder.note(str(error))
     unreadable = [tile.key for tile in tiles if not tile.image]
     if unreadable:
-        folder.note(f"{folder.name(path)}: the picture of {unreadable[0]} cannot be read")
+        folder.note(f"{name}: the picture of {unreadable[0]} cannot be read")
     return sorted(tiles, key=lambda tile: tile.key)
 
 

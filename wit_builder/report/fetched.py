@@ -3,13 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wit_builder.errors import ShardError
+from wit_builder.place import Place
 from wit_builder.report.diagnosis import MOST_HOSTS, Diagnosis, diagnose
 from wit_builder.report.tally import Tally
 from wit_builder.report.totals import hosts_of
@@ -27,20 +27,21 @@ class Fetched:
     diagnosis: Diagnosis
 
 
-def is_fetched(out: Path) -> bool:
+def is_fetched(there: Place) -> bool:
     """Whether shards of `wit fetch` lie there, and no build."""
-    return not (out / "build.json").exists() and next(out.glob("*_stats.json"), None) is not None
+    pieces = there.pieces() or set()
+    return "build.json" not in pieces and any(name.endswith("_stats.json") for name in pieces)
 
 
-def fetched(out: Path) -> Fetched:
+def fetched(there: Place) -> Fetched:
     """What became of the rows of all sidecars in OUT, read in bounded memory.
 
     Raises ShardError for a sidecar that cannot be read, or has no columns url and reason.
     """
     rows, failures = 0, Tally(MOST_HOSTS)
     reasons: Counter[str] = Counter()
-    for path in sorted(out.glob("*.parquet")):
-        for batch in _batches(path):
+    for name in there.sizes("*.parquet"):
+        for batch in _batches(there, name):
             rows += batch.num_rows
             lost = batch.filter(pc.is_valid(batch.column("reason")))
             found = pc.value_counts(lost.column("reason")).to_pylist()
@@ -55,14 +56,14 @@ def fetched(out: Path) -> Fetched:
     return Fetched(rows, pairs, diagnose(reasons, by_host, pairs, AGAIN))
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+def _batches(there: Place, name: str) -> Iterator[pa.RecordBatch]:
     try:
-        with pq.ParquetFile(path) as file:
+        with there.open(name) as opened, pq.ParquetFile(opened) as file:
             missing = {"url", "reason"} - set(file.schema_arrow.names)
             if missing:
                 raise ShardError(
-                    f"{path} is no sidecar of wit fetch: it has no {' and no '.join(sorted(missing))}"
+                    f"{there.at(name)} is no sidecar of wit fetch: it has no {' and no '.join(sorted(missing))}"
                 )
             yield from file.iter_batches(columns=["url", "reason"])
     except (OSError, pa.ArrowException) as error:
-        raise ShardError(f"{path} cannot be read: {error}") from error
+        raise ShardError(f"{there.at(name)} cannot be read: {error}") from error

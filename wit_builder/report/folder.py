@@ -9,9 +9,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wit_builder import place
 from wit_builder.errors import ConfigError
+from wit_builder.place import Place
 
-PIECES = ("build.json", "funnel.json", "shards", "ledger", "candidates", "work")  # any one makes OUT a build
+PIECES = {"build.json", "funnel.json", "shards", "ledger", "candidates", "work"}  # any one makes OUT a build
 ROWS_PER_BATCH = 16_384
 MAX_JSON_BYTES = 16 << 20
 MAX_NOTES = 30
@@ -20,16 +22,19 @@ MAX_NOTES = 30
 class Folder:
     """A build folder, read piece by piece. `notes` gathers what could not be read, a sentence each."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path | Place) -> None:
         """Raises ConfigError when `out` is no build folder."""
-        if not out.is_dir():
-            raise ConfigError(f"there is no folder {str(out)!r}", "wit build NAME --out FOLDER makes one")
-        if not any((out / piece).exists() for piece in PIECES):
+        self.there = place.at(out)
+        pieces = self.there.pieces()
+        if pieces is None:
             raise ConfigError(
-                f"{str(out)!r} holds no build: none of {', '.join(PIECES)} is in it",
+                f"there is no folder {self.there.name!r}", "wit build NAME --out FOLDER makes one"
+            )
+        if not pieces & PIECES:
+            raise ConfigError(
+                f"{self.there.name!r} holds no build: none of {', '.join(sorted(PIECES))} is in it",
                 "name the folder that `wit build` wrote",
             )
-        self.out = out
         self._notes: list[str] = []
         self._unsaid = 0
 
@@ -50,13 +55,13 @@ class Folder:
 
     def json(self, name: str) -> dict[str, Any]:
         """The object in that file; {} with a note when there is none that can be read."""
-        path = self.out / name
-        try:
-            size = path.stat().st_size
-            value = orjson.loads(path.read_bytes()) if size <= MAX_JSON_BYTES else None
-        except FileNotFoundError:
+        size = self.files(name).get(name)
+        if size is None:
             self.note(f"there is no {name} (yet)")
             return {}
+        try:
+            with self.there.open(name) as file:
+                value = orjson.loads(file.read()) if size <= MAX_JSON_BYTES else None
         except (OSError, ValueError) as error:  # orjson.JSONDecodeError is a ValueError
             self.note(f"{name} cannot be read: {error}")
             return {}
@@ -65,29 +70,25 @@ class Folder:
             return {}
         return value
 
-    def files(self, pattern: str) -> list[Path]:
-        """The regular files that match, in the order of their names; temporary ones never match."""
-        return sorted(path for path in self.out.glob(pattern) if path.is_file() and path.name[0] != ".")
+    def files(self, pattern: str) -> dict[str, int]:
+        """The regular files that match, with their bytes, in the order of their names; no temporary ones."""
+        return self.there.sizes(pattern)
 
-    def batches(self, path: Path, columns: pa.Schema) -> Iterator[pa.RecordBatch]:
+    def batches(self, name: str, columns: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The file's rows with these columns, a few thousand at a time; ends with a note where it breaks.
 
         A string column comes without nulls: "" stands for them.
         """
         try:
-            with pq.ParquetFile(path) as file:
-                missing = [name for name in columns.names if name not in file.schema_arrow.names]
+            with self.there.open(name) as opened, pq.ParquetFile(opened) as file:
+                missing = [column for column in columns.names if column not in file.schema_arrow.names]
                 if missing:
-                    self.note(f"{self.name(path)} is no file of ours: it has no column {', '.join(missing)}")
+                    self.note(f"{name} is no file of ours: it has no column {', '.join(missing)}")
                     return
                 for batch in file.iter_batches(ROWS_PER_BATCH, columns=columns.names):
                     yield _cast(batch, columns)
         except (OSError, ValueError, pa.ArrowException) as error:
-            self.note(f"{self.name(path)} cannot be read: {_first_line(error)}")
-
-    def name(self, path: Path) -> str:
-        """The path as seen from OUT."""
-        return path.relative_to(self.out).as_posix()
+            self.note(f"{name} cannot be read: {_first_line(error)}")
 
 
 def plain(text: object, limit: int = 300) -> str:

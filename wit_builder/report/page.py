@@ -12,6 +12,7 @@ import jinja2
 import orjson
 
 from wit_builder import storage
+from wit_builder.place import Place
 from wit_builder.report.contact_sheet import contact_sheet
 from wit_builder.report.folder import Folder, plain
 from wit_builder.report.tally import Count
@@ -64,8 +65,8 @@ class Stage:
     more: int  # reasons that are not named
 
 
-def write_report(out: Path) -> Path:
-    """Write OUT/report.html, whole or absent, and return its path.
+def write_report(out: Path | Place) -> Path:
+    """Write report.html into the folder of OUT, whole or absent, and return its path.
 
     Raises ConfigError when OUT is no build folder, BuildError when it cannot be written.
     """
@@ -80,7 +81,7 @@ def write_report(out: Path) -> Path:
         recipe=_recipe(folder),
         notes=folder.notes,
     )
-    path = out / NAME
+    path = folder.there.folder / NAME
     storage.write_bytes(path, page.encode("utf-8", "replace"))
     return path
 

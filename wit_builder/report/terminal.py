@@ -1,7 +1,6 @@
 """A summary as text for the terminal. rich is imported only when something is rendered."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wit_builder.report.fetched import Fetched
@@ -43,7 +42,7 @@ def render_text(shown: Summary) -> "Group":
     return Group(*parts)
 
 
-def render_fetched(out: Path, shown: Fetched) -> "Group":
+def render_fetched(out: str, shown: Fetched) -> "Group":
     """The same of a folder that `wit fetch` wrote."""
     from rich.console import Group
     from rich.text import Text

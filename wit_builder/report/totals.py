@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from wit_builder.errors import ShardError
 from wit_builder.ledger import STAGES
+from wit_builder.place import Place
 from wit_builder.records import LOSS_SCHEMA
 from wit_builder.report.diagnosis import Diagnosis, diagnose
 from wit_builder.report.folder import Folder, plain
@@ -94,7 +95,7 @@ class Summary:
     notes: tuple[str, ...]  # what is missing, damaged or does not add up
 
 
-def summary(out: Path) -> Summary:
+def summary(out: Path | Place) -> Summary:
     """The build in OUT, finished or not. Raises ConfigError when OUT is no build folder."""
     return summarise(Folder(out))
 
@@ -110,11 +111,11 @@ def summarise(folder: Folder) -> Summary:
         _compare_ledger(folder, funnel, ledger)
         _compare_shards(folder, funnel, kept.samples)
     return Summary(
-        out=plain(folder.out, 1000),
+        out=plain(folder.there.name, 1000),
         **build,
         funnel=funnel,
         shards=len(tars),
-        shard_bytes=sum(path.stat().st_size for path in tars),
+        shard_bytes=sum(tars.values()),
         samples=kept.samples,
         hosts=kept.hosts.top(TOP),
         languages=kept.languages.top(TOP),
@@ -148,7 +149,7 @@ def as_json(shown: Summary) -> dict[str, Any]:
     return value
 
 
-def diagnosed(out: Path) -> Diagnosis:
+def diagnosed(out: Path | Place) -> Diagnosis:
     """Why downloads of the build in OUT failed. Raises ConfigError when OUT is no build folder."""
     folder = Folder(out)
     return _Ledger(folder, ("fetch",)).diagnosis(_row(_funnel(folder), "fetch"))
@@ -212,11 +213,11 @@ class _Ledger:
         self.rows: Counter[str] = Counter()  # by stage
         self.reasons: dict[str, Tally] = {}
         self.examples: list[Example] = []
-        self._out = folder.out
+        self._out = folder.there.name
         self._failures = Tally(MOST_HOSTS)
         for stage in stages:
-            for path in folder.files(f"ledger/stage={stage}/*.parquet"):
-                for batch in folder.batches(path, _LOSS):
+            for name in folder.files(f"ledger/stage={stage}/*.parquet"):
+                for batch in folder.batches(name, _LOSS):
                     self._add(stage, batch)
         if not self._failures.exact:
             folder.note("so many hosts failed that their counts are lower bounds")
@@ -256,7 +257,7 @@ class _Ledger:
             dict(reasons),
             self._by_host("fetch"),
             fetched.kept if fetched else 0,
-            f"wit retry {plain(quote(str(self._out)), 1000)} --only",
+            f"wit retry {plain(quote(self._out), 1000)} --only",
         )
 
     def _by_host(self, *stages: str) -> dict[str, Counter[str]]:
@@ -276,8 +277,8 @@ class _Kept:
         self.hosts = Tally(MOST_HOSTS)
         self.languages, self.text_sources, self.licences = Tally(1_000), Tally(1_000), Tally(10_000)
         self._sizes = np.zeros(len(SIZE_EDGES), dtype=np.int64)
-        for path in folder.files("shards/*.parquet"):
-            for batch in folder.batches(path, _SIDECAR):
+        for name in folder.files("shards/*.parquet"):
+            for batch in folder.batches(name, _SIDECAR):
                 self._add(batch.filter(pc.equal(batch.column("status"), "success")))
         if not self.hosts.exact:
             folder.note("so many hosts are in the data set that their counts are lower bounds")
@@ -323,12 +324,13 @@ def _compare_shards(folder: Folder, funnel: tuple[StageRow, ...], samples: int) 
     if kept != samples:
         folder.note(f"funnel.json counts {kept} pairs kept, the shards' parquet files hold {samples}")
     try:
-        shards = read_manifest(folder.out)
+        shards = read_manifest(folder.there)
     except ShardError as error:
-        folder.note(str(error).replace(f"{folder.out}/", ""))
+        folder.note(str(error).replace(f"{folder.there.name}/", ""))
         return
+    sizes = folder.files("shards/*.tar")
     for info in shards:
-        path = folder.out / "shards" / info.file
-        found = f"has {path.stat().st_size} bytes" if path.is_file() else "is missing"
+        name = f"shards/{info.file}"
+        found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
         if found != f"has {info.bytes} bytes":
-            folder.note(f"shards/{info.file} {found}, its manifest says {info.bytes} bytes")
+            folder.note(f"{name} {found}, its manifest says {info.bytes} bytes")

@@ -7,17 +7,20 @@ No file of ours in OUT/shards ends in .json but the stats: img2dataset's resume 
 (section 4.8), so open_clip's other place, sizes.json, will not do.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wit_builder import storage
+from wit_builder import place, storage
 from wit_builder.errors import ConfigError, ShardError
-from wit_builder.shards.writer import ROW_GROUP, ShardInfo, ShardSpec, file_sha256
+from wit_builder.place import Place
+from wit_builder.shards.writer import ROW_GROUP, ShardInfo, ShardSpec
 
+FILE = "manifest/shards.parquet"
 LENGTH_FILE = "__len__"
 _FINISHED = "name the folder of a finished build"
 _MEND = "put back an undamaged copy, or build again into another folder with `--out`"
@@ -52,15 +55,17 @@ def write_manifest(out: Path, shards: Iterable[ShardInfo]) -> None:
     columns = [pa.array([getattr(info, f.name) for info in ordered], type=f.type) for f in SHARDS_SCHEMA]
     table = pa.table(columns, schema=SHARDS_SCHEMA)
     storage.write_bytes(out / "shards" / LENGTH_FILE, _length_of(ordered))
-    with storage.whole(_path(out)) as temporary:
+    with storage.whole(out / FILE) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
 
 
-def read_manifest(out: Path) -> list[ShardInfo]:
+def read_manifest(out: Path | Place) -> list[ShardInfo]:
     """The published shards, by number. Raises ShardError when there is no readable manifest."""
-    path = _path(out)
+    there = place.at(out)
+    path = there.at(FILE)
     try:
-        table = pq.read_table(path)
+        with there.open(FILE) as file:
+            table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"{path} is no readable manifest: {_first_line(error)}", _FINISHED) from error
     if not table.schema.equals(SHARDS_SCHEMA) or any(column.null_count for column in table.columns):
@@ -68,48 +73,54 @@ def read_manifest(out: Path) -> list[ShardInfo]:
     return [ShardInfo(**row) for row in table.to_pylist()]
 
 
-def verify(out: Path) -> None:
-    """Compare every published file with the manifest; reads all of them.
+def verify(out: Path | Place) -> None:
+    """Compare every published file with the manifest; reads all of them, where they lie.
 
     Raises ShardError that names the first file that is missing, changed or too many.
     """
-    shards = read_manifest(out)
-    folder = out / "shards"
+    there = place.at(out)
+    shards = read_manifest(there)
+    sizes = there.sizes("shards/*")
     for info in shards:
-        for path, size, sha256 in _files(folder, info):
-            _verify_file(path, size, sha256)
-    length = folder / LENGTH_FILE
-    if not length.is_file() or length.read_bytes() != _length_of(shards):
-        raise ShardError(f"{length} is not the {_total(shards)} of the manifest", _MEND)
-    _refuse_strangers(folder, shards)
+        for name, size, sha256 in _files(info):
+            _verify_file(there, sizes, name, size, sha256)
+    length = f"shards/{LENGTH_FILE}"
+    if length not in sizes or _content(there, length) != _length_of(shards):
+        raise ShardError(f"{there.at(length)} is not the {_total(shards)} of the manifest", _MEND)
+    _refuse_strangers(there, sizes, shards)
 
 
-def _files(folder: Path, info: ShardInfo) -> Iterator[tuple[Path, int, str]]:
-    yield folder / info.file, info.bytes, info.sha256
-    yield folder / info.sidecar, info.sidecar_bytes, info.sidecar_sha256
-    yield folder / info.stats, info.stats_bytes, info.stats_sha256
+def _files(info: ShardInfo) -> Iterator[tuple[str, int, str]]:
+    yield f"shards/{info.file}", info.bytes, info.sha256
+    yield f"shards/{info.sidecar}", info.sidecar_bytes, info.sidecar_sha256
+    yield f"shards/{info.stats}", info.stats_bytes, info.stats_sha256
 
 
-def _verify_file(path: Path, size: int, sha256: str) -> None:
-    if not path.is_file():
-        raise ShardError(f"{path} is missing, the manifest lists it", _MEND)
-    found = path.stat().st_size
-    if found != size:
-        raise ShardError(f"{path} has {found} bytes, its manifest says {size}", _MEND)
-    if file_sha256(path) != sha256:
-        raise ShardError(f"{path} has other bytes than its manifest says (sha256)", _MEND)
+def _verify_file(there: Place, sizes: Mapping[str, int], name: str, size: int, sha256: str) -> None:
+    if name not in sizes:
+        raise ShardError(f"{there.at(name)} is missing, the manifest lists it", _MEND)
+    if sizes[name] != size:
+        raise ShardError(f"{there.at(name)} has {sizes[name]} bytes, its manifest says {size}", _MEND)
+    with there.open(name) as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a buffered reader
+    if found != sha256:
+        raise ShardError(f"{there.at(name)} has other bytes than its manifest says (sha256)", _MEND)
 
 
-def _refuse_strangers(folder: Path, shards: Sequence[ShardInfo]) -> None:
+def _content(there: Place, name: str) -> bytes:
+    with there.open(name) as file:
+        return file.read()
+
+
+def _refuse_strangers(there: Place, sizes: Mapping[str, int], shards: Sequence[ShardInfo]) -> None:
     """A trainer takes every tar it finds, and img2dataset chokes on a foreign .json."""
-    known = {path for info in shards for path, _, _ in _files(folder, info)}
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".tar", ".parquet", ".json") and path not in known:
-            raise ShardError(f"{path} is not in the manifest", f"move it out of {folder}, or remove it")
-
-
-def _path(out: Path) -> Path:
-    return out / "manifest" / "shards.parquet"
+    known = {name for info in shards for name, _, _ in _files(info)}
+    for name in sizes:
+        if PurePosixPath(name).suffix in (".tar", ".parquet", ".json") and name not in known:
+            raise ShardError(
+                f"{there.at(name)} is not in the manifest",
+                f"move it out of {there.at('shards')}, or remove it",
+            )
 
 
 def _length_of(shards: Sequence[ShardInfo]) -> bytes:

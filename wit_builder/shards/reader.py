@@ -31,13 +31,18 @@ _PAX_RECORD = re.compile(rb"([0-9]{1,5}) (mtime|atime|ctime|uid|gid|uname|gname|
 _ZERO = bytes(BLOCK)
 
 
-def read_shard(path: Path) -> Iterator[Pair]:
+def read_shard(path: Path, file: BinaryIO | None = None) -> Iterator[Pair]:
     """Each pair of the tar, in its order. The caption is "" where there is no text member.
 
+    file: the tar's bytes where they do not lie at that path; it can seek.
     Raises ShardError; pairs yielded before it are whole.
     """
+    if file is None:
+        with _open(path) as own:
+            yield from read_shard(path, own)
+        return
     seen: set[str] = set()
-    for group in _groups(path):
+    for group in _groups(path, file):
         if group.key in seen:
             raise _wrong(path, f"key {group.key} comes a second time", group.offset)
         if len(seen) == MAX_SAMPLES:
@@ -74,10 +79,10 @@ class _Member:
     data: bytes
 
 
-def _groups(path: Path) -> Iterator[_Group]:
+def _groups(path: Path, file: BinaryIO) -> Iterator[_Group]:
     """Runs of members with one key."""
     group: _Group | None = None
-    for member in _members(path):
+    for member in _members(path, file):
         if group is None or group.key != member.key:
             if group is not None:
                 yield group
@@ -105,23 +110,22 @@ def _pair(path: Path, group: _Group) -> Pair:
     return group.key, images[0], caption, meta
 
 
-def _members(path: Path) -> Iterator[_Member]:
-    with _open(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        offset = 0
-        while (block := file.read(BLOCK)) != _ZERO:
-            header = _read_header(path, block, offset)
-            if header.length > size - offset - BLOCK:
-                raise _wrong(path, f"cut: {header.name} should have {header.length} bytes", offset)
-            data = file.read(header.length)
-            if header.extension:
-                yield _Member(header.key, header.extension, offset, data)
-            elif not _is_harmless(data):
-                raise _wrong(path, f"{header.name} changes more than times and owners", offset)
-            offset += BLOCK + header.length + -header.length % BLOCK
-            file.seek(offset)
-        if file.read(BLOCK) != _ZERO:
-            raise _wrong(path, "cut: the end mark is not whole", offset)
+def _members(path: Path, file: BinaryIO) -> Iterator[_Member]:
+    size = file.seek(0, os.SEEK_END)
+    offset = file.seek(0)
+    while (block := file.read(BLOCK)) != _ZERO:
+        header = _read_header(path, block, offset)
+        if header.length > size - offset - BLOCK:
+            raise _wrong(path, f"cut: {header.name} should have {header.length} bytes", offset)
+        data = file.read(header.length)
+        if header.extension:
+            yield _Member(header.key, header.extension, offset, data)
+        elif not _is_harmless(data):
+            raise _wrong(path, f"{header.name} changes more than times and owners", offset)
+        offset += BLOCK + header.length + -header.length % BLOCK
+        file.seek(offset)
+    if file.read(BLOCK) != _ZERO:
+        raise _wrong(path, "cut: the end mark is not whole", offset)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -1,0 +1,82 @@
+"""A proxy on loopback in front of a server: it passes requests on, or fails as it is told, and remembers."""
+
+import asyncio
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import yarl
+from aiohttp import web
+
+Fault = int | float | str | None  # a status, seconds to wait, "reset", "cut" (half of the body), or none
+
+
+@dataclass
+class Proxy:
+    """fault: what becomes of a request of that method and path, the n-th of that kind (from 1)."""
+
+    target: int
+    port: int = 0
+    fault: Callable[[str, str, int], Fault] = lambda method, path, n: None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        asked = (request.method, request.path)
+        self.asked.append(asked)
+        fault = self.fault(*asked, self.asked.count(asked))
+        if fault == "reset":
+            request.transport.abort()
+            return web.Response()
+        if isinstance(fault, int):
+            await request.read()
+            return web.Response(status=fault)
+        await asyncio.sleep(fault if isinstance(fault, float) else 0)
+        return await self._passed_on(request, fault == "cut")
+
+    async def _passed_on(self, request: web.Request, cut: bool) -> web.StreamResponse:
+        url = yarl.URL(f"http://127.0.0.1:{self.target}{request.raw_path}", encoded=True)
+        headers = {k: v for k, v in request.headers.items() if k.lower() != "transfer-encoding"}
+        body = io.BytesIO(await request.read())
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as session,
+            session.request(request.method, url, headers=headers, data=body, allow_redirects=False) as answer,
+        ):
+            said = await answer.read()
+            kept = {k: v for k, v in answer.headers.items() if k.lower() != "transfer-encoding"}
+            stream = web.StreamResponse(status=answer.status, headers=kept)
+            await stream.prepare(request)
+            await stream.write(said[: len(said) // 2] if cut else said)
+            if cut:
+                request.transport.abort()
+            return stream
+
+
+@contextmanager
+def before(port: int) -> Iterator[Proxy]:
+    """A proxy in front of the server at that port."""
+    proxy, loop = Proxy(port), asyncio.new_event_loop()
+    began, stop = threading.Event(), asyncio.Event()
+
+    async def main() -> None:
+        app = web.Application(client_max_size=1 << 30)
+        app.router.add_route("*", "/{path:.*}", proxy.answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        proxy.port = runner.addresses[0][1]
+        began.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
+    thread.start()
+    assert began.wait(10)
+    try:
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()

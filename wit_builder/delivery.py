@@ -1,0 +1,105 @@
+"""A build in a scratch folder and OUT at a URL: what is taken up from there, and what is brought there when.
+
+OUT has a build.json from the moment a build is begun, and its state is `complete` when everything else is
+there. Where OUT is a folder it is worked in itself, and nothing here does anything.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import orjson
+
+from wit_builder import build, publish, storage
+from wit_builder.errors import ConfigError
+from wit_builder.place import Place, Remote
+from wit_builder.shards import manifest
+
+SHOWN = ("funnel.json", "manifest/*")  # what the result of a build is read from
+RETRIED = (*SHOWN, "ledger/*/*", "candidates/*", "shards/*.parquet")  # what a retry goes on from
+
+_STATE = "build.json"
+_SENT = ".at-out.json"  # in the scratch folder: the build.json that OUT had when it was last looked at
+
+
+def claim(there: Place, needs: Sequence[str]) -> bool:
+    """Go on with what was begun here, or begin with what is at OUT.
+
+    needs: globs of the files of a complete build that are wanted here. Whether something was finished here
+    that is not yet at OUT. Raises ConfigError when OUT was begun, or changed, from elsewhere.
+    """
+    if not isinstance(there, Remote):
+        return False
+    mine, theirs = _content(there.folder / _STATE), there.read(_STATE)
+    busy = any((there.folder / name).exists() for name in ("work", "retry"))
+    if mine is not None and (busy or mine != _content(there.folder / _SENT)):
+        _refuse_change(there, theirs)
+        return not busy and _is_complete(mine) and mine != theirs
+    if theirs != mine or _is_complete(theirs):
+        publish.clear(there.folder)
+        if theirs is not None:
+            _bring(there, theirs, needs)
+    return False
+
+
+def begun(there: Place) -> None:
+    """Show at OUT how far the build is: its build.json."""
+    if isinstance(there, Remote):
+        there.push([there.folder / _STATE])
+        storage.write_bytes(there.folder / _SENT, (there.folder / _STATE).read_bytes())
+
+
+def finished(there: Place) -> None:
+    """Bring a complete build to OUT, so that a reader there meets the former one or this one, never a half.
+
+    Shards come first and build.json last; what a retry has replaced goes in between. Raises ConfigError when
+    OUT was changed from elsewhere, BuildError when something cannot be brought.
+    """
+    if not isinstance(there, Remote):
+        return
+    with build.only_one(there.folder):
+        theirs = there.read(_STATE)
+        _refuse_change(there, theirs)
+        if theirs != _content(there.folder / _STATE):
+            there.push(_in_order(there.folder))
+            there.prune("ledger/*/*")
+            begun(there)
+    there.release()
+
+
+def _in_order(out: Path) -> Iterator[Path]:
+    """The files of a build, but for its build.json, as readers may meet them."""
+    for tar in sorted((out / "shards").glob("*.tar")):
+        yield from (tar, tar.with_suffix(".parquet"), tar.with_name(f"{tar.stem}_stats.json"))
+    for pattern in ("candidates/*.parquet", "ledger/*/*.parquet", "README.md", "report.html", "funnel.json"):
+        yield from sorted(out.glob(pattern))
+    yield from (out / "shards" / manifest.LENGTH_FILE, out / manifest.FILE)
+
+
+def _refuse_change(there: Remote, theirs: bytes | None) -> None:
+    if theirs not in (None, *(_content(there.folder / name) for name in (_STATE, _SENT))):
+        raise ConfigError(
+            f"{there.name} was changed by another command since this one began",
+            f"to take up what is there now, remove its folder in {there.folder.parent}",
+        )
+
+
+def _bring(there: Remote, theirs: bytes, needs: Sequence[str]) -> None:
+    if not _is_complete(theirs):
+        raise ConfigError(
+            f"{there.name} holds an unfinished build, and what was done for it is not in {there.folder.parent}",
+            "go on where it was begun, or with its --scratch; or remove what is at OUT, and begin anew",
+        )
+    there.pull(needs)
+    storage.write_bytes(there.folder / _SENT, theirs)
+    storage.write_bytes(there.folder / _STATE, theirs)
+
+
+def _is_complete(state: bytes | None) -> bool:
+    try:
+        return bool(orjson.loads(state or b"null")["state"] == "complete")
+    except (TypeError, KeyError, orjson.JSONDecodeError):
+        return False
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None

@@ -1,0 +1,324 @@
+"""OUT wherever it lies: a folder, or the URL of a store.
+
+A command works in a folder. Where OUT is a URL that is a scratch folder: `push` brings its files to OUT in the
+order that the command wants readers to meet them, and what lies at OUT is read from there. Each file at OUT is
+whole or absent. It is sent once: it carries its sha256 where the store keeps one beside a file (S3, GCS).
+"""
+
+import hashlib
+import math
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, TypeVar
+
+from wit_builder import remote, storage, store
+from wit_builder.errors import BuildError, ConfigError, ShardError, WitError
+
+SCRATCH = "WIT_SCRATCH"  # environment variable: the folder of scratch folders
+PART = 16 << 20  # bytes of a part of an upload; up to twice as many go in one piece
+_PARTS_AT_ONCE = 4
+_MOST_PARTS = 10_000  # that S3 takes
+_PULLS_AT_ONCE = 8
+
+_NOT_WRITTEN = {"http", "https", "hf"}
+_KINDS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a file appears there when all of it has come
+
+T = TypeVar("T")
+
+
+class Place:
+    """OUT that is a folder: nothing need be brought anywhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder  # to work in
+
+    @property
+    def name(self) -> str:
+        """OUT as the user knows it."""
+        return str(self.folder)
+
+    def at(self, name: str) -> str:
+        """A file of OUT as the user knows it."""
+        return str(self.folder / name)
+
+    def sizes(self, pattern: str) -> dict[str, int]:
+        """Names below OUT that match the glob, with their bytes, in order; `*` ends at a slash."""
+        return {
+            path.relative_to(self.folder).as_posix(): path.stat().st_size
+            for path in sorted(self.folder.glob(pattern))
+            if path.is_file() and path.name[0] != "."
+        }
+
+    def pieces(self) -> set[str] | None:
+        """What lies directly in OUT, files and folders; None where there is no such folder."""
+        return {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else None
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """The file's bytes. Raises OSError or a WitError when it cannot be read."""
+        with (self.folder / name).open("rb") as file:
+            yield file
+
+    def push(self, files: Iterable[Path]) -> None:
+        """Bring these files of the folder to OUT, one after the other, each whole or absent.
+
+        Raises BuildError when one cannot be brought; those before it stay, and are not sent again.
+        """
+
+    def prune(self, pattern: str) -> None:
+        """Remove from OUT what matches the glob and is not in the folder."""
+
+    def pull(self, patterns: Sequence[str]) -> None:
+        """Bring the files of OUT that match one of the globs into the folder."""
+
+    def release(self) -> None:
+        """The folder is not needed any more: all of it is at OUT."""
+
+
+class Remote(Place):
+    """OUT that is a URL, and the scratch folder for it."""
+
+    def __init__(self, url: str, folder: Path, newer: bool) -> None:
+        """newer: a file in the folder counts instead of the one at OUT."""
+        super().__init__(folder)
+        self._url = url.rstrip("/")
+        self._fs, path = store.of(url)
+        self._path = path.rstrip("/")
+        self._kind = _KINDS.get(store.protocol(url), "")
+        self._newer = newer
+        self.released = False
+        if not self._path.strip("/"):
+            raise ConfigError(f"{url!r} names no bucket or folder", "s3://BUCKET/FOLDER")
+
+    @property
+    def name(self) -> str:
+        """The URL."""
+        return self._url
+
+    def at(self, name: str) -> str:
+        """The URL of a file."""
+        return f"{self._url}/{name}"
+
+    def sizes(self, pattern: str) -> dict[str, int]:
+        """Of what is at OUT, and in the folder where that is newer."""
+        newer = super().sizes(pattern) if self._newer else {}
+        return dict(sorted((self._listed(pattern) | newer).items()))
+
+    def pieces(self) -> set[str] | None:
+        """Of what is at OUT, and in the folder where that is newer."""
+        newer = (super().pieces() if self._newer else None) or set()
+        listed = self._asked(
+            "", "listed", ConfigError, partial(_unless_absent, partial(self._fs.ls, self._path, detail=False))
+        )
+        return newer | {name.rstrip("/").rpartition("/")[2] for name in listed or ()} or None
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """From the folder where that is newer, else from OUT."""
+        if self._newer and (self.folder / name).is_file():
+            with super().open(name) as newer:
+                yield newer
+        else:
+            with remote.opened(self.at(name)) as file:
+                yield file
+
+    def read(self, name: str) -> bytes | None:
+        """A small file of OUT, None where there is none. Raises ConfigError."""
+
+        def content() -> bytes:
+            return bytes(self._fs.cat_file(self._key(name)))
+
+        return self._asked(name, "read", ConfigError, partial(_unless_absent, content))
+
+    def push(self, files: Iterable[Path]) -> None:
+        """See Place; uploads that an earlier command left half done are aborted."""
+        self._abort_uploads()
+        try:
+            for file in files:
+                self._send(file)
+        except BaseException:
+            self._abort_uploads()
+            raise
+
+    def prune(self, pattern: str) -> None:
+        """See Place."""
+        for name in sorted(self._listed(pattern).keys() - super().sizes(pattern).keys()):
+            self._asked(name, "removed", BuildError, partial(self._fs.rm_file, self._key(name)))
+
+    def pull(self, patterns: Sequence[str]) -> None:
+        """See Place; what the folder has already is not brought again."""
+        names = {name for pattern in patterns for name in self._listed(pattern)}
+        with ThreadPoolExecutor(_PULLS_AT_ONCE) as pool:
+            for _ in pool.map(self._fetch, sorted(names)):
+                pass
+
+    def release(self) -> None:
+        """See Place."""
+        self.released = True
+
+    def _key(self, name: str) -> str:
+        return f"{self._path}/{name}"
+
+    def _asked(self, name: str, doing: str, kind: type[WitError], call: Callable[[], T]) -> T:
+        patience = store.PATIENCE_S if issubclass(kind, BuildError) else store.AT_ONCE_S
+        return store.asked(self.at(name), doing, kind, patience, call)
+
+    def _listed(self, pattern: str) -> dict[str, int]:
+        """What matches at OUT. No bucket at all is an error, an empty folder is not."""
+        fixed = re.split(r"[^/]*[*?\[]", pattern, maxsplit=1)[0].rstrip("/")
+        below = self._key(fixed).rstrip("/")
+        found = self._asked(fixed, "listed", ConfigError, lambda: self._fs.find(below, detail=True))
+        sizes = {name[len(self._path) + 1 :]: info["size"] for name, info in found.items()}
+        return {name: size for name, size in sizes.items() if _matches(name, pattern)}
+
+    def _send(self, file: Path) -> None:
+        name = file.relative_to(self.folder).as_posix()
+        size, sha256 = file.stat().st_size, _sha256(file)
+
+        def send() -> None:
+            if self._known(name) != (size, sha256):
+                self._put(file, self._key(name), size, {"sha256": sha256})
+
+        self._asked(name, "written", BuildError, send)
+
+    def _known(self, name: str) -> tuple[int, str | None] | None:
+        """Bytes and sha256 that the store keeps of a file, None where there is none or it keeps no sha256."""
+        if self._kind == "s3":
+            bucket, key, _ = self._fs.split_path(self._key(name))
+            head = _unless_absent(lambda: self._fs.call_s3("head_object", Bucket=bucket, Key=key))
+            return (head["ContentLength"], head["Metadata"].get("sha256")) if head else None
+        if self._kind == "gcs":
+            info = _unless_absent(lambda: self._fs.info(self._key(name)))
+            return (info["size"], (info.get("metadata") or {}).get("sha256")) if info else None
+        return None
+
+    def _put(self, file: Path, key: str, size: int, kept: dict[str, str]) -> None:
+        part = max(PART, math.ceil(size / _MOST_PARTS))
+        if self._kind == "s3":
+            self._fs.put_file(str(file), key, Metadata=kept, chunksize=part, max_concurrency=_PARTS_AT_ONCE)
+        elif self._kind == "gcs":
+            self._fs.put_file(str(file), key, metadata=kept, chunksize=part)
+        else:
+            self._put_and_move(file, key)
+
+    def _put_and_move(self, file: Path, key: str) -> None:
+        folder, _, name = key.rpartition("/")
+        temporary = f"{folder}/.{name}.{secrets.token_hex(4)}.tmp"
+        self._fs.makedirs(folder, exist_ok=True)
+        try:
+            self._fs.put_file(str(file), temporary)
+            self._fs.mv(temporary, key)
+        except BaseException:
+            with suppress(OSError):
+                self._fs.rm_file(temporary)
+            raise
+
+    def _abort_uploads(self) -> None:
+        """End uploads below OUT that nobody goes on with: their parts are paid for, and nobody sees them.
+
+        Where the store is gone, or does not let us list them, that is left to the next command.
+        """
+        if self._kind != "s3":
+            return
+        bucket, key, _ = self._fs.split_path(self._key(""))
+
+        def abort() -> None:
+            listed = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
+            for upload in listed.get("Uploads") or []:
+                if upload["Key"].startswith(key):  # not every server heeds the prefix
+                    self._fs.abort_mpu(bucket, upload["Key"], upload["UploadId"])
+
+        with suppress(WitError):
+            store.asked(self._url, "cleaned", BuildError, 0.0, abort)
+
+    def _fetch(self, name: str) -> None:
+        path = self.folder / name
+        known = self._asked(name, "read", BuildError, lambda: self._known(name))
+        if known and path.is_file() and (path.stat().st_size, _sha256(path)) == known:
+            return
+        with remote.opened(self.at(name)) as file, storage.whole(path) as temporary:
+            with temporary.open("wb") as copy:
+                shutil.copyfileobj(file, copy, 1 << 20)
+            if known and known[1] not in (None, _sha256(temporary)):
+                raise BuildError(f"{self.at(name)} has other bytes than were written there (sha256)")
+
+
+def at(out: "str | Path | Place") -> Place:
+    """OUT to be read."""
+    if isinstance(out, Place):
+        return out
+    if isinstance(out, str) and store.protocol(out):
+        if store.protocol(out) in ("http", "https"):
+            raise ConfigError(f"{store.shown(out)} cannot be listed", "s3://BUCKET/FOLDER, or a folder")
+        return Remote(out, _scratch(out, None), newer=False)
+    return Place(Path(store.local_path(str(out))))
+
+
+@contextmanager
+def of(out: str, scratch: Path | None = None) -> Iterator[Place]:
+    """OUT to be written; errors about the scratch folder name OUT instead.
+
+    scratch: the folder of scratch folders; by default $WIT_SCRATCH, or wit-builder in the user's cache folder.
+    Raises ConfigError for a URL that nothing can be written to.
+    """
+    if not store.protocol(out):
+        yield at(out)
+        return
+    if store.protocol(out) in _NOT_WRITTEN:
+        raise ConfigError(f"{store.shown(out)} cannot be written", "--out s3://BUCKET/FOLDER, or a folder")
+    there = Remote(out, _scratch(out, scratch), newer=True)
+    with _named(there):
+        yield there
+    if there.released:
+        gone = there.folder.with_name(f".{there.folder.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        there.folder.rename(gone)  # a kill leaves all of it, or nothing under its name
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+@contextmanager
+def _named(there: Remote) -> Iterator[None]:
+    """Who named a URL reads of that URL."""
+    try:
+        yield
+    except (ConfigError, ShardError) as error:
+        told, hint = (text.replace(str(there.folder), there.name) for text in (str(error), error.hint or ""))
+        raise type(error)(told, hint or None) from error
+
+
+def _scratch(url: str, scratch: Path | None) -> Path:
+    """The scratch folder of a URL, which may mean another bucket at another endpoint."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    root = scratch or Path(os.environ.get(SCRATCH) or Path(cache) / "wit-builder")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    digest = hashlib.sha256(f"{url.rstrip('/')} {endpoint}".encode()).hexdigest()
+    word = re.sub(r"[^A-Za-z0-9-]+", "-", url.rstrip("/").rpartition("/")[2])[:40]
+    return root.expanduser().absolute() / f"{word}-{digest[:16]}"
+
+
+def _matches(name: str, pattern: str) -> bool:
+    parts, globs = PurePosixPath(name).parts, PurePosixPath(pattern).parts
+    shown = bool(parts) and not parts[-1].startswith(".")
+    return shown and len(parts) == len(globs) and all(map(fnmatchcase, parts, globs))
+
+
+def _unless_absent(call: Callable[[], T]) -> T | None:
+    try:
+        return call()
+    except Exception as error:
+        if store.is_absent(error):
+            return None
+        raise
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
