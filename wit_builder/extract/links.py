@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wit_builder.extract.address import Attributes
-from wit_builder.web.url import normalise, origin_of
+from wit_builder.web.url import normalise, origin_of, without_tracking
 
 
 class Resolver:
@@ -40,10 +40,12 @@ class Resolver:
         if not written:
             return None
         if _is_plain(written):
-            return written
-        if self._origin and len(written) <= _MAX_PLAIN and _PLAIN_PATH.fullmatch(written):
-            return (self._origin if written[0] == "/" else self._folder) + written
-        return _normalised(written, self._base)
+            url = written
+        elif self._origin and len(written) <= _MAX_PLAIN and _PLAIN_PATH.fullmatch(written):
+            url = (self._origin if written[0] == "/" else self._folder) + written
+        else:
+            return _normalised(written, self._base)
+        return without_tracking(url) if "?" in url else url
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,11 @@ def read(
 
 
 _MAX_PLAIN = 1024  # characters; two of them make less than the longest URL that `normalise` gives
-_SEGMENTS = "(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*+/)*+(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*+)?"
-# No escapes, no query, no empty segment, none that begins with a dot
-_PLAIN_PATH = re.compile(f"/?{_SEGMENTS}")
+# What the URL standard leaves as it is in a path and in a query: no empty segment, none that may be a dot's,
+# and no colon in a path, which may end a scheme.
+_SEGMENT = r"(?!\.|%2[eE])[A-Za-z0-9_.~!$&()*+,;=@%-]++"
+_SEGMENTS = rf"(?:{_SEGMENT}/)*+(?:{_SEGMENT})?+(?:\?[A-Za-z0-9_.~!$&()*+,;:=@/%-]*+)?+"
+_PLAIN_PATH = re.compile(rf"(?!\?)/?{_SEGMENTS}")
 _PLAIN = re.compile(rf"https?://(?:(?!xn--)[a-z0-9-]++\.)++[a-z]{{2,24}}/{_SEGMENTS}")
 _PAGES = ("text/html", "application/xhtml+xml")
 

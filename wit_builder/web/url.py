@@ -52,7 +52,7 @@ def normalise(url: str, base: str | None = None) -> str:
     if "@" in href:
         href = _without_credentials(href)
     if "?" in href:
-        href = _without_tracking(href)
+        href = without_tracking(href)
     if len(href) > MAX_URL:
         raise ValueError(f"{len(href)} characters, {MAX_URL} at most: {href[:80]!r}")
     return href
@@ -105,8 +105,8 @@ def _without_credentials(href: str) -> str:
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
-def _without_tracking(href: str) -> str:
-    """The query without tracking parameters, every other byte and its order as they were."""
+def without_tracking(href: str) -> str:
+    """The address with a query, without tracking parameters, every other byte and its order as they were."""
     address, _, query = href.partition("?")
     parameters = query.split("&")
     kept = [
