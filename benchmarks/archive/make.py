@@ -114,7 +114,9 @@ def metadata(page: Page) -> dict[str, Any]:
     return ({"Head": head} if head else {}) | ({"Links": links} if links else {})
 
 
-_READ = "html,base,title,meta,link,script[src],a[href],area[href],img[src],form[action],iframe[src],input[src]"
+_READ = (
+    "html,base,title,meta,link,script[src],a[href],area[href],img[src],form[action],iframe[src],input[src]"
+)
 _LINKS = {  # tag: attribute of the address, attributes beside it
     "a": ("href", "target", "alt", "title", "rel", "hreflang", "type"),
     "area": ("href", "rel"),
@@ -202,7 +204,10 @@ def _payloads(page: Page) -> Iterator[tuple[str, dict[str, Any]]]:
             "Connection": "Keep-Alive",
         },
     }
-    yield "request", {"Actual-Content-Type": "application/http; msgtype=request", "HTTP-Request-Metadata": request}
+    yield (
+        "request",
+        {"Actual-Content-Type": "application/http; msgtype=request", "HTTP-Request-Metadata": request},
+    )
     response = {
         "Response-Message": {"Version": "HTTP/1.1", "Status": "200", "Reason": "OK"},
         "Headers-Length": "733",

@@ -1,7 +1,10 @@
 """Archives as a stage of a build: one task a file."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from wit_builder import remote
@@ -16,7 +19,9 @@ from wit_builder.ledger import Funnel
 BATCH = 10_000  # rows that become a table at a time
 REPORT_EVERY = 500  # pages
 
-_READERS = {"warc": WarcReader, "wat": WatReader}
+Reader = WarcReader | WatReader
+
+_READERS: dict[str, type[Reader]] = {"warc": WarcReader, "wat": WatReader}
 
 
 def collect(task: Task) -> None:
@@ -33,13 +38,13 @@ def collect(task: Task) -> None:
         web.max_page_bytes,
     )
     sink = _Sink(task)
-    with remote.opened(file) as stream:
+    with remote.opened(file) as opened, _seekable(opened) as stream:
         for outcome in outcomes(stream, reader):
             sink.take(outcome)
     sink.close()
 
 
-def outcomes(file: BinaryIO, reader: WarcReader | WatReader) -> Iterator[Page | NoPage]:
+def outcomes(file: BinaryIO, reader: Reader) -> Iterator[Page | NoPage]:
     """What the records of an archive become, and its damaged places.
 
     A record counts once what follows it has shown that it ended where it said.
@@ -55,6 +60,17 @@ def outcomes(file: BinaryIO, reader: WarcReader | WatReader) -> Iterator[Page | 
             held = reader.read(record)
     if held is not None:
         yield held
+
+
+@contextmanager
+def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
+    """The file, or a copy on the disk where its server gives it only from beginning to end."""
+    if file.seekable():
+        yield file
+        return
+    with TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+        yield copy
 
 
 def _at_break(place: Break, held: Page | NoPage | None, name: str) -> Iterator[Page | NoPage]:

@@ -11,4 +11,6 @@ def read(written: str) -> datetime | None:
         moment = datetime.fromisoformat(written)
     except ValueError:
         return None
+    if moment.tzinfo is UTC:
+        return moment
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

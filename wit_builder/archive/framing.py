@@ -9,18 +9,19 @@ known only when no record follows where it says.)
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from fastwarc.warc import ArchiveIterator, WarcRecord
+from fastwarc.warc import ArchiveIterator, HeaderMap, WarcRecord
 
 MAX_BREAKS = 1_000  # of one file; the rest of it is not read
 MAX_LOOKS = 20_000  # at places of one file that might begin a record: 1 s
 
 _BLOCK = 1 << 20  # bytes that are searched at a time
+_GZIP = b"\x1f\x8b"
 _SIGNS = {  # what a file begins with: where in it a record may begin
-    b"\x1f\x8b": re.compile(rb"\x1f\x8b\x08[\x00-\x1f]"),  # RFC 1952, a member
+    _GZIP: re.compile(rb"\x1f\x8b\x08[\x00-\x1f]"),  # RFC 1952, a member
     b"\x28\xb5\x2f\xfd": re.compile(rb"\x28\xb5\x2f\xfd"),  # RFC 8878, a frame
     b"\x04\x22\x4d\x18": re.compile(rb"\x04\x22\x4d\x18"),  # LZ4, a frame
     b"": re.compile(rb"(?<![^\n])WARC/[01]\."),
@@ -70,7 +71,7 @@ class _Reading:
                 yield Break(self._begin, f"{MAX_BREAKS} places before it are damaged", sound=True)
                 self._begin = None
 
-    def _run(self, begin: int) -> Iterator[WarcRecord]:
+    def _run(self, begin: int) -> Generator[WarcRecord, None, str]:
         """The records from there to the first that cannot be read; returns why, "" at what looks like the end."""
         window = _Window(self._file, begin, self._size)
         self._last = None
@@ -91,7 +92,8 @@ class _Reading:
         last = self._last
         damaged, self._begin = self._after(begin if last is None else last)
         if last is None:
-            return Break(begin, why or "no record", sound=True, empty=begin == 0 and self._begin is None)
+            empty = begin == 0 and self._begin is None
+            return Break(begin, self._beginning() if empty else why or "no record", sound=True, empty=empty)
         if not why and damaged is None and self._begin is None:
             return None
         if self._is_whole(last, next((at for at in (damaged, self._begin) if at is not None), self._size)):
@@ -122,13 +124,21 @@ class _Reading:
     def _begins(self, at: int) -> bool:
         """Whether fastwarc reads a record there."""
         window = _Window(self._file, at, self._size)
-        if self._sign is _SIGNS[b"\x1f\x8b"] and not _inflated(window.read(1024)).startswith(b"WARC/"):
+        if self._sign is _SIGNS[_GZIP] and not _inflated(window.read(1024)).startswith(b"WARC/"):
             return False
         window.seek(at)
         try:
             return next(iter(ArchiveIterator(window, parse_http=False)), None) is not None
         except OSError:
             return False
+
+    def _beginning(self) -> str:
+        """What kind of file it may be instead."""
+        data = _Window(self._file, 0, self._size).read(1024)
+        data = _inflated(data) if self._sign is _SIGNS[_GZIP] else data
+        if data.startswith(b"filedesc:"):
+            return "it is an ARC file, and only WARC is read"
+        return f"it begins with {data[:24]!r}"
 
     def _is_whole(self, start: int, end: int) -> bool:
         """Whether exactly one record lies there, and to its end. False where several share a gzip member."""
@@ -166,12 +176,20 @@ class _Window:
         self._at = self._file.seek(offset, whence)
         return self._at
 
+    def close(self) -> None:
+        """The file is its owner's to close."""
+
 
 def _is_short(record: WarcRecord) -> bool:
     """Whether the file ends within the record; reads the record to its end."""
     record.consume()
-    length = record.headers.get("Content-Length", "")
-    return record.reader.tell() < record.content_length or not (length and length.isdigit())
+    length, read = record.content_length, record.reader.tell()
+    return read < length or (length == 0 and not header(record.headers, "Content-Length").isdigit())
+
+
+def header(headers: HeaderMap, name: str) -> str:
+    """The value of a header, "" where it is not there; of several the first."""
+    return headers.get(name) or ""
 
 
 def _inflated(data: bytes) -> bytes:

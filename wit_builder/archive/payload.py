@@ -48,7 +48,7 @@ def _unchunked(body: bytes) -> bytes:
     chunk = _CHUNK.match(body)
     if chunk is None:
         return body
-    chunks = []
+    chunks: list[bytes] = []
     while chunk is not None and len(chunks) < MAX_CHUNKS:
         start, size = chunk.end(), int(chunk[1], 16)
         if size == 0:

@@ -118,6 +118,4 @@ def _texts(rows: Sequence[Sequence[Text]]) -> pa.Array:
         pa.array([text.text for text in flat], pa.string()),
         pa.array([text.source for text in flat], pa.string()),
     ]
-    return pa.ListArray.from_arrays(
-        pa.array(ends), pa.StructArray.from_arrays(columns, ["text", "source"])
-    )
+    return pa.ListArray.from_arrays(pa.array(ends), pa.StructArray.from_arrays(columns, ["text", "source"]))

@@ -1,15 +1,16 @@
 """An archived response becomes a page, by the rules of the crawl: what it may be, its opt-outs, its extractor."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from fastwarc.warc import HeaderMap, WarcRecord, WarcRecordType
 
 from wit_builder.archive import dates
+from wit_builder.archive.framing import header
 from wit_builder.archive.payload import decoded
 from wit_builder.archive.rows import NoPage, Page
 from wit_builder.errors import Dropped, Gone
 from wit_builder.extract.html import extract
+from wit_builder.extract.links import is_plain
 from wit_builder.extract.settings import Extraction
 from wit_builder.web.charset import decode_html
 from wit_builder.web.optout import robots_directives
@@ -21,21 +22,21 @@ _ITEMS = int(WarcRecordType.response | WarcRecordType.resource | WarcRecordType.
 _PAGE_TYPES = frozenset(("text/html", "application/xhtml+xml"))
 
 
-@dataclass(frozen=True, slots=True)
 class WarcReader:
     """Reads records of whole responses."""
 
-    name: str  # of the file, as sources have it
-    extraction: Extraction
-    max_bytes: int  # of a page, both as archived and without its codings
+    def __init__(self, name: str, extraction: Extraction, max_bytes: int) -> None:
+        """name: of the file, as sources have it. max_bytes: of a page, as archived and without its codings."""
+        self.name = name
+        self._extraction, self._max_bytes = extraction, max_bytes
 
     def read(self, record: WarcRecord) -> Page | NoPage | None:
         """What the record becomes; None for a request, a warcinfo and their like."""
         if not int(record.record_type) & _ITEMS:
             return None
         source = f"{self.name}@{record.stream_pos}"
-        url = target(record.headers.get("WARC-Target-URI", ""))
-        date = record.headers.get("WARC-Date", "")
+        url = target(header(record.headers, "WARC-Target-URI"))
+        date = header(record.headers, "WARC-Date")
         at = dates.read(date)
         try:
             if at is None:
@@ -52,15 +53,15 @@ class WarcReader:
         headers = record.http_headers if record.is_http else record.headers
         if record.is_http:
             check_status(headers.status_code)
-        kind = headers.get("Content-Type", "")
+        kind = header(headers, "Content-Type")
         body = self._body(record, headers, kind)
         check_url(url)
         tags = headers.get_multiple("X-Robots-Tag")
         page = extract(
             decode_html(body, kind)[0],
             url,
-            settings=self.extraction,
-            directives=robots_directives(tags, self.extraction.agent) if tags else frozenset(),
+            settings=self._extraction,
+            directives=robots_directives(tags, self._extraction.agent) if tags else frozenset(),
             tdm_header=", ".join(headers.get_multiple("tdm-reservation")) or None,
             source=source,
             found_at=at,
@@ -73,12 +74,12 @@ class WarcReader:
         type_ = kind.partition(";")[0].strip().lower()
         if type_ and type_ not in _PAGE_TYPES:
             raise Gone("not_html", type_[:100])
-        body = record.reader.read(self.max_bytes + 1)
-        if len(body) > self.max_bytes:
-            raise Gone("page_too_big", f"more than {self.max_bytes} bytes")
+        body = record.reader.read(self._max_bytes + 1)
+        if len(body) > self._max_bytes:
+            raise Gone("page_too_big", f"more than {self._max_bytes} bytes")
         if record.is_http:
-            codings = (", ".join(headers.get_multiple(name)) for name in _CODINGS)
-            body = decoded(body, *codings, self.max_bytes)
+            transfer, content = (", ".join(headers.get_multiple(name)) for name in _CODINGS)
+            body = decoded(body, transfer, content, self._max_bytes)
         if not type_ and body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f")[:1] != b"<":
             raise Gone("not_html", "no Content-Type, and it does not begin like HTML")
         return body
@@ -90,6 +91,8 @@ _CODINGS = ("Transfer-Encoding", "Content-Encoding")
 def target(written: str) -> str:
     """The address of a record, normalised where it is one; Wget writes it in angle brackets."""
     written = written.strip().removeprefix("<").removesuffix(">")
+    if is_plain(written):
+        return written
     try:
         return normalise(written)
     except ValueError:
@@ -113,6 +116,6 @@ def check_status(status: int | None) -> None:
 def _check_record(record: WarcRecord) -> None:
     """Raises Gone(revisit) and Gone(truncated) for records that hold no page, or not all of it."""
     if int(record.record_type) & int(WarcRecordType.revisit):
-        raise Gone("revisit", record.headers.get("WARC-Refers-To-Date", ""))
-    if why := record.headers.get("WARC-Truncated"):
+        raise Gone("revisit", header(record.headers, "WARC-Refers-To-Date"))
+    if why := header(record.headers, "WARC-Truncated"):
         raise Gone("truncated", f"WARC-Truncated: {why[:80]}")

@@ -34,6 +34,9 @@ _TRACKING_NAMES = """
 """
 _TRACKING = frozenset(_TRACKING_NAMES.split())
 _TRACKING_PREFIX = "utm_"  # Google Analytics' campaigns, and whoever copied them
+_TRACKED = re.compile(
+    rf"[?&](?:{_TRACKING_PREFIX}|(?:{'|'.join(sorted(_TRACKING))})(?:[=&]|\Z))", re.IGNORECASE
+)
 
 
 def normalise(url: str, base: str | None = None) -> str:
@@ -106,17 +109,16 @@ def _without_credentials(href: str) -> str:
 
 
 def without_tracking(href: str) -> str:
-    """The address with a query, without tracking parameters, every other byte and its order as they were."""
+    """The address with its query, without tracking parameters, every other byte and its order as they were."""
+    if _TRACKED.search(href) is None:
+        return href
     address, _, query = href.partition("?")
-    parameters = query.split("&")
     kept = [
         parameter
-        for parameter in parameters
+        for parameter in query.split("&")
         if (name := parameter.partition("=")[0].lower()) not in _TRACKING
         and not name.startswith(_TRACKING_PREFIX)
     ]
-    if len(kept) == len(parameters):
-        return href
     return f"{address}?{'&'.join(kept)}" if kept else address
 
 
