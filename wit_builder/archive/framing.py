@@ -141,14 +141,33 @@ class _Reading:
         return f"it begins with {data[:24]!r}"
 
     def _is_whole(self, start: int, end: int) -> bool:
-        """Whether exactly one record lies there, and to its end. False where several share a gzip member."""
+        """Whether exactly one record lies there, and to its end. False where several share a gzip member.
+
+        end: where the next sign is; the record's own end counts first, as signs may be damaged too.
+        """
         missing = []
+        window = _Window(self._file, start, self._own_end(start) or end)
         try:
-            for record in ArchiveIterator(_Window(self._file, start, end), parse_http=False):
+            for record in ArchiveIterator(window, parse_http=False):
                 missing.append(record.content_length - record.consume())
         except OSError:
             return False
         return missing == [0]
+
+    def _own_end(self, start: int) -> int | None:
+        """Where a record's gzip member, or the four bytes after its block, end; None where that cannot be told."""
+        window = _Window(self._file, start, self._size)
+        if self._sign is _SIGNS[_GZIP]:
+            return _member_end(window)
+        head = window.read(_BLOCK)
+        length = _LENGTH.search(head, 0, head.find(b"\r\n\r\n"))
+        if self._sign is not _SIGNS[b""] or length is None:
+            return None
+        end = window.seek(start + head.find(b"\r\n\r\n") + 4 + int(length[1]))
+        return end + 4 if window.read(4) == b"\r\n\r\n" else None
+
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r?", re.IGNORECASE)
 
 
 class _Window:
@@ -178,6 +197,16 @@ class _Window:
 
     def close(self) -> None:
         """The file is its owner's to close."""
+
+
+def _member_end(window: _Window) -> int | None:
+    stream = zlib.decompressobj(31)
+    try:
+        while not stream.eof and (data := stream.unconsumed_tail or window.read(1 << 16)):
+            stream.decompress(data, 1 << 20)
+    except zlib.error:
+        return None
+    return window.tell() - len(stream.unused_data) if stream.eof else None
 
 
 def _is_short(record: WarcRecord) -> bool:
