@@ -1,5 +1,6 @@
 """Archives as a stage of a build: one task a file."""
 
+import io
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,11 @@ def outcomes(file: BinaryIO, reader: Reader) -> Iterator[Page | NoPage]:
 @contextmanager
 def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
     """The file, or a copy on the disk where its server gives it only from beginning to end."""
-    if file.seekable():
+    try:
+        file.seek(0, io.SEEK_END)  # `seekable` says yes of streams that are not
+    except (OSError, ValueError):
+        pass
+    else:
         yield file
         return
     with TemporaryFile() as copy:

@@ -179,7 +179,7 @@ class _Window:
         file.seek(start)
 
     def read(self, size: int = -1) -> bytes:
-        left = self._end - self._at
+        left = max(self._end - self._at, 0)
         try:
             data = self._file.read(left if size < 0 else min(size, left))
         except Exception as error:

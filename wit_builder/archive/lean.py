@@ -50,7 +50,7 @@ def quick(raw: bytes) -> Told | None:
     if b"x-robots-tag" in headers or b"tdm-reservation" in headers:
         return None
     linked = raw[links:header]
-    images = [piece[: piece.find(b'"}') + 2] for piece in linked.split(_IMAGE)[1:]]
+    images = _objects(linked, _IMAGE)
     shown = images or b":image" in raw[head:links]  # else nothing that the head says is of use
     try:
         return Told(
@@ -58,8 +58,10 @@ def quick(raw: bytes) -> Told | None:
             "200",
             {},
             orjson.loads(raw[head + len(_HEAD) - 1 : links + 1]) if shown else {},
-            orjson.loads(b"[%b%b]" % (_IMAGE, (b"," + _IMAGE).join(images))) if images else (),
-            _around(linked, _COMMONS) if _COMMONS in linked else (),
+            orjson.loads(b"[%b]" % b",".join(images)) if images else (),
+            [orjson.loads(link) for link in _objects(linked, _LINK) if _COMMONS in link]
+            if _COMMONS in linked
+            else (),
         )
     except ValueError:
         return None
@@ -95,15 +97,15 @@ _LINKS = b'},"Links":['
 _IMAGE = b'{"path":"IMG@/src",'
 _HEADER = b'"WARC-Header-Metadata":{'
 _COMMONS = b"creativecommons.org"
-_OBJECT = re.compile(rb'\{"path":"[^{}]*\}')
+_LINK = b'{"path":"'
 _SURROGATES = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 )
 
 
-def _around(links: bytes, sign: bytes) -> list[Json]:
-    """The links that hold the sign, but for those whose object has a brace in a text."""
-    return [orjson.loads(link) for link in _OBJECT.findall(links) if sign in link]
+def _objects(links: bytes, begin: bytes) -> list[bytes]:
+    """The objects that begin so. An end that is none is seen when they are parsed."""
+    return [begin + piece[: piece.find(b'"}') + 2] for piece in links.split(begin)[1:]]
 
 
 def _repaired(found: re.Match[str]) -> str:
