@@ -87,7 +87,9 @@ def test_metadata_is_read_by_the_same_stage(run):
 
 
 @pytest.mark.parametrize("kind", ["warc", "wat"])
-@pytest.mark.parametrize("data", [b"", b"junk" * 50, gzip.compress(b"junk" * 50)[:-3]])
+@pytest.mark.parametrize(
+    "data", [b"", b"junk" * 50, gzip.compress(b"junk" * 50)[:-3]], ids=["", "junk", "cut"]
+)
 def test_a_file_of_nothing_is_one_loss_and_no_lost_run(run, kind, data):
     [lost] = table(run(data, kind=kind), "losses")
     assert (lost["stage"], lost["reason"]) == ("pages", "not_warc")

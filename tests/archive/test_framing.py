@@ -126,6 +126,7 @@ def test_a_damaged_place_is_told_with_its_offset():
         (bytes(100), f"it begins with {bytes(24)!r}"),
         (b"\x28\xb5\x2f\xfd\x00", "it begins with b'(\\xb5/\\xfd\\x00'"),
     ],
+    ids=["nothing", "page", "table", "arc", "zeros", "frame"],
 )
 def test_a_file_that_is_no_warc_says_what_it_is(data, why):
     assert [(type(found), found.reason, found.evidence) for found in warc(data)] == [

@@ -60,6 +60,7 @@ def test_common_crawl_s_own_list_is_read(tmp_path):
         (gzip.compress(b"\0\1\2"), "is no list of paths"),
         (b"\xff\xfe", "is no list of paths"),
     ],
+    ids=["nothing", "broken", "binary", "latin"],
 )
 def test_what_is_no_list_is_said(tmp_path, data, said):
     (tmp_path / "x.paths.gz").write_bytes(data)

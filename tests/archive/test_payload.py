@@ -72,6 +72,7 @@ def test_members_are_joined_and_what_follows_them_is_left():
         (chunked(BODY)[:-300], "", "chunked"),
         (chunked(BODY)[:-5], "", "chunked"),
     ],
+    ids=["gzip", "deflate", "chunks", "last chunk"],
 )
 def test_a_body_that_ends_early_is_truncated(body, content, transfer):
     with pytest.raises(Transient) as lost:
