@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import pyarrow.parquet as pq
 
 from wit_builder import ledger, publish, remote, settings, storage
+from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
 from wit_builder.demo_web import serve
@@ -201,13 +202,20 @@ class Road:
             )
 
     def _read_archives(self, archives: Archives) -> None:
-        tasks = [
-            {"kind": kind, "file": source.url}
-            for kind in ("warc", "wat")
-            for source in remote.expand(getattr(archives, kind), (f".{kind}", f".{kind}.gz"))
-        ]
-        params = {"extraction": self._recipe.extraction}
+        """Raises BuildError when no archive holds a page."""
+        tasks = [{"kind": "warc", "file": file} for file in inputs.files(archives.warc, "warc")]
+        tasks += [{"kind": "wat", "file": file} for file in inputs.files(archives.wat, "wat")]
+        params = {"web": self._recipe.web, "extraction": self._recipe.extraction}
         self._run("collect", "wit_builder.archive.collect:collect", tasks, params)
+        pages = self.funnel()["pages"]
+        if not pages.kept:
+            publish.clear(self._root / "collect")
+            reasons = ", ".join(f"{reason} ({n})" for reason, n in pages.dropped.most_common(3))
+            raise BuildError(
+                f"no page could be read from the archives, {tasks[0]['file']} the first: "
+                f"{reasons or 'none holds a response'}",
+                "--warc wants whole responses (.warc.gz), --wat Common Crawl's metadata (.wat.gz)",
+            )
 
     def _read_list(self, urls: UrlList) -> None:
         """Raises ConfigError when the list has no captions, or is another than when this build began;

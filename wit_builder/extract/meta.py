@@ -1,5 +1,6 @@
 """What the head of a page says: images it shows elsewhere (og, twitter), and whether it opts out."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,9 @@ class PageWishes:
     reason: str  # why its images are left alone, "" where they need not be
     evidence: str
     nofollow: bool  # its links are not to be followed
+
+
+NO_WISHES = PageWishes("", "", False)
 
 
 @dataclass(slots=True)
@@ -46,7 +50,7 @@ def wishes(
         if (name := meta.get("name")) and (word := name.strip().lower()) in addressed
     ]
     if not named and not directives and tdm_header is None:
-        return PageWishes("", "", False)
+        return NO_WISHES
     said = _directives(tuple(named), agent)
     nofollow = not said.union(directives).isdisjoint(("nofollow", "none"))
     if directive := refused(directives, policy):
@@ -68,9 +72,12 @@ def shared_images(metas: Sequence[tuple[int, Attributes]]) -> list[SharedImage]:
     metas: (position, attributes). An alt belongs to the image before it, or to the first where none is before
     it. og:image:url and og:image:secure_url say the address of the og:image before them once more.
     """
-    found: list[SharedImage] = []
-    for family in _FAMILIES:
-        found += _of_family(metas, family)
+    named = [
+        (position, name.lower(), meta.get("content") or "")
+        for position, meta in metas
+        if (name := (meta.get("property") or meta.get("name") or "").strip()) and _SHARED.match(name)
+    ]
+    found = [image for family in _FAMILIES for image in _of_family(named, family)] if named else []
     return sorted(found, key=lambda image: image.position)
 
 
@@ -101,13 +108,14 @@ _FAMILIES = (
 )
 
 
-def _of_family(metas: Sequence[tuple[int, Attributes]], family: _Family) -> list[SharedImage]:
+_SHARED = re.compile("(?:og|twitter):image", re.IGNORECASE)
+
+
+def _of_family(named: Sequence[tuple[int, str, str]], family: _Family) -> list[SharedImage]:
     images: list[SharedImage] = []
     early: list[tuple[str, str]] = []
-    for position, meta in metas:
-        name = (meta.get("property") or meta.get("name") or "").strip().lower()
-        content = meta.get("content")
-        if not content or not name.startswith(family.name):
+    for position, name, content in named:
+        if not content:
             continue
         if name == family.name or (name in family.again and not images):
             images.append(SharedImage(position, family.name, content, early))

@@ -34,6 +34,9 @@ _TRACKING_NAMES = """
 """
 TRACKING = frozenset(_TRACKING_NAMES.split())
 TRACKING_PREFIX = "utm_"  # Google Analytics' campaigns, and whoever copied them
+_TRACKED = re.compile(
+    rf"[?&](?:{TRACKING_PREFIX}|(?:{'|'.join(sorted(TRACKING))})(?:[=&]|\Z))", re.IGNORECASE
+)
 
 
 def normalise(url: str, base: str | None = None) -> str:
@@ -52,7 +55,7 @@ def normalise(url: str, base: str | None = None) -> str:
     if "@" in href:
         href = _without_credentials(href)
     if "?" in href:
-        href = _without_tracking(href)
+        href = without_tracking(href)
     if len(href) > MAX_URL:
         raise ValueError(f"{len(href)} characters, {MAX_URL} at most: {href[:80]!r}")
     return href
@@ -105,18 +108,17 @@ def _without_credentials(href: str) -> str:
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
-def _without_tracking(href: str) -> str:
-    """The query without tracking parameters, every other byte and its order as they were."""
+def without_tracking(href: str) -> str:
+    """The address with its query, without tracking parameters, every other byte and its order as they were."""
+    if _TRACKED.search(href) is None:
+        return href
     address, _, query = href.partition("?")
-    parameters = query.split("&")
     kept = [
         parameter
-        for parameter in parameters
+        for parameter in query.split("&")
         if (name := parameter.partition("=")[0].lower()) not in TRACKING
         and not name.startswith(TRACKING_PREFIX)
     ]
-    if len(kept) == len(parameters):
-        return href
     return f"{address}?{'&'.join(kept)}" if kept else address
 
 

@@ -1,0 +1,112 @@
+"""What a WAT record says of a page, with as little of its JSON parsed as will do.
+
+Nine tenths of a record are links that nobody asks for here. Common Crawl's writer (ia-web-commons) always puts
+things in one order, and what is wanted lies in few pieces: status, meta tags, the img among the links, the headers
+of the record it speaks of. `quick` cuts these out of the bytes and parses them alone; whatever is unusual is left to
+`whole`. A cut at a wrong place is seen, as it gives no JSON. (In a string a quote has a backslash before it, so a
+sign with a bare quote in it is where it seems to be.)
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+Json = Mapping[str, Any]
+
+
+class Told(NamedTuple):
+    """What a record says of a response."""
+
+    header: Json  # of the record in the WARC file
+    status: str | None  # None where there is no response, "" where it has no status
+    headers: Json  # of the response; in what `quick` tells, none of them says a wish
+    head: Json | None  # of the HTML; None where it is none
+    images: Sequence[Json]  # links of the path IMG@/src
+    commons: Sequence[Json]  # links to Creative Commons
+
+
+def is_item(raw: bytes) -> bool:
+    """Whether the record may speak of a response, and not of a request or of the crawl."""
+    kind = raw.rfind(_KIND)
+    return kind < 0 or raw[kind + len(_KIND) : kind + len(_KIND) + 3] in (b"res", b"rev")
+
+
+def read(raw: bytes) -> Told:
+    """What the record says. Raises ValueError for what is no JSON, LookupError and the like for another shape."""
+    return quick(raw) or whole(raw)
+
+
+def quick(raw: bytes) -> Told | None:
+    """What the record says of a page that was had, at the price of a few pieces; None where it is unusual."""
+    response = raw.find(_RESPONSE)
+    head = raw.find(_HEAD, response)
+    links = raw.find(_LINKS, head)
+    header = raw.rfind(_HEADER)
+    if not 0 <= response < head < links < header or _HAD.match(raw, response) is None:
+        return None
+    headers = raw[response:head].lower()
+    if b"x-robots-tag" in headers or b"tdm-reservation" in headers:
+        return None
+    linked = raw[links:header]
+    images = _objects(linked, _IMAGE)
+    shown = images or b":image" in raw[head:links]  # else nothing that the head says is of use
+    try:
+        return Told(
+            orjson.loads(raw[header + len(_HEADER) - 1 : raw.find(b'"}', header) + 2]),
+            "200",
+            {},
+            orjson.loads(raw[head + len(_HEAD) - 1 : links + 1]) if shown else {},
+            orjson.loads(b"[%b]" % b",".join(images)) if images else (),
+            [orjson.loads(link) for link in _objects(linked, _LINK) if _COMMONS in link]
+            if _COMMONS in linked
+            else (),
+        )
+    except ValueError:
+        return None
+
+
+def whole(raw: bytes) -> Told:
+    """What the record says. Broken UTF-8 and half surrogate pairs become U+FFFD."""
+    try:
+        record = orjson.loads(raw)
+    except ValueError:
+        record = orjson.loads(_SURROGATES.sub(_repaired, raw.decode("utf-8", "replace")))
+    envelope = record["Envelope"]
+    response = envelope.get("Payload-Metadata", {}).get("HTTP-Response-Metadata")
+    if response is None:
+        return Told(envelope["WARC-Header-Metadata"], None, {}, None, (), ())
+    html = response.get("HTML-Metadata")
+    links = () if html is None else html.get("Links", ())
+    return Told(
+        envelope["WARC-Header-Metadata"],
+        str(response.get("Response-Message", {}).get("Status", "")),
+        response.get("Headers", {}),
+        None if html is None else html.get("Head", {}),
+        [link for link in links if link.get("path") == "IMG@/src"],
+        [link for link in links if "creativecommons.org" in link.get("url", "")],
+    )
+
+
+_KIND = b'"WARC-Type":"'
+_RESPONSE = b'"HTTP-Response-Metadata":{'
+_HAD = re.compile(rb'"HTTP-Response-Metadata":\{"Response-Message":\{"Version":"[^"\\]*","Status":"200"')
+_HEAD = b'"HTML-Metadata":{"Head":{'
+_LINKS = b'},"Links":['
+_IMAGE = b'{"path":"IMG@/src",'
+_HEADER = b'"WARC-Header-Metadata":{'
+_COMMONS = b"creativecommons.org"
+_LINK = b'{"path":"'
+_SURROGATES = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+
+
+def _objects(links: bytes, begin: bytes) -> list[bytes]:
+    """The objects that begin so. An end that is none is seen when they are parsed."""
+    return [begin + piece[: piece.find(b'"}') + 2] for piece in links.split(begin)[1:]]
+
+
+def _repaired(found: re.Match[str]) -> str:
+    return found[0] if len(found[0]) in (2, 12) else "\\ufffd"

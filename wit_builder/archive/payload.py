@@ -1,0 +1,121 @@
+"""The body of an archived response with its codings undone, within bounds.
+
+What archives hold is what came over the wire (Wget), or what was in it with the headers left as they were
+(Common Crawl renames them, others do not). So a coding that a body does not begin like is taken for undone.
+"""
+
+import io
+import re
+import zlib
+
+from fastwarc.stream_io import BrotliReader, ZstdReader
+
+from wit_builder.errors import Gone, Transient
+
+MAX_CHUNKS = 100_000  # of one body: 0.1 s
+MAX_CODINGS = 4  # of one body, one in another
+MAX_MEMBERS = 64  # of one gzip body
+
+
+def decoded(body: bytes, transfer: str, content: str, most: int) -> bytes:
+    """The body without its codings, of at most `most` bytes.
+
+    transfer, content: the Transfer-Encoding and Content-Encoding headers, repeats joined with commas.
+    Raises Gone (bad_record, page_too_big), Transient (truncated).
+    """
+    if "chunked" in transfer.lower():
+        body = _unchunked(body)
+    codings = [name for name in map(str.strip, content.lower().split(",")) if name not in _NONE]
+    if len(codings) > MAX_CODINGS:
+        raise Gone("bad_record", f"Content-Encoding: {content[:100]}")
+    for name in reversed(codings):
+        undo = _UNDO.get(name)
+        if undo is None:
+            raise Gone("bad_record", f"Content-Encoding: {content[:100]}")
+        body = undo(body, most) if body else body
+        if len(body) > most:
+            raise Gone("page_too_big", f"more than {most} bytes when decoded")
+    return body
+
+
+_NONE = frozenset(("", "identity", "none", "utf-8", "binary", "7bit", "8bit"))
+_CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_END_OF_CHUNK = re.compile(rb"\r?\n")
+
+
+def _unchunked(body: bytes) -> bytes:
+    """RFC 9112 section 7.1, without trailers."""
+    chunk = _CHUNK.match(body)
+    if chunk is None:
+        return body
+    chunks: list[bytes] = []
+    while chunk is not None and len(chunks) < MAX_CHUNKS:
+        start, size = chunk.end(), int(chunk[1], 16)
+        if size == 0:
+            return b"".join(chunks)
+        chunks.append(body[start : start + size])
+        end = _END_OF_CHUNK.match(body, start + size)
+        if len(body) < start + size or end is None:
+            break
+        chunk = _CHUNK.match(body, end.end())
+    if len(chunks) == MAX_CHUNKS:
+        raise Gone("bad_record", f"more than {MAX_CHUNKS} chunks")
+    raise Transient("truncated", f"no chunk follows the first {len(chunks)}")
+
+
+def _gunzipped(body: bytes, most: int) -> bytes:
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    out, rest = b"", body
+    for _ in range(MAX_MEMBERS):
+        stream = zlib.decompressobj(31)
+        out += _inflated(stream, rest, most - len(out))
+        rest = stream.unused_data
+        if len(out) > most or not rest.startswith(b"\x1f\x8b"):
+            break
+    return out
+
+
+def _inflated_deflate(body: bytes, most: int) -> bytes:
+    """RFC 9110 section 8.4.1.2: the zlib format, yet some servers send the bare stream."""
+    if body[:1] == b"<":
+        return body
+    zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
+    return _inflated(zlib.decompressobj(15 if zlib_header else -15), body, most)
+
+
+def _inflated(stream: "zlib._Decompress", body: bytes, most: int) -> bytes:
+    try:
+        out = stream.decompress(body, most + 1)
+    except zlib.error as error:
+        raise Gone("bad_record", f"Content-Encoding: {error}") from None
+    if not stream.eof and len(out) <= most:
+        raise Transient("truncated", "the compressed body ends early")
+    return out
+
+
+def _unbrotlied(body: bytes, most: int) -> bytes:
+    return body if body[:1] == b"<" else _read(BrotliReader(io.BytesIO(body)), most)
+
+
+def _unzstded(body: bytes, most: int) -> bytes:
+    return _read(ZstdReader(io.BytesIO(body)), most) if body.startswith(b"\x28\xb5\x2f\xfd") else body
+
+
+def _read(reader: "BrotliReader | ZstdReader", most: int) -> bytes:
+    out = io.BytesIO()
+    try:
+        while out.tell() <= most and (piece := reader.read(min(most + 1 - out.tell(), 1 << 20))):
+            out.write(piece)
+    except OSError as error:
+        raise Gone("bad_record", f"Content-Encoding: {error}") from None
+    return out.getvalue()
+
+
+_UNDO = {
+    "gzip": _gunzipped,
+    "x-gzip": _gunzipped,
+    "deflate": _inflated_deflate,
+    "br": _unbrotlied,
+    "zstd": _unzstded,
+}

@@ -1,0 +1,121 @@
+"""An archived response becomes a page, by the rules of the crawl: what it may be, its opt-outs, its extractor."""
+
+from datetime import datetime
+
+from fastwarc.warc import HeaderMap, WarcRecord, WarcRecordType
+
+from wit_builder.archive import dates
+from wit_builder.archive.framing import header
+from wit_builder.archive.payload import decoded
+from wit_builder.archive.rows import NoPage, Page
+from wit_builder.errors import Dropped, Gone
+from wit_builder.extract.html import extract
+from wit_builder.extract.links import is_plain
+from wit_builder.extract.settings import Extraction
+from wit_builder.web.charset import decode_html
+from wit_builder.web.optout import robots_directives
+from wit_builder.web.url import normalise
+
+MAX_HEADERS = 64 * 1024  # bytes, of a response's
+
+_ITEMS = int(WarcRecordType.response | WarcRecordType.resource | WarcRecordType.revisit)
+_PAGE_TYPES = frozenset(("text/html", "application/xhtml+xml"))
+
+
+class WarcReader:
+    """Reads records of whole responses."""
+
+    def __init__(self, name: str, extraction: Extraction, max_bytes: int) -> None:
+        """name: of the file, as sources have it. max_bytes: of a page, as archived and without its codings."""
+        self.name = name
+        self._extraction, self._max_bytes = extraction, max_bytes
+
+    def read(self, record: WarcRecord) -> Page | NoPage | None:
+        """What the record becomes; None for a request, a warcinfo and their like."""
+        if not int(record.record_type) & _ITEMS:
+            return None
+        source = f"{self.name}@{record.stream_pos}"
+        url = target(header(record.headers, "WARC-Target-URI"))
+        date = header(record.headers, "WARC-Date")
+        at = dates.read(date)
+        try:
+            if at is None:
+                raise Gone("bad_record", f"WARC-Date: {date[:80]}")
+            return self._page(record, url, source, at)
+        except Dropped as error:
+            return NoPage(error.reason, url, error.evidence, source, at)
+        except OSError as error:  # fastwarc, on the headers of this response
+            return NoPage("bad_record", url, str(error)[:200], source, at)
+
+    def _page(self, record: WarcRecord, url: str, source: str, at: datetime) -> Page:
+        _check_record(record)
+        record.parse_http(quirks_mode=True, max_header_len=MAX_HEADERS)
+        headers = record.http_headers if record.is_http else record.headers
+        if record.is_http:
+            check_status(headers.status_code)
+        kind = header(headers, "Content-Type")
+        body = self._body(record, headers, kind)
+        check_url(url)
+        tags = headers.get_multiple("X-Robots-Tag")
+        page = extract(
+            decode_html(body, kind)[0],
+            url,
+            settings=self._extraction,
+            directives=robots_directives(tags, self._extraction.agent) if tags else frozenset(),
+            tdm_header=", ".join(headers.get_multiple("tdm-reservation")) or None,
+            source=source,
+            found_at=at,
+        )
+        found = [(c.id, c.url, c.caption, c.text_source, c.alt_texts, c.licence) for c in page.candidates]
+        lost = [(loss.id, loss.reason, loss.url, loss.caption, loss.evidence) for loss in page.losses]
+        return Page(url, page.title, page.lang, source, at, found, lost)
+
+    def _body(self, record: WarcRecord, headers: HeaderMap, kind: str) -> bytes:
+        type_ = kind.partition(";")[0].strip().lower()
+        if type_ and type_ not in _PAGE_TYPES:
+            raise Gone("not_html", type_[:100])
+        body = record.reader.read(self._max_bytes + 1)
+        if len(body) > self._max_bytes:
+            raise Gone("page_too_big", f"more than {self._max_bytes} bytes")
+        if record.is_http:
+            transfer, content = (", ".join(headers.get_multiple(name)) for name in _CODINGS)
+            body = decoded(body, transfer, content, self._max_bytes)
+        if not type_ and body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f")[:1] != b"<":
+            raise Gone("not_html", "no Content-Type, and it does not begin like HTML")
+        return body
+
+
+_CODINGS = ("Transfer-Encoding", "Content-Encoding")
+
+
+def target(written: str) -> str:
+    """The address of a record, normalised where it is one; Wget writes it in angle brackets."""
+    written = written.strip().removeprefix("<").removesuffix(">")
+    if is_plain(written):
+        return written
+    try:
+        return normalise(written)
+    except ValueError:
+        return written
+
+
+def check_url(url: str) -> None:
+    """Raises Gone(bad_url) for what `target` could not normalise."""
+    if not url.startswith(("http://", "https://")):
+        raise Gone("bad_url", url[:200])
+
+
+def check_status(status: int | None) -> None:
+    """Raises Gone: http_404 and so on for all but 200, bad_record where there is none."""
+    if status is None or not 100 <= status <= 999:
+        raise Gone("bad_record", "no status line")
+    if status != 200:
+        raise Gone(f"http_{status}")
+
+
+def _check_record(record: WarcRecord) -> None:
+    """Raises Gone(revisit) and Gone(truncated) for records that hold no page, or not all of it."""
+    if int(record.record_type) & int(WarcRecordType.revisit):
+        raise Gone("revisit", header(record.headers, "WARC-Refers-To-Date"))
+    if why := header(record.headers, "WARC-Truncated"):
+        raise Gone("truncated", f"WARC-Truncated: {why[:80]}")

@@ -1,0 +1,141 @@
+"""A record of Common Crawl's metadata (WAT) becomes a page: what somebody else has found on it, as JSON.
+
+WAT has each img with src, alt and title, the meta tags, the links and the HTTP headers of a page; of srcset, lazy
+loading, figcaption and JSON-LD it knows nothing. What it has is read by the rules of `extract.html`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from fastwarc.warc import WarcRecord, WarcRecordType
+
+from wit_builder.archive import dates, lean
+from wit_builder.archive.framing import header
+from wit_builder.archive.images import ImageRules
+from wit_builder.archive.lean import Json
+from wit_builder.archive.rows import NoPage, Page
+from wit_builder.archive.warc import check_status, check_url, target
+from wit_builder.errors import Dropped, Gone
+from wit_builder.extract import links
+from wit_builder.extract.html import MAX_LANG, MAX_TITLE
+from wit_builder.extract.meta import NO_WISHES, PageWishes, shared_images, wishes
+from wit_builder.extract.settings import Extraction
+from wit_builder.text.normalize import fold
+from wit_builder.web.optout import robots_directives
+
+_METADATA = int(WarcRecordType.metadata)
+_ITEMS = frozenset(("response", "resource", "revisit"))
+
+
+class WatReader:
+    """Reads records of metadata."""
+
+    def __init__(self, name: str, extraction: Extraction, max_bytes: int) -> None:
+        """name: of the file, as sources have it. max_bytes: of a record."""
+        self.name = name
+        self._extraction, self._max_bytes = extraction, max_bytes
+        self._rules = ImageRules(extraction)
+        self._telling = {"robots", "tdm-re", "og:ima", "twitte", "html@/", extraction.agent[:6].lower()}
+
+    def read(self, record: WarcRecord) -> Page | NoPage | None:
+        """What the record becomes; None where it speaks of no response."""
+        if int(record.record_type) != _METADATA:
+            return None
+        if record.content_length > self._max_bytes:
+            url = target(header(record.headers, "WARC-Target-URI"))
+            evidence = f"more than {self._max_bytes} bytes of JSON"
+            return NoPage("page_too_big", url, evidence, f"{self.name}@{record.stream_pos}")
+        raw = record.reader.read(self._max_bytes)
+        return self.page(raw, f"{self.name}@{record.stream_pos}") if lean.is_item(raw) else None
+
+    def page(self, raw: bytes, source: str) -> Page | NoPage | None:
+        """What the JSON of a record becomes."""
+        url, at = "", None
+        try:
+            told = lean.read(raw)
+            if told.header["WARC-Type"] not in _ITEMS:
+                return None
+            url, date = target(told.header.get("WARC-Target-URI", "")), told.header.get("WARC-Date", "")
+            at = dates.read(date)
+            if at is None:
+                raise Gone("bad_record", f"WARC-Date: {date[:80]}")
+            return self._page(told, url, source, at)
+        except Dropped as error:
+            return NoPage(error.reason, url, error.evidence, source, at)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:  # no JSON, or of another shape
+            return NoPage("bad_record", url, f"{type(error).__name__}: {error}", source, at)
+
+    def _page(self, told: lean.Told, url: str, source: str, at: datetime) -> Page:
+        head = _had(told)
+        check_url(url)
+        metas = self._told_by(head.get("Metas", ()))
+        resolve = links.Resolver(url, head.get("Base"))
+        found, lost = self._rules.read(
+            told.images,
+            shared_images(list(enumerate(metas))) if metas else (),
+            resolve,
+            _licence(head, told.commons, resolve),
+            self._wishes(metas, told.headers),
+        )
+        title = fold(head.get("Title", ""))[:MAX_TITLE].rstrip()
+        return Page(url, title, fold(_lang(metas))[:MAX_LANG], source, at, found, lost)
+
+    def _told_by(self, metas: Sequence[Json]) -> list[Json]:
+        """The meta tags that are read, and some more: by how their names begin, which is quick to see."""
+        telling = self._telling
+        return [
+            meta
+            for meta in metas
+            if ((name := meta.get("property")) and name.lstrip()[:6].lower() in telling)
+            or ((name := meta.get("name")) and name.lstrip()[:6].lower() in telling)
+        ]
+
+    def _wishes(self, metas: Sequence[Json], headers: Mapping[str, Any]) -> PageWishes:
+        """What meta tags and headers ask; of a header that was repeated all values count."""
+        if not metas and not headers:
+            return NO_WISHES
+        said: dict[str, list[str]] = {"x-robots-tag": [], "tdm-reservation": []}
+        for name, value in headers.items():
+            if (values := said.get(name.lower())) is not None:
+                values += map(str, value if isinstance(value, list) else [value])
+        tags, reserved = said.values()
+        extraction = self._extraction
+        directives = robots_directives(tags, extraction.agent) if tags else frozenset()
+        return wishes(metas, directives, ", ".join(reserved) or None, extraction.optout, extraction.agent)
+
+
+def _had(told: lean.Told) -> Json:
+    """The head of a page that was had. Raises Gone for all else."""
+    if told.header["WARC-Type"] == "revisit":
+        raise Gone("revisit", str(told.header.get("WARC-Refers-To-Date", "")))
+    if why := told.header.get("WARC-Truncated"):
+        raise Gone("truncated", f"WARC-Truncated: {why}")
+    if told.status is None:
+        raise Gone("not_html", str(told.header.get("Content-Type", ""))[:100])
+    if told.status != "200":
+        check_status(int(told.status) if told.status.isascii() and told.status.isdigit() else None)
+    if told.head is None:
+        raise Gone("not_html", "no HTML-Metadata")
+    return told.head
+
+
+def _licence(head: Json, commons: Sequence[Json], resolve: links.Resolver) -> str:
+    """As `links.read` finds it among the link elements and the links to Creative Commons."""
+    named = [("link", link) for link in head.get("Link", ()) if "icense" in link.get("rel", "")]
+    named += [("a", link) for link in commons]
+    if not named:
+        return ""
+    anchors = ((tag, {"href": link.get("url"), "rel": link.get("rel")}) for tag, link in named)
+    return links.read(anchors, resolve, 1, follow=False).licence
+
+
+def _lang(metas: Sequence[Json]) -> str:
+    """Of the html element, which ia-web-commons writes as a meta tag, the first ones."""
+    for meta in metas:
+        if meta.get("name") in _LANGS and (lang := meta.get("content")):
+            return str(lang)
+    return ""
+
+
+_LANGS = ("HTML@/lang", "HTML@/xml:lang")
