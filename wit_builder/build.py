@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 
-from wit_builder import ledger, publish, remote, settings, storage
+from wit_builder import ledger, publish, settings, storage
 from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
