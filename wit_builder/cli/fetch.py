@@ -73,6 +73,9 @@ _OUTPUT = (
         ("incremental", "overwrite", "extend"),
         "incremental goes on, overwrite removes what wit fetch wrote, extend adds new shards.",
     ),
+    _option(
+        "retry", (), "Then try again what failed for these reasons; 4xx and 5xx are families.", type=Words()
+    ),
     _switch("extract_exif", True, "Write a field exif; it is always null."),
     _choice("compute_hash", "sha256", HASHES, "Of the bytes as fetched."),
 )

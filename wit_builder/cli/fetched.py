@@ -48,7 +48,7 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
     watcher = progress.watcher(quiet=values["quiet"], json=values["json"], stages=("read", "fetch"))
     try:
         with watcher, stoppable(watcher.say), closing(LocalExecutor(processes)) as executor:
-            totals = road.run(asked, values["incremental_mode"], where, executor, watcher)
+            totals = road.run(asked, values["incremental_mode"], where, executor, watcher, values["retry"])
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
     except BuildError as error:  # stages hint at an option of `wit build`

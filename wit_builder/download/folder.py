@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wit_builder import storage
+from wit_builder import publish, storage
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.shards.manifest import LENGTH_FILE
 from wit_builder.shards.writer import ShardSpec
@@ -74,6 +74,8 @@ def remove(out: Path, shape: Any, spans: Sequence[tuple[int, int | None]]) -> No
             for path in _files(out, _stem(shape, number)):
                 _remove(path)
     (out / LENGTH_FILE).unlink(missing_ok=True)
+    for path in (out / "_wit").glob("run-*"):
+        publish.clear(path)
     (out / "_wit" / "fetch.json").unlink(missing_ok=True)
 
 
@@ -112,13 +114,11 @@ def write_length(out: Path) -> None:
     storage.write_bytes(out / LENGTH_FILE, str(summed.successes).encode())
 
 
-def reasons(out: Path, shape: Any, numbers: Iterable[int]) -> Iterator[pa.Table]:
-    """Address and reason of all failures in these shards, a shard at a time."""
-    for number in numbers:
-        path = out / f"{_stem(shape, number)}.parquet"
-        if path.exists():
-            rows = pq.read_table(path, columns=["url", "key", "reason"])
-            yield rows.filter(pc.is_valid(rows.column("reason")))
+def failed(out: Path, shape: Any, number: int) -> dict[str, str]:
+    """Key and reason of each row of the shard that failed."""
+    rows = pq.read_table(out / f"{_stem(shape, number)}.parquet", columns=["key", "reason"])
+    rows = rows.filter(pc.is_valid(rows.column("reason")))
+    return dict(zip(rows.column("key").to_pylist(), rows.column("reason").to_pylist(), strict=True))
 
 
 def _add(summed: Totals, path: Path) -> None:

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from wit_builder import build, publish, storage
 from wit_builder.download import folder, state
 from wit_builder.download.settings import Download, Mode
-from wit_builder.download.windows import Shard, Window, Windows
+from wit_builder.download.windows import Shard, Window, Windows, row_id
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.errors import ConfigError
-from wit_builder.ledger import Funnel
+from wit_builder.ledger import Funnel, reasons_meant
 from wit_builder.lists import plan as lists
 from wit_builder.shards.layout import carried, carry
 
@@ -42,30 +43,64 @@ class Where:
 
 
 def run(
-    asked: Download, mode: Mode, where: Where, executor: Executor, watcher: build.Watcher
+    asked: Download,
+    mode: Mode,
+    where: Where,
+    executor: Executor,
+    watcher: build.Watcher,
+    retry: Sequence[str] = (),
 ) -> folder.Totals:
     """Fetch the list, or what is missing of it; what all its shards add up to.
 
+    retry: reasons of failures that are tried again afterwards, or families of them: 4xx, 5xx.
     Raises ConfigError when nothing was started, BuildError when a stage stops, engine.task.Stopped when the
     user asked to stop.
     """
     listed = lists.plan(asked.urls)
+    state.admit(where.out, asked, mode)
     home = where.out / state.FOLDER
     _make(home)
     with build.only_one(home):
         publish.tidy(home)
         known, this = state.begin(where.out, asked, listed.sources, mode)
-        if not folder.finished(where.out, known.shape, this.first, this.end):
+        _check_retry(where.out, this, retry)
+        whole = folder.finished(where.out, known.shape, this.first, this.end)
+        if retry or not whole:
             root = home / f"run-{this.first:05d}"
             layout = replace(asked.layout, carried=_columns(listed.carried, asked.columns))
             road = _Road(replace(asked, layout=layout), where, root, executor, watcher)
             windows = road.read(listed.tasks, this.first)
             this.end = windows.end
             known.write(where.out)
-            road.fetch(windows)
+            if not whole:
+                road.fetch(windows)
+            if retry:
+                _retry(known, this, retry, road, windows)
+            if asked.output == "webdataset":
+                folder.write_length(where.out)
             publish.clear(root)
         assert this.end is not None
         return folder.totals(where.out, known.shape, range(this.first, this.end))
+
+
+def _check_retry(out: Path, this: state.Run, retry: Sequence[str]) -> None:
+    if this.retry and this.retry != list(retry):
+        words = ",".join(this.retry)
+        raise ConfigError(
+            f"{str(out)!r} has an unfinished retry of {words}", f"the same command with --retry {words}"
+        )
+
+
+def _retry(
+    known: state.State, this: state.Run, retry: Sequence[str], road: "_Road", windows: Windows
+) -> None:
+    """Until it is done the state has it: a shard may be half replaced."""
+    reasons = road.reasons(windows, retry)
+    this.retry = list(retry)
+    known.write(road.out)
+    road.mend(windows, reasons)
+    this.retry = []
+    known.write(road.out)
 
 
 class _Road:
@@ -74,6 +109,7 @@ class _Road:
     def __init__(
         self, asked: Download, where: Where, root: Path, executor: Executor, watcher: build.Watcher
     ) -> None:
+        self.out = where.out
         self._asked, self._where, self._root = asked, where, root
         self._executor, self._watcher = executor, watcher
         self._shape = asked.shape()
@@ -110,28 +146,82 @@ class _Road:
         all_ = list(windows)
         told = _Told(self._watcher, len(all_), windows.rows)
         for place, window in enumerate(all_):
-            told.earlier(folder.totals(self._where.out, self._shape, _numbers(window)))
+            told.earlier(folder.totals(self.out, self._shape, _numbers(window)))
             while missing := self._missing(window):
                 self._window(self._root / f"window-{place:05d}", window, missing, told)
             told.ended()
-        if self._asked.output == "webdataset":
-            folder.write_length(self._where.out)
+
+    def reasons(self, windows: Windows, words: Sequence[str]) -> list[str]:
+        """The reasons that these words mean, as when it was begun. Raises ConfigError for a word that means none."""
+        if self._asked.output == "dummy":
+            raise ConfigError("--output_format dummy writes down no failures that could be tried again")
+        path = self._root / "reasons.json"
+        if not path.exists():
+            present: Counter[str] = Counter()
+            for shard in (shard for window in windows for shard in window.shards):
+                present.update(folder.failed(self.out, self._shape, shard.number).values())
+            storage.write_json(path, reasons_meant(words, present, "--retry"))
+        found: list[str] = engine.read_json(path)
+        return found
+
+    def mend(self, windows: Windows, reasons: Sequence[str]) -> None:
+        """Fetch again what failed for these reasons, and write the shards it belongs to anew."""
+        all_ = list(windows)
+        told = _Told(self._watcher, len(all_), 0)
+        for place, window in enumerate(all_):
+            root, done = self._root / f"retry-{place:05d}", self._root / f"retry-{place:05d}.json"
+            if not done.exists():
+                ids = {shard: self._failed(shard, reasons) for shard in window.shards}
+                shards = [shard for shard in window.shards if ids[shard]]
+                if shards or root.exists():
+                    told.more(sum(map(len, ids.values())))
+                    self._window(root, window, shards, told, [id_ for some in ids.values() for id_ in some])
+                storage.write_json(done, {})
+            told.ended()
+
+    def _failed(self, shard: Shard, reasons: Sequence[str]) -> list[str]:
+        """The ids of the rows that failed for these reasons."""
+        first = int(shard.first[8:], 16)
+        failed = folder.failed(self.out, self._shape, shard.number)
+        size = 10**self._asked.shards.key_digits
+        return [
+            row_id(int(shard.first[:8], 16), first + int(key) % size)
+            for key, reason in failed.items()
+            if reason in reasons
+        ]
 
     def _missing(self, window: Window) -> list[Shard]:
-        numbers = folder.missing(self._where.out, self._shape, _numbers(window))
+        numbers = folder.missing(self.out, self._shape, _numbers(window))
         return [shard for shard in window.shards if shard.number in numbers]
 
-    def _window(self, root: Path, window: Window, missing: Sequence[Shard], told: "_Told") -> None:
-        """Fetch these shards of a window, and show them. What was begun before goes on with the shards of then."""
+    def _window(
+        self, root: Path, window: Window, shards: Sequence[Shard], told: "_Told", ids: Sequence[str] = ()
+    ) -> None:
+        """Fetch these shards of a window, and show them. What was begun before goes on with the shards of then.
+
+        ids: of the only rows that are fetched; the others stay as they are published.
+        """
         build.write_session(root, self._where.connect_to)
-        wanted = root / "shards.json"
+        wanted, only = root / "shards.json", root / "only.parquet"
         if not wanted.exists():
-            storage.write_json(wanted, [[shard.first, shard.last, shard.number] for shard in missing])
-        shards = engine.read_json(wanted)
+            pq.write_table(pa.table({"id": pa.array(ids, pa.string())}), only)
+            storage.write_json(wanted, [[shard.first, shard.last, shard.number] for shard in shards])
+        mends = bool(pq.read_metadata(only).num_rows)
         work = _Work(self._executor, root, told, self._asked.retries)
+        self._fetch(work, window, str(wanted), str(only) if mends else "")
+        self._write(work, str(wanted), str(self.out) if mends else "")
+        for record in work.done["write"]:
+            folder.show(self.out, record.files["shard"])
+        told.now(work.funnel())
+        publish.clear(root)
+
+    def _fetch(self, work: "_Work", window: Window, wanted: str, only: str) -> None:
+        """Spread the rows over bins of domains, download their images, send both to their shards."""
         asked, bins = self._asked, self._where.bins
-        parts = {"candidates": _names(window.candidates), "failures": _names(window.failures)}
-        work.run("spread", "wit_builder.fetch.spread:spread", [parts], {"wanted": str(wanted), "bins": bins})
+        parts = {"candidates": _names(window.candidates), "failures": [] if only else _names(window.failures)}
+        params = {"wanted": wanted, "only": only, "bins": bins}
+        work.run("spread", "wit_builder.fetch.spread:spread", [parts], params)
+        bins = work.param("spread", "bins")  # as it was planned, maybe for other processes than there are now
         params = {"inputs": work.files("spread", "candidates"), "bins": bins}
         params |= {"web": asked.web, "image": asked.image}
         work.run("fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params)
@@ -139,28 +229,21 @@ class _Road:
         sources += [
             {"samples": [], "failures": work.files(stage, "failures")} for stage in ("spread", "fetch")
         ]
-        params = {"shards": str(wanted), "dropped": []}
-        work.run("route", "wit_builder.pack.pack:route", sources, params)
-        params = {kind: work.files("route", kind) for kind in ("samples", "failures")}
-        params |= {
-            "shards": str(wanted),
-            "spec": asked.shards,
-            "layout": asked.layout,
-            "output": asked.output,
-        }
-        params |= {"staged": str(root / "fetch")}
-        work.run("write", "wit_builder.pack.pack:write_listed", list(range(len(shards))), params)
-        for record in work.done["write"]:
-            folder.show(self._where.out, record.files["shard"])
-        told.now(work.funnel())
-        publish.clear(root)
+        work.run("route", "wit_builder.pack.pack:route", sources, {"shards": wanted, "dropped": []})
+
+    def _write(self, work: "_Work", wanted: str, published: str) -> None:
+        asked, shards = self._asked, len(engine.read_json(Path(wanted)))
+        params: dict[str, Any] = {kind: work.files("route", kind) for kind in ("samples", "failures")}
+        params |= {"shards": wanted, "spec": asked.shards, "layout": asked.layout, "output": asked.output}
+        params |= {"staged": str(work.root / "fetch"), "published": published}
+        work.run("write", "wit_builder.pack.pack:write_listed", list(range(shards)), params)
 
 
 class _Work:
     """The stages of one window."""
 
     def __init__(self, executor: Executor, root: Path, told: "_Told", retries: int) -> None:
-        self._executor, self._root, self._told, self._retries = executor, root, told, retries
+        self._executor, self.root, self._told, self._retries = executor, root, told, retries
         self.done: dict[str, list[engine.Done]] = {}
 
     def run(self, stage: str, function: str, arguments: Sequence[Any], params: Mapping[str, Any]) -> None:
@@ -171,7 +254,7 @@ class _Work:
         )
         self.done[stage] = run_stage(
             self._executor,
-            self._root,
+            self.root,
             stage,
             function,
             number(list(arguments)),
@@ -183,6 +266,10 @@ class _Work:
     def files(self, stage: str, kind: str) -> list[str]:
         """What its tasks handed on."""
         return _names(engine.files(self.done[stage], kind))
+
+    def param(self, stage: str, name: str) -> Any:
+        """A parameter as the stage was planned with."""
+        return engine.read_json(self.root / stage / "plan.json")["params"][name]
 
     def funnel(self) -> Funnel:
         """What was had in this window, and what was lost for which reason."""
@@ -206,6 +293,10 @@ class _Told:
         """How far the window is that is being fetched."""
         counts = self._before + Counter({key: n for key, n in now.items() if key != "total"})
         self._tell({"total": self._rows} | counts, self._ended)
+
+    def more(self, rows: int) -> None:
+        """So many more there are."""
+        self._rows += rows
 
     def earlier(self, shards: folder.Totals) -> None:
         """These were there before."""

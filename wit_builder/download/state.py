@@ -6,7 +6,7 @@ shapes the shards. What has changed is named, and nothing is started.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -30,6 +30,7 @@ class Run:
     urls: Any  # the UrlList but for its files, as JSON
     first: int  # number of its first shard
     end: int | None = None  # number after its last shard; None until the list was read
+    retry: list[str] = field(default_factory=list)  # reasons that are being tried again
 
 
 @dataclass(slots=True)
@@ -57,6 +58,12 @@ class State:
         """Whole or absent."""
         runs = [asdict(run) for run in self.runs]
         storage.write_json(out / FOLDER / "fetch.json", {"shape": self.shape, "runs": runs})
+
+
+def admit(out: Path, asked: Download, mode: Mode) -> None:
+    """Raise ConfigError when OUT holds something else; nothing is written there then."""
+    if State.read(out) is None:
+        _first_free(out, asked, mode)
 
 
 def begin(out: Path, asked: Download, sources: Sequence[Source], mode: Mode) -> tuple[State, Run]:

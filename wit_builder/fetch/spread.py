@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wit_builder.engine import columns, shuffle
@@ -17,10 +18,14 @@ def spread(task: Task) -> None:
     """Picks the rows that are wanted and spreads them.
 
     arg: {candidates: [parquet path], failures: [parquet path]}; params: wanted (JSON path: list of [first id,
-    last id, ...], rising), bins. Hands on `candidates` (shuffle file by bin) and `failures` (parquet).
+    last id, ...], rising), only (parquet path: of these the rows with one of these ids; ""), bins.
+    Hands on `candidates` (shuffle file by bin) and `failures` (parquet).
     """
     ranges = np.array([pair[:2] for pair in orjson.loads(Path(task.params["wanted"]).read_bytes())], "S32")
     rows = _within(_read(task.arg["candidates"], CANDIDATE_SCHEMA), ranges)
+    if task.params["only"]:
+        ids = pq.read_table(task.params["only"]).column("id")
+        rows = rows.filter(pc.is_in(rows.column("id"), ids))
     bins = task.params["bins"]
     domains = (registrable_domain(host_of(url)) for url in rows.column("url").to_pylist())
     shuffle.write(task.new_file("candidates", ".shuffle"), rows, shuffle.partition_of(domains, bins), bins)

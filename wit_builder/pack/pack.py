@@ -5,10 +5,9 @@ A failed download stands in the sidecar of the shard its id falls into, if that 
 stages: `order` finds where shards begin, `route` sends each row to its shard, `write` writes one shard.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -24,7 +23,8 @@ from wit_builder.errors import BuildError
 from wit_builder.records import FAILURE_SCHEMA, SAMPLE_SCHEMA, Failure, Sample, failures, samples
 from wit_builder.shards import listed
 from wit_builder.shards.layout import Layout
-from wit_builder.shards.writer import write_shard
+from wit_builder.shards.standing import standing
+from wit_builder.shards.writer import ShardSpec, write_shard
 
 MAX_FAILURES = 100_000  # in one sidecar: 0.4 GB while it is written. The ledger has all of them
 
@@ -90,37 +90,31 @@ def write_listed(task: Task) -> None:
     """Writes one shard of a list, where each row has its number, into a folder of this attempt.
 
     arg: which of the shards; params: samples, failures ([shuffle path]), shards (JSON path: list of [first id,
-    last id, number of the shard]), spec, layout, output, staged (folder that Sample.tar is relative to).
+    last id, number of the shard]), spec, layout, output, staged (folder that Sample.tar is relative to),
+    published (folder with the shard whose other rows stay as they are, "" where there is none).
     Hands on `shard`: its files and folder, the stats last.
     """
     params = task.params
+    spec, layout, output = params["spec"], params["layout"], params["output"]
     shards = orjson.loads(Path(params["shards"]).read_bytes())
-    samples_, failures_ = _paths(params["samples"]), _paths(params["failures"])
-    picked = shuffle.read(samples_, task.arg, len(shards), SAMPLE_SCHEMA)
-    lost = shuffle.read(failures_, task.arg, len(shards), FAILURE_SCHEMA)
-    rows: list[Sample | Failure] = [*samples(picked), *failures(lost)]
-    numbered = sorted(((_row(item) % params["spec"].samples_per_shard, item) for item in rows), key=_first)
-    written = listed.write_listed(
-        task.new_folder(),
-        shards[task.arg][2],
-        numbered,
-        _image_reader(Path(params["staged"])),
-        params["spec"],
-        params["layout"],
-        params["output"],
-    )
-    for path in written:
+    picked = shuffle.read(_paths(params["samples"]), task.arg, len(shards), SAMPLE_SCHEMA)
+    lost = shuffle.read(_paths(params["failures"]), task.arg, len(shards), FAILURE_SCHEMA)
+    new: list[Sample | Failure] = [*samples(picked), *failures(lost)]
+    rows: dict[int, listed.Row] = {row: (row, item) for item in new for row in [_row(item, spec)]}
+    index = shards[task.arg][2]
+    numbered: Iterable[listed.Row] = (rows[row] for row in sorted(rows))
+    if params["published"]:
+        stay = standing(Path(params["published"]), index, spec, layout, output)
+        numbered = (rows.get(row, (row, pair)) for row, pair in stay)
+    image = _image_reader(Path(params["staged"]))
+    for path in listed.write_listed(task.new_folder(), index, numbered, image, spec, layout, output):
         task.keep("shard", path)
 
 
-def _row(item: Sample | Failure) -> int:
-    """Its row in its file."""
+def _row(item: Sample | Failure, spec: ShardSpec) -> int:
+    """Its number in its shard."""
     id_ = item.candidate.id if isinstance(item, Failure) else item.id
-    return int(id_[8:], 16)
-
-
-def _first(pair: tuple[int, Any]) -> int:
-    return pair[0]
+    return int(id_[8:], 16) % spec.samples_per_shard
 
 
 def _last_failures(starts: NDArray[np.bytes_], failed: NDArray[np.bytes_]) -> list[bytes]:

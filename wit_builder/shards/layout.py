@@ -43,6 +43,9 @@ _OURS: dict[str, pa.DataType] = {
 _ASIDE = {"found_at": UTC_MICROSECONDS, "fetched_at": UTC_MICROSECONDS, "reason": _STRING}
 
 OF_BUILDS = tuple(name for name in _OURS if name != "hash_check")
+AS_LISTED = (
+    "\0url"  # in a row's `extra`: the address as its list has it, where that is not how it is asked for
+)
 RESERVED = frozenset({"caption", *_PAIR, *_SIZES, "exif", "md5", "sha256", "sha512", *_OURS, *_ASIDE})
 
 

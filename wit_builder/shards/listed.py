@@ -12,6 +12,7 @@ returns; it is written to a folder where nobody looks yet, so they need no tempo
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,9 +28,26 @@ from wit_builder.shards.tar import TarWriter
 from wit_builder.shards.writer import ROW_GROUP, ShardSpec, image_of, members, paths
 
 Output = Literal["webdataset", "files", "parquet", "dummy"]
-Row = tuple[int, Sample | Failure]  # its number in the shard, and what became of it
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One row as it stands in a shard."""
+
+    row: dict[str, Any]  # of the sidecar
+    meta: dict[str, Any] | None  # of the JSON; None where there is no image
+    image: bytes | None
+
+    def members(self, layout: Layout) -> Iterator[tuple[str, bytes]]:
+        """Name and data of each of its members; none where there is no image."""
+        if self.meta is not None and self.image is not None:
+            yield from members(self.meta, layout.format, self.image)
+
 
 MAX_GROUP_BYTES = 128 << 20  # of images in one row group: they are in memory together
+
+
+Row = tuple[int, Sample | Failure | Pair]  # its number in the shard, and what became of it
 
 
 def write_listed(
@@ -50,18 +68,25 @@ def write_listed(
     stats = Stats()
     with storage.plain_errors(table), _images(output, tar) as put, _rows(output, table, layout) as add:
         for number, item in rows:
-            stats.add(item)
-            key = spec.key(index, number)
-            if isinstance(item, Failure):
-                add(sidecar.row_of(item, key, layout), None)
-                continue
-            meta, image = sidecar.meta_of(item, key, layout), image_of(item, read_image)
-            for name, data in members(item, meta, image):
+            pair = _pair(item, spec.key(index, number), read_image, layout)
+            for name, data in pair.members(layout):
                 put(name, data)
-            add(sidecar.aside(item, meta), image)
+            add(pair.row, pair.image)
+            stats.add(pair.row["reason"], pair.row["fetched_at"])
     storage.write_bytes(stats_path, stats.as_json())
     made = (tar, tar.with_suffix(""), table, stats_path)
     return [path for path in made if path.exists()]
+
+
+def _pair(
+    item: Sample | Failure | Pair, key: str, read_image: Callable[[Sample], bytes], layout: Layout
+) -> Pair:
+    if isinstance(item, Pair):
+        return item
+    if isinstance(item, Failure):
+        return Pair(sidecar.row_of(item, key, layout), None, None)
+    meta = sidecar.meta_of(item, key, layout)
+    return Pair(sidecar.aside(item, meta), meta, image_of(item, read_image))
 
 
 @contextmanager

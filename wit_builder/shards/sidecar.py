@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 
 from wit_builder.records import CANDIDATE_SCHEMA, SAMPLE_SCHEMA, Candidate, Failure, Sample, Text
-from wit_builder.shards.layout import Layout, carried
+from wit_builder.shards.layout import AS_LISTED, Layout, carried
 
 FORMATS = ("jpg", "png", "webp")  # of images, by their extension in the tar
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
@@ -38,6 +38,7 @@ IN_ITS_WORDS = {
 }
 
 BUILD = Layout()
+SIDECAR_SCHEMA = BUILD.columns()
 
 
 def meta_of(sample: Sample, key: str, layout: Layout = BUILD) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def meta_of(sample: Sample, key: str, layout: Layout = BUILD) -> dict[str, Any]:
     meta, extra = _begun(sample, layout)
     for name in _names(layout, SAMPLE_SCHEMA):
         meta[name] = _plain(getattr(sample, name))
+    meta["url"] = _plain(extra.get(AS_LISTED, sample.url))
     if layout.hash not in (None, "sha256"):
         meta[layout.hash] = extra.get(layout.hash)
     if "hash_check" in meta:
@@ -64,26 +66,33 @@ def aside(sample: Sample, meta: dict[str, Any]) -> dict[str, Any]:
 
 def row_of(failure: Failure, key: str | None = None, layout: Layout = BUILD) -> dict[str, Any]:
     """The sidecar's row for a failure; without a key where it takes no number in the tar."""
-    row, _ = _begun(failure.candidate, layout)
+    row, extra = _begun(failure.candidate, layout)
     for name in _names(layout, CANDIDATE_SCHEMA):
         row[name] = _plain(getattr(failure.candidate, name))
+    row["url"] = _plain(extra.get(AS_LISTED, failure.candidate.url))
     row["key"] = key
-    row["status"] = status_name(failure)
-    row["error_message"] = _plain(_message(failure, failure.evidence))
+    row["status"] = status_of(failure.reason)
+    row["error_message"] = _plain(message_of(failure.reason, failure.evidence))
     if "http_status" in row:
         row["http_status"] = _http_status(failure.reason)
     aside = {"found_at": failure.candidate.found_at, "fetched_at": failure.at, "reason": failure.reason}
     return row | aside
 
 
-def status_name(failure: Failure) -> str:
+def status_of(reason: str) -> str:
     """Whether the download failed or what came after it."""
-    return FAILED_TO_RESIZE if failure.reason in IMAGE_REASONS else FAILED_TO_DOWNLOAD
+    return FAILED_TO_RESIZE if reason in IMAGE_REASONS else FAILED_TO_DOWNLOAD
 
 
-def status_of(failure: Failure) -> str:
-    """The key of the failure in `status_dict`: its message without the evidence."""
-    return _message(failure, "")
+def message_of(reason: str, evidence: str = "") -> str:
+    """What the failure is called; without evidence its key in `status_dict`."""
+    status = _http_status(reason)
+    if status is not None:
+        return f"HTTP Error {status}: {_PHRASES.get(status, 'Unknown')}"  # str() of urllib's HTTPError
+    fixed = IN_ITS_WORDS.get(reason)
+    if fixed is not None:
+        return fixed
+    return f"{reason}: {evidence}" if evidence else reason
 
 
 def json_of(meta: Mapping[str, Any]) -> bytes:
@@ -140,16 +149,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _message(failure: Failure, evidence: str) -> str:
-    status = _http_status(failure.reason)
-    if status is not None:
-        return f"HTTP Error {status}: {_PHRASES.get(status, 'Unknown')}"  # str() of urllib's HTTPError
-    fixed = IN_ITS_WORDS.get(failure.reason)
-    if fixed is not None:
-        return fixed
-    return f"{failure.reason}: {evidence}" if evidence else failure.reason
 
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

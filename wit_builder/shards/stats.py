@@ -25,17 +25,14 @@ class Stats:
         """Of all these rows."""
         stats = cls()
         for item in items:
-            stats.add(item)
+            stats.add(*_facts(item))
         return stats
 
-    def add(self, item: Sample | Failure) -> None:
-        """Count one row of the sidecar."""
-        if isinstance(item, Failure):
-            self._statuses[sidecar.status_name(item)] += 1
-            self._messages[sidecar.status_of(item)] += 1
-        else:
-            self._statuses[sidecar.SUCCESS] += 1
-        at = item.at if isinstance(item, Failure) else item.fetched_at
+    def add(self, reason: str | None, at: datetime) -> None:
+        """Count one row of the sidecar. reason: why it failed; None: it did not."""
+        self._statuses[sidecar.status_of(reason) if reason else sidecar.SUCCESS] += 1
+        if reason:
+            self._messages[sidecar.message_of(reason)] += 1
         self._times = [min([at, *self._times]), max([at, *self._times])]
 
     def as_json(self) -> bytes:
@@ -53,3 +50,7 @@ class Stats:
             | dict(sorted(self._messages.items(), key=lambda item: (-item[1], item[0]))),
         }
         return json.dumps(stats, indent=4).encode("ascii")
+
+
+def _facts(item: Sample | Failure) -> tuple[str | None, datetime]:
+    return (item.reason, item.at) if isinstance(item, Failure) else (None, item.fetched_at)

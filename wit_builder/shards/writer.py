@@ -158,10 +158,10 @@ def image_of(sample: Sample, read_image: Callable[[Sample], bytes]) -> bytes:
     return image
 
 
-def members(sample: Sample, meta: dict[str, Any], image: bytes) -> Iterator[tuple[str, bytes]]:
+def members(meta: dict[str, Any], format: str, image: bytes) -> Iterator[tuple[str, bytes]]:
     """Name and data of each member, in the order of their extensions; a text where captions are kept."""
     key = meta["key"]
-    yield f"{key}.{sample.format}", image
+    yield f"{key}.{format}", image
     yield f"{key}.json", sidecar.json_of(meta)
     if "caption" in meta:
         yield f"{key}.txt", meta["caption"].encode()
@@ -187,7 +187,7 @@ def _write_tar(
     with TarWriter(path) as tar:
         for number, sample in enumerate(samples):
             meta = sidecar.meta_of(sample, spec.key(index, number), layout)
-            for name, data in members(sample, meta, image_of(sample, read_image)):
+            for name, data in members(meta, sample.format, image_of(sample, read_image)):
                 tar.add(name, data)
             rows.append(sidecar.aside(sample, meta))
     return rows
