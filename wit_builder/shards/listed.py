@@ -35,11 +35,11 @@ class Pair:
     """One row as it stands in a shard."""
 
     row: dict[str, Any]  # of the sidecar
-    meta: dict[str, Any] | None  # of the JSON; None where there is no image
+    meta: dict[str, Any] | None  # of the JSON; None where there is none, or no image
     image: bytes | None
 
     def members(self, layout: Layout) -> Iterator[tuple[str, bytes]]:
-        """Name and data of each of its members; none where there is no image."""
+        """Name and data of each of its members."""
         if self.meta is not None and self.image is not None:
             yield from members(self.meta, layout.format, self.image)
 

@@ -34,7 +34,7 @@ def standing(
         if row["reason"] is not None:
             yield number, Pair(row, None, None)
         elif output == "parquet":
-            yield number, Pair(row, {}, inline)
+            yield number, Pair(row, None, inline)
         elif images is not None:
             yield number, Pair(row, *_next(images, row["key"], tar))
         else:
