@@ -212,11 +212,6 @@ def test_the_same_tars_come_out_of_any_number_of_processes(web, tmp_path):
     assert tars(tmp_path / "two") == tars(tmp_path / "one")
 
 
-def test_an_empty_list_is_no_shard(web, tmp_path):
-    totals = fetched(tmp_path / "out", web, asked(listed(tmp_path / "a.parquet", [])))
-    assert (totals.count, names(tmp_path / "out")) == (0, {"__len__"})
-
-
 def test_a_list_of_bad_addresses_is_shards_of_failures(web, tmp_path):
     totals = fetched(tmp_path / "out", web, asked(listed(tmp_path / "a.parquet", ["", "x", "ftp://a/"])))
     assert (totals.count, totals.successes, totals.failed_to_download) == (3, 0, 3)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +40,14 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
     for name, (default, why) in refused.items():
         if values[name] not in (None, default):
             raise ConfigError(f"--{name} {values[name]} is not carried over from img2dataset: {why}")
-    asked, hosts, out = _asked(values), connect.parsed(values["connect_to"]), _out(values)
-    connect.check_contact_of(asked.web, hosts)
+    what, hosts, out = asked(values), connect.parsed(values["connect_to"]), _out(values)
+    connect.check_contact_of(what.web, hosts)
     processes = values["processes_count"]
     where = road.Where(out, hosts, bins=max(1, processes // 4))
     watcher = progress.watcher(quiet=values["quiet"], json=values["json"], stages=("read", "fetch"))
     try:
         with watcher, stoppable(watcher.say), closing(LocalExecutor(processes)) as executor:
-            totals = road.run(asked, values["incremental_mode"], where, executor, watcher, values["retry"])
+            totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
     except BuildError as error:  # stages hint at an option of `wit build`
@@ -56,7 +55,8 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
     _show(out, totals, values["json"])
 
 
-def _asked(values: Values) -> Download:
+def asked(values: Values) -> Download:
+    """What these options ask for. Raises ConfigError for what contradicts itself, or is img2dataset's alone."""
     _check(values)
     extras = values["save_additional_columns"]
     shown = (*extras, *([values["bbox_col"]] if values["bbox_col"] not in (None, *extras) else []))
@@ -193,7 +193,7 @@ def _out(values: Values) -> Path:
 
 def _show(out: Path, totals: Totals, json: bool) -> None:
     if json:
-        click.echo(orjson.dumps(asdict(totals)))
+        click.echo(orjson.dumps(totals.as_json()))
         return
     click.secho(
         f"{out}: {progress.many(totals.successes, 'image')} of {totals.count:,}",

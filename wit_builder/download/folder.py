@@ -18,6 +18,8 @@ from wit_builder.errors import BuildError, ConfigError
 from wit_builder.shards.manifest import LENGTH_FILE
 from wit_builder.shards.writer import ShardSpec
 
+COUNTS = ("count", "successes", "failed_to_download", "failed_to_resize")
+
 _NAME = re.compile(r"(\d+)(?:\.tar|\.parquet|\.tfrecord|_stats\.json)?")
 
 
@@ -30,6 +32,11 @@ class Totals:
     failed_to_download: int = 0
     failed_to_resize: int = 0
     status_dict: Counter[str] = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, Any]:
+        """As a shard's stats have them, the most frequent first."""
+        counts = {name: getattr(self, name) for name in COUNTS}
+        return counts | {"status_dict": dict(self.status_dict.most_common())}
 
 
 def holds_anything(out: Path) -> bool:
@@ -124,7 +131,7 @@ def failed(out: Path, shape: Any, number: int) -> dict[str, str]:
 def _add(summed: Totals, path: Path) -> None:
     try:
         stats = orjson.loads(path.read_bytes())
-        for name in ("count", "successes", "failed_to_download", "failed_to_resize"):
+        for name in COUNTS:
             setattr(summed, name, getattr(summed, name) + int(stats[name]))
         summed.status_dict.update({str(name): int(n) for name, n in stats["status_dict"].items()})
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -123,7 +123,7 @@ class _Road:
             "read",
             "wit_builder.lists.collect:rows",
             number(list(tasks)),
-            {"list": asked.urls, "rows_per_part": asked.rows_per_part},
+            {"rows_per_part": asked.rows_per_part},
             build.BOUNDED,
             self._watcher.stage("read", len(tasks)),
         )

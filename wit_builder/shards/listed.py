@@ -147,6 +147,8 @@ class _Table:
             self._flush()
 
     def _flush(self) -> None:
+        if not self._rows:
+            return
         table = sidecar.table_of(self._rows, self._layout)
         if self._with_images:
             table = table.append_column(self._layout.format, pa.array(self._images, pa.binary()))
