@@ -48,11 +48,14 @@ def process(body: bytes, spec: ImageSpec, boxes: tuple[Box, ...] = ()) -> Pictur
 
 
 def _upright(image: Image.Image, orientation: int, boxes: tuple[Box, ...]) -> Image.Image:
-    """The picture turned, its boxes blurred. No list says whether its boxes are of the picture as stored, which
-    is what OpenCV shows, or upright, as people see it: where that differs, both are blurred.
+    """The picture turned, its boxes blurred.
+
+    No list says whether its boxes are of the picture as stored, which is what OpenCV shows, or upright, as people
+    see it: where that differs, both are blurred.
     """
-    upright = turn(blurred(image, boxes), orientation)
-    return blurred(upright, boxes) if orientation != 1 else upright
+    if not boxes or orientation == 1:
+        return turn(blurred(image, boxes), orientation)
+    return blurred(turn(blurred(image, boxes), orientation), boxes)
 
 
 def _as_it_is(still: Still, planned: Plan, spec: ImageSpec) -> bool:
