@@ -150,7 +150,8 @@ def count(out: Path) -> dict[str, Counter[str]]:
 def reasons_meant(words: Sequence[str], present: Mapping[str, int], flag: str = "--only") -> list[str]:
     """The reasons that these words mean: reasons, or families of them (4xx, 5xx).
 
-    present: how many items were lost for which reason. flag: that gave the words. Raises ConfigError for a word that means none of them.
+    present: how many items were lost for which reason. flag: the option that gave the words.
+    Raises ConfigError for a word that means none of them.
     """
     found = set()
     for word in words:

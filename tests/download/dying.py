@@ -26,7 +26,7 @@ def in_child(work: Callable[[], Any]) -> bool:
     if child == 0:
         try:
             work()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (the parent is told)
             print(repr(error), file=sys.stderr, flush=True)
             os._exit(1)
         os._exit(0)

@@ -56,7 +56,7 @@ def test_a_list_that_has_grown_is_refused_and_named(out, web, tmp_path):
 
 
 def test_a_list_of_the_same_size_that_was_written_anew_is_refused(out, web, tmp_path):
-    later = os.stat(tmp_path / "a.parquet").st_mtime + 5
+    later = (tmp_path / "a.parquet").stat().st_mtime + 5
     os.utime(tmp_path / "a.parquet", (later, later))
     assert "a.parquet.version: " in refused(out, web, again(tmp_path))
 
@@ -213,6 +213,12 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(web, tmp_path, mod
     said = refused(tmp_path / "photos", web, asked(listed(tmp_path / "a.parquet", [0])), mode)
     assert said.endswith("is not empty and holds no shards")
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["2024.parquet"]
+
+
+def test_a_hidden_file_is_nothing(web, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".DS_Store").touch()
+    assert fetched(tmp_path / "out", web, asked(listed(tmp_path / "a.parquet", [0]))).count == 1
 
 
 def test_a_file_in_the_way_is_refused(web, tmp_path):

@@ -40,8 +40,8 @@ class Totals:
 
 
 def holds_anything(out: Path) -> bool:
-    """Whether there is any file that `wit fetch` does not know to be its own."""
-    return out.is_dir() and any(path.name not in (".lock", "_wit") for path in out.iterdir())
+    """Whether there is anything in it but what `wit fetch` puts there first; hidden files are nothing."""
+    return out.is_dir() and any(path.name[0] != "." and path.name != "_wit" for path in out.iterdir())
 
 
 def first_free(out: Path) -> int:
@@ -57,8 +57,7 @@ def finished(out: Path, shape: Any, first: int, end: int | None) -> bool:
 
 def missing(out: Path, shape: Any, numbers: Iterable[int]) -> set[int]:
     """Those of the shards that have no stats, which are the mark of a whole one."""
-    there = {path.name for path in out.glob("*_stats.json")}
-    return {number for number in numbers if f"{_stem(shape, number)}_stats.json" not in there}
+    return {number for number in numbers if not (out / f"{_stem(shape, number)}_stats.json").exists()}
 
 
 def show(out: Path, files: Iterable[Path]) -> None:

@@ -62,6 +62,7 @@ def run(
     _make(home)
     with build.only_one(home):
         publish.tidy(home)
+        storage.sweep(where.out)
         known, this = state.begin(where.out, asked, listed.sources, mode)
         _check_retry(where.out, this, retry)
         whole = folder.finished(where.out, known.shape, this.first, this.end)
