@@ -1,8 +1,10 @@
 """What became of every item: counts per stage (the funnel), and the dropped ones as parquet (the ledger)."""
 
+import difflib
+import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wit_builder import storage
+from wit_builder.errors import ConfigError
 from wit_builder.records import LOSS_SCHEMA
 
 ROW_GROUP = 65_536
@@ -142,6 +145,26 @@ def count(out: Path) -> dict[str, Counter[str]]:
             for found in pc.value_counts(table.column("reason")).to_pylist():
                 counts[stage][found["values"]] += found["counts"]
     return counts
+
+
+def reasons_meant(words: Sequence[str], present: Mapping[str, int], flag: str = "--only") -> list[str]:
+    """The reasons that these words mean: reasons, or families of them (4xx, 5xx).
+
+    present: how many items were lost for which reason. flag: the option that gave the words.
+    Raises ConfigError for a word that means none of them.
+    """
+    found = set()
+    for word in words:
+        pattern = rf"http_{word[0]}\d\d" if re.fullmatch(r"[45]xx", word) else re.escape(word)
+        hits = [reason for reason in present if re.fullmatch(pattern, reason)]
+        if not hits:
+            nearest = difflib.get_close_matches(word, present, 1)
+            raise ConfigError(
+                f"no download failed for {word!r}; the ledger has {', '.join(sorted(present)) or 'none'}",
+                f"{flag} {nearest[0]}" if nearest else None,
+            )
+        found.update(hits)
+    return sorted(found)
 
 
 def _folders(out: Path) -> tuple[Path, Path, Path]:

@@ -4,6 +4,7 @@ The function's keyword parameters are the options of `wit build` (see cli/recipe
 recipe is said here, before anything is started.
 """
 
+import re
 import types
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -52,7 +53,7 @@ class Recipe:
         _check_text("Recipe.name", self.name, MAX_NAME)
         if not self.name.strip():
             raise ConfigError("Recipe.name is empty", 'name="birds"')
-        _check_web(self.web)
+        check_web(self.web)
         for place, item in (("candidate_filters", Candidate), ("sample_filters", Sample)):
             for rule in getattr(self, place):
                 _check_filter(rule, place, item)
@@ -104,13 +105,16 @@ def _check_text(what: str, text: str, most: int) -> None:
         raise ConfigError(f"{what} is {_shown(text)}, expected one line of at most {most} characters")
 
 
-def _check_web(web: WebSettings) -> None:
+def check_web(web: WebSettings) -> None:
+    """Raise ConfigError for what cannot stand in a header, a network that is none, a number out of range."""
     _check_text("WebSettings.contact", web.contact, MAX_CONTACT)
     if not web.contact.isascii():  # what is not would be left out of the header
         raise ConfigError(
             f"WebSettings.contact is {_shown(web.contact)}, and a header holds ASCII characters only",
             "give a mail address, or https://... of a page about your crawl",
         )
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,50}", web.token):  # RFC 9309 2.2.1, and digits
+        raise ConfigError(f"WebSettings.token is {_shown(web.token)}, expected letters, digits, - and _")
     NetworkGuard(web.allow_network)
     for part in (web, web.politeness):
         for name in (f.name for f in fields(part)):

@@ -3,8 +3,6 @@
 Every step may be repeated: after a kill the same command goes on, and ends with the same folder.
 """
 
-import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -91,21 +89,9 @@ def _begin(out: Path, root: Path, only: Sequence[str]) -> dict[str, Any]:
 
 
 def _reasons(only: Sequence[str], present: Mapping[str, int]) -> list[str]:
-    """The reasons of the ledger that these words mean. Raises ConfigError for a word that means none."""
-    found = set()
-    for word in only:
-        pattern = rf"http_{word[0]}\d\d" if re.fullmatch(r"[45]xx", word) else re.escape(word)
-        hits = [reason for reason in present if re.fullmatch(pattern, reason)]
-        if not hits:
-            nearest = difflib.get_close_matches(word, present, 1)
-            raise ConfigError(
-                f"no download failed for {word!r}; the ledger has {', '.join(sorted(present)) or 'none'}",
-                f"--only {nearest[0]}" if nearest else None,
-            )
-        found.update(hits)
-    if not found:
+    if not only:
         raise ConfigError("which failures shall be retried?", "--only dns,timeout,5xx")
-    return sorted(found)
+    return ledger.reasons_meant(only, present)
 
 
 def _pick(out: Path, root: Path, reasons: list[str]) -> pa.Array:

@@ -8,7 +8,7 @@ from wit_builder.errors import ImageError
 from wit_builder.images.process import ImageSpec, Picture
 
 
-def serve(body: bytes, spec: ImageSpec, _tell: Any) -> Picture:
+def serve(body: bytes, spec: ImageSpec, extra: str, _tell: Any) -> Picture:
     word = body.decode()
     if word == "crash":
         os._exit(3)

@@ -45,7 +45,7 @@ class InPlace:
     async def __aexit__(self, *_):
         pass
 
-    async def process(self, body: bytes) -> Picture:
+    async def process(self, body: bytes, extra: str = "") -> Picture:
         return pixels(body)
 
 

@@ -147,7 +147,7 @@ def test_it_reports_how_far_it_is(web, tmp_path, in_place):
 
 def test_an_unknown_exception_stops_the_stage_as_itself(web, tmp_path, monkeypatch):
     class Faulty(InPlace):
-        async def process(self, body):
+        async def process(self, body, extra):
             raise KeyError("our fault")
 
     monkeypatch.setattr(fetch_, "Pixels", Faulty)

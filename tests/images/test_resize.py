@@ -35,6 +35,20 @@ def test_sizes_are_as_the_mode_says(mode: Mode, original: object, scaled: object
 
 
 @pytest.mark.parametrize(
+    ("mode", "original", "canvas"),
+    [
+        ("center_crop", (100, 300), (100, 300)),
+        ("center_crop", (256, 300), (256, 300)),
+        ("center_crop", (257, 300), (256, 256)),
+        ("border", (100, 256), (100, 256)),
+        ("border", (100, 257), (256, 256)),
+    ],
+)
+def test_what_is_small_may_stay_as_it_is(mode: Mode, original: object, canvas: object) -> None:
+    assert plan(original, ImageSpec(mode=mode, small_as_is=True)).canvas == canvas  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     ("mode", "canvas"),
     [
         ("keep_ratio", (768, 256)),

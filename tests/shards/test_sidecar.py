@@ -7,6 +7,7 @@ import pytest
 from tests.shards.pairs import NOON, candidate, failure, sample
 from wit_builder.records import Failure, Text
 from wit_builder.shards import sidecar
+from wit_builder.shards.layout import Layout
 
 # data_side 4.4 and 4.5: img2dataset's fields in its order, with its types
 PUBLISHED = {
@@ -36,14 +37,14 @@ def test_json_begins_with_img2dataset_s_fields_and_goes_on_with_ours() -> None:
 
 
 def test_the_sidecar_has_img2dataset_s_columns_and_types_then_ours_and_the_times() -> None:
-    schema = sidecar.SIDECAR_SCHEMA
+    schema = Layout().columns()
 
     assert {name: schema.field(name).type for name in schema.names[: len(PUBLISHED)]} == PUBLISHED
-    assert schema.names == [*PUBLISHED, *OURS, "found_at", "fetched_at"]
+    assert schema.names == [*PUBLISHED, *OURS, "found_at", "fetched_at", "reason"]
 
 
 def test_columns_with_a_unit_say_it() -> None:
-    units = {field.name: field.metadata[b"unit"] for field in sidecar.SIDECAR_SCHEMA if field.metadata}
+    units = {field.name: field.metadata[b"unit"] for field in Layout().columns() if field.metadata}
 
     assert units["width"] == b"pixels"
     assert units["fetched_at"] == b"UTC, microseconds"
@@ -109,7 +110,7 @@ def test_a_failure_says_what_img2dataset_would_where_that_has_words(
 
 
 def test_failures_are_counted_without_their_evidence() -> None:
-    assert sidecar.status_of(failure(1, "robots", "Disallow: /a")) == "robots"
+    assert sidecar.message_of("robots") == "robots"
 
 
 @pytest.mark.parametrize(

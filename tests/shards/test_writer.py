@@ -224,7 +224,7 @@ def test_the_mark_of_being_done_goes_before_the_files_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_shard(tmp_path, 0, samples(3), reader(), (), SMALL)
-    monkeypatch.setattr(writer, "_stats", lambda rows, failures: 1 / 0)
+    monkeypatch.setattr(writer.Stats, "as_json", lambda stats: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_shard(tmp_path, 0, samples(2), reader(), (), SMALL)
 

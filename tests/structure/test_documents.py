@@ -8,6 +8,7 @@ from tests.cli.processes import ran
 from tests.structure.documents import ROOT, documents, python_in
 from wit_builder.cli import COMMANDS
 from wit_builder.cli.build import common_options
+from wit_builder.cli.fetch import command as fetch
 from wit_builder.cli.retry import command as retry
 
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
@@ -26,6 +27,11 @@ def test_every_command_stands_in_the_docs(name):
 )
 def test_every_common_option_stands_in_the_docs(option):
     assert re.search(rf"`[^`]*{option}\b[^`]*`", COMMANDS_PAGE.read_text())
+
+
+@pytest.mark.parametrize("option", [option.opts[0] for option in fetch.params if option.opts[0][0] == "-"])
+def test_every_option_of_fetch_stands_in_the_docs(option):
+    assert re.search(rf"`(?:--)?{option.removeprefix('--')}\b", COMMANDS_PAGE.read_text())
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)

@@ -18,6 +18,7 @@ COMMANDS = {  # name: (module, one line)
     "build": ("wit_builder.cli.build", "Run a recipe: from the web to shards."),
     "plan": ("wit_builder.cli.plan", "What a list will take: pairs, bytes, days, disk, money."),
     "show": ("wit_builder.cli.show", "What is in a build: funnel, hosts, languages, a contact sheet."),
+    "fetch": ("wit_builder.cli.fetch", "Fetch a list's images into shards, as img2dataset does."),
     "retry": ("wit_builder.cli.retry", "Take failed downloads up again, into new shards."),
     "verify": ("wit_builder.cli.verify", "Compare a build's shards with its manifest."),
     "filters": ("wit_builder.cli.filters", "The installed filters, with defaults and reasons."),

@@ -1,6 +1,6 @@
 """The values of --connect-to, and whether a crawl stays on hosts of our own or needs a contact."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
 from wit_builder.archive.settings import Archives
@@ -9,6 +9,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 from wit_builder.web.url import host_of
+from wit_builder.web.visitor import WebSettings
 
 Hosts = Mapping[str, str | None]  # host pattern to ip:port, None: no such host
 
@@ -29,9 +30,15 @@ def parsed(pairs: tuple[str, ...]) -> Hosts:
 
 def check_contact(recipe: Recipe, hosts: Hosts) -> None:
     """Raise ConfigError when other people's sites are to be asked by nobody knows whom."""
-    if recipe.web.contact.strip() or recipe.demo_web is not None:
+    if recipe.demo_web is None:
+        check_contact_of(recipe.web, hosts, _asked(recipe.source))
+
+
+def check_contact_of(web: WebSettings, hosts: Hosts, asked: Sequence[str] = (_ANY,)) -> None:
+    """The same for a list of hosts."""
+    if web.contact.strip():
         return
-    for host in _asked(recipe.source):
+    for host in asked:
         if not _is_ours(host, hosts):
             what = "a build that may ask any host" if host == _ANY else f"a crawl of {host}"
             raise ConfigError(

@@ -30,6 +30,7 @@ STEPS = {  # of each stage, in their order
     "pack": ("pack-order", "pack-route", "pack-write"),
 }
 WHAT = {
+    "read": "read the list",
     "collect": "crawl pages",
     "select": "filter, deduplicate",
     "fetch": "download images",

@@ -161,6 +161,7 @@ def _sample(
     candidate: Candidate, visit: Visit, picture: Picture, tar: str, offset: int, length: int
 ) -> Sample:
     taken = {name: getattr(candidate, name) for name in Candidate.__slots__}
+    taken["extra"] = picture.extra or candidate.extra
     return Sample(
         **taken,
         final_url=visit.final_url,

@@ -105,7 +105,7 @@ class _Fetch:
         candidate = self._candidate(item.row)
         try:
             visit = await visitor.image(candidate.url)
-            picture = await pixels.process(visit.body)
+            picture = await pixels.process(visit.body, candidate.extra)
         except Transient as error:
             if not self._again(item, error):
                 self._lose(candidate, error)

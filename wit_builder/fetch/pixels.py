@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from wit_builder.engine.children import LAST_WORDS_S, Answer, Child, dismiss
 from wit_builder.errors import BuildError, ImageError
-from wit_builder.images.process import ImageSpec, Picture, process
+from wit_builder.images.listed import process_listed
+from wit_builder.images.process import ImageSpec, Picture
 
 DEADLINE_S = 20.0  # for one image; 100 megapixels of progressive JPEG take about 1 s
 START_S = 120.0  # for a process to start, which takes 0.3 s on a machine that is not overloaded
@@ -47,8 +48,8 @@ class Pixels:
         dismiss(self._idle)
         self._threads.shutdown()
 
-    async def process(self, body: bytes) -> Picture:
-        """The picture of these bytes.
+    async def process(self, body: bytes, extra: str = "") -> Picture:
+        """The picture of these bytes; extra: what its list says of it.
 
         Raises ImageError; also image_timeout, and image_crash where the process died, ran out of memory or
         raised anything else. Raises BuildError when no process can be started.
@@ -56,7 +57,9 @@ class Pixels:
         async with self._free:
             child = self._idle.pop() if self._idle else await self._start()
             try:
-                kind, value = await self._told(child, lambda: _ask(child, body, self._spec), self._deadline_s)
+                kind, value = await self._told(
+                    child, lambda: _ask(child, body, self._spec, extra), self._deadline_s
+                )
             except TimeoutError:
                 raise ImageError("image_timeout", f"over {self._deadline_s:g} s") from None
             except _Died as end:
@@ -112,13 +115,13 @@ class _Died(Exception):
         self.code = code
 
 
-def serve_image(body: bytes, spec: ImageSpec, _tell: Any) -> Picture:
+def serve_image(body: bytes, spec: ImageSpec, extra: str, _tell: Any) -> Picture:
     """What the child runs."""
-    return process(body, spec)
+    return process_listed(body, spec, extra)
 
 
-def _ask(child: Child, body: bytes, spec: ImageSpec) -> Answer:
-    child.call(body, spec)
+def _ask(child: Child, body: bytes, spec: ImageSpec, extra: str) -> Answer:
+    child.call(body, spec, extra)
     return child.answer()
 
 

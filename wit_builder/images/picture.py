@@ -1,12 +1,26 @@
 """What is asked of an image, and what comes back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from wit_builder.errors import ConfigError
 
 Mode = Literal["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"]
 Format = Literal["jpg", "png", "webp"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowRules:
+    """Columns of a list that speak of its pictures; None where it has none such.
+
+    A picture whose bytes have not the listed hash is refused, or, where a PDQ hash is listed too, kept if it
+    still looks the same. `hash_check` in the row then says which of both it is known by.
+    """
+
+    hash: Literal["md5", "sha256", "sha512"] = "sha256"  # that is computed, compared and stored
+    hash_column: str | None = None
+    phash_column: str | None = None  # PDQ, 64 hex digits
+    boxes_column: str | None = None  # what is to be blurred, see blur.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,10 @@ class ImageSpec:
     only_shrink: bool = True  # never enlarged; center_crop then cuts a smaller square, border pads more
     max_pixels: int = 100_000_000  # width * height as the header says, checked before anything is decoded
     keep_original: bool = True  # not re-encoded when nothing needs changing; metadata is cut out all the same
+    small_as_is: bool = False  # with only_shrink: what is no larger than size is neither cut nor padded
+    min_side: int = 0  # pixels that the shorter side of the original must have
+    max_aspect: float | None = None  # longer side of the original to its shorter one, at most
+    row: RowRules = field(default_factory=RowRules)
 
     def __post_init__(self) -> None:
         for name, kinds in (("mode", Mode), ("format", Format)):
@@ -51,3 +69,4 @@ class Picture:
     sha256: str  # of the bytes as fetched, 64 hex digits
     phash: str  # PDQ of the whole picture, before crop and border; 64 hex digits
     phash_quality: int  # PDQ's 0 to 100; low means hardly any detail
+    extra: str = ""  # the list's row with what was found about it; "" where nothing was asked

@@ -35,11 +35,15 @@ class Plan:
 def plan(original: Size, spec: ImageSpec) -> Plan:
     """What is to become of a picture of that upright size.
 
-    Raises ImageError `too_many_pixels` where the result would not fit into the format or the pixel limit.
+    Raises ImageError `too_many_pixels` where the result would not fit into the format or the pixel limit,
+    `image_too_small` and `image_too_long` for an original that is not wanted.
     """
+    _admit(original, spec)
     scaled = _scaled(original, spec)
     canvas = scaled
-    if spec.mode == "center_crop":
+    if spec.small_as_is and scaled == original:
+        pass
+    elif spec.mode == "center_crop":
         canvas = (min(spec.size, *scaled),) * 2
     elif spec.mode == "border":
         canvas = (max(spec.size, *scaled),) * 2
@@ -47,6 +51,14 @@ def plan(original: Size, spec: ImageSpec) -> Plan:
     if longest > LIMITS[spec.format] or scaled[0] * scaled[1] > spec.max_pixels:
         raise ImageError("too_many_pixels", f"{scaled[0]}x{scaled[1]} as {spec.format} of {original}")
     return Plan(scaled, canvas)
+
+
+def _admit(original: Size, spec: ImageSpec) -> None:
+    shorter, longer = sorted(original)
+    if shorter < spec.min_side:
+        raise ImageError("image_too_small", f"{original[0]}x{original[1]}, at least {spec.min_side} wanted")
+    if spec.max_aspect is not None and longer > spec.max_aspect * shorter:
+        raise ImageError("image_too_long", f"{original[0]}x{original[1]}, at most {spec.max_aspect:g} to 1")
 
 
 def _scaled(original: Size, spec: ImageSpec) -> Size:

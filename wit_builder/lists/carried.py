@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from wit_builder.errors import ConfigError
-from wit_builder.shards.sidecar import SIDECAR_SCHEMA
+from wit_builder.shards.layout import RESERVED
 
 MAX_EXTRA = 1 << 20  # bytes of a row's JSON
 
@@ -23,7 +23,6 @@ _BINARY = (
     pa.types.is_fixed_size_binary,
     pa.types.is_binary_view,
 )
-_TAKEN = {*SIDECAR_SCHEMA.names, "md5", "sha512"}  # names of ours, or of img2dataset's
 
 
 def keys(columns: Iterable[str]) -> dict[str, str]:
@@ -31,7 +30,7 @@ def keys(columns: Iterable[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for column in columns:
         key = column
-        while key in _TAKEN or key in named.values():
+        while key in RESERVED or key in named.values():
             key = f"input_{key}"
         named[column] = key
     return named

@@ -50,7 +50,12 @@ def url_column(columns: Sequence[str], given: str | None, file: str) -> str:
 
 
 def caption_column(columns: Sequence[str], given: str | None, file: str) -> str:
-    """The column of the caption, "" where none is known. Raises ConfigError when it is not the one given."""
+    """The column of the caption, "" where none is known, or none wanted ("" given).
+
+    Raises ConfigError when it is not the one given.
+    """
+    if given == "":
+        return ""
     return _named(columns, given, CAPTIONS, file, "--caption-col") or ""
 
 

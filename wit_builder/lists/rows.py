@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from wit_builder.errors import Dropped
 from wit_builder.lists.carried import MAX_EXTRA
 from wit_builder.records import CANDIDATE_SCHEMA, FAILURE_SCHEMA, LOSS_SCHEMA, candidate_id, url_id
+from wit_builder.shards.layout import AS_LISTED
 from wit_builder.text.normalize import fold
 from wit_builder.web.canonical import canonical
 from wit_builder.web.url import MAX_URL, normalise
@@ -79,6 +81,8 @@ class Judge:
         urls = _urls(rows.urls, lost)
         captions = self._captions(rows.captions, lost)
         extras = _extras(rows.extras, lost)
+        if self.id_of is not None:
+            extras = _as_listed(extras, rows.urls, urls)
         table = self._table(rows.numbers, self._ids(rows.numbers, urls, captions), urls, captions, extras)
         if not lost and not rows.bad:
             return table, _NO_FAILURES
@@ -189,6 +193,19 @@ def _extras(found: Sequence[bytes], lost: dict[int, Why]) -> Sequence[bytes]:
             why = f"its other columns take {len(extra):,} bytes, {MAX_EXTRA:,} at most"
             lost.setdefault(place, ("bad_row", why))
     return [extra if len(extra) <= MAX_EXTRA else b"" for extra in found]
+
+
+def _as_listed(extras: Sequence[bytes], found: Sequence[Any], urls: Sequence[str]) -> list[bytes]:
+    """With the address as it stands in the list, where its one form is another: shards of a list show that."""
+    return [
+        _added(extra, raw) if raw != url and isinstance(raw, str) else extra
+        for extra, raw, url in zip(extras, found, urls, strict=True)
+    ]
+
+
+def _added(extra: bytes, raw: str) -> bytes:
+    row: dict[str, Any] = orjson.loads(extra) if extra else {}
+    return orjson.dumps(row | {AS_LISTED: raw.encode("utf-8", "replace").decode()})
 
 
 def _shown(value: Any) -> str:

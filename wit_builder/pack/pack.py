@@ -5,7 +5,7 @@ A failed download stands in the sidecar of the shard its id falls into, if that 
 stages: `order` finds where shards begin, `route` sends each row to its shard, `write` writes one shard.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,8 +20,11 @@ from wit_builder import storage
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.errors import BuildError
-from wit_builder.records import FAILURE_SCHEMA, SAMPLE_SCHEMA, Sample, failures, samples
-from wit_builder.shards.writer import write_shard
+from wit_builder.records import FAILURE_SCHEMA, SAMPLE_SCHEMA, Failure, Sample, failures, samples
+from wit_builder.shards import listed
+from wit_builder.shards.layout import Layout
+from wit_builder.shards.standing import standing
+from wit_builder.shards.writer import ShardSpec, write_shard
 
 MAX_FAILURES = 100_000  # in one sidecar: 0.4 GB while it is written. The ledger has all of them
 
@@ -50,7 +53,7 @@ def route(task: Task) -> None:
     path]). Hands on `samples` and `failures`, shuffle files by shard.
     """
     shards = np.array(orjson.loads(Path(task.params["shards"]).read_bytes()), "S32")
-    starts, ends = shards[:, 0], shards[:, 1]
+    starts, ends = shards[:, 0], shards[:, 1]  # what else a list's shards say is not of interest here
     rows = _without(_concat(task.arg["samples"], SAMPLE_SCHEMA), _ids(task.params["dropped"]))
     shuffle.write(task.new_file("samples", ".shuffle"), rows, _shard_of(rows, starts), len(starts))
     lost = _concat(task.arg["failures"], FAILURE_SCHEMA)
@@ -62,8 +65,8 @@ def write(task: Task) -> None:
     """Writes one shard into a folder of this attempt.
 
     arg: number of the shard within this run; params: samples, failures ([shuffle path]), shards (how many),
-    first (number of the first shard), spec, staged (folder that Sample.tar is relative to).
-    Hands on `shard`: tar, sidecar, stats, and its ShardInfo as JSON.
+    first (number of the first shard), spec, staged (folder that Sample.tar is relative to), carried (see
+    Layout; "" when not given). Hands on `shard`: tar, sidecar, stats, and its ShardInfo as JSON.
     """
     params = task.params
     picked = shuffle.read(_paths(params["samples"]), task.arg, params["shards"], SAMPLE_SCHEMA)
@@ -76,10 +79,42 @@ def write(task: Task) -> None:
         _image_reader(Path(params["staged"])),
         list(failures(lost.sort_by("id"))),
         params["spec"],
+        Layout(carried=params.get("carried", "")),
     )
     storage.write_json(folder / "info.json", asdict(info))
     for name in (info.file, info.sidecar, info.stats, "info.json"):
         task.keep("shard", folder / name)
+
+
+def write_listed(task: Task) -> None:
+    """Writes one shard of a list, where each row has its number, into a folder of this attempt.
+
+    arg: which of the shards; params: samples, failures ([shuffle path]), shards (JSON path: list of [first id,
+    last id, number of the shard]), spec, layout, output, staged (folder that Sample.tar is relative to),
+    published (folder with the shard whose other rows stay as they are, "" where there is none).
+    Hands on `shard`: its files and folder, the stats last.
+    """
+    params = task.params
+    spec, layout, output = params["spec"], params["layout"], params["output"]
+    shards = orjson.loads(Path(params["shards"]).read_bytes())
+    picked = shuffle.read(_paths(params["samples"]), task.arg, len(shards), SAMPLE_SCHEMA)
+    lost = shuffle.read(_paths(params["failures"]), task.arg, len(shards), FAILURE_SCHEMA)
+    new: list[Sample | Failure] = [*samples(picked), *failures(lost)]
+    rows: dict[int, listed.Row] = {row: (row, item) for item in new for row in [_row(item, spec)]}
+    index = shards[task.arg][2]
+    numbered: Iterable[listed.Row] = (rows[row] for row in sorted(rows))
+    if params["published"]:
+        stay = standing(Path(params["published"]), index, spec, layout, output)
+        numbered = (rows.get(row, (row, pair)) for row, pair in stay)
+    image = _image_reader(Path(params["staged"]))
+    for path in listed.write_listed(task.new_folder(), index, numbered, image, spec, layout, output):
+        task.keep("shard", path)
+
+
+def _row(item: Sample | Failure, spec: ShardSpec) -> int:
+    """Its number in its shard."""
+    id_ = item.candidate.id if isinstance(item, Failure) else item.id
+    return int(id_[8:], 16) % spec.samples_per_shard
 
 
 def _last_failures(starts: NDArray[np.bytes_], failed: NDArray[np.bytes_]) -> list[bytes]:

@@ -1,114 +1,98 @@
 """What is written about each pair: its JSON member and its row of the sidecar parquet.
 
-img2dataset's columns come first, in its order and types; ours are appended, which its readers ignore.
-`found_at` and `fetched_at` stand in the sidecar only: they differ between two runs over the same web, and in
-the JSON they would make the bytes of the tars differ too.
-
-exif is null: it can hold places and names of people, and no reader needs it.
-
-A failure has no key, for it takes no number in the tar. Its error_message is img2dataset's own sentence where
-that has a fixed one for the case (`IN_ITS_WORDS`, and `HTTP Error 404: Not Found` for http_404), else
-`reason: evidence` of the ledger. `status_dict` counts the same messages without the evidence, so that it
-stays as short as the list of reasons.
+A failure's error_message is img2dataset's own sentence where that has a fixed one for the case (`IN_ITS_WORDS`,
+and `HTTP Error 404: Not Found` for http_404), else `reason: evidence` of the ledger. `status_dict` counts the
+same messages without the evidence, so that it stays as short as the list of reasons.
 """
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
-from wit_builder.records import CANDIDATE_SCHEMA, SAMPLE_SCHEMA, UTC_MICROSECONDS, Failure, Sample, Text
+from wit_builder.records import CANDIDATE_SCHEMA, SAMPLE_SCHEMA, Candidate, Failure, Sample, Text
+from wit_builder.shards.layout import AS_LISTED, Layout, carried
 
 FORMATS = ("jpg", "png", "webp")  # of images, by their extension in the tar
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
 
 IMAGE_REASONS = frozenset(
     {"not_image", "decode_error", "too_many_pixels", "unsupported_format", "image_timeout", "image_crash"}
+    | {"image_too_small", "image_too_long", "bad_boxes"}
 )  # what img2dataset calls failed_to_resize
 
 IN_ITS_WORDS = {
     "dns": "<urlopen error [Errno -2] Name or service not known>",
     "timeout": "<urlopen error timed out>",
     "opt_out_x_robots_tag": "Use of image disallowed by X-Robots-Tag directive",
+    "hash_mismatch": "hash mismatch",
     "decode_error": "Image decoding error",
     "too_many_pixels": "image area too large",
+    "image_too_small": "image too small",
+    "image_too_long": "aspect ratio too large",
 }
 
-_STRING, _INT = pa.string(), pa.int32()
-_TYPES: dict[str, pa.DataType] = {
-    "caption": _STRING,
-    "url": _STRING,
-    "key": _STRING,
-    "status": _STRING,
-    "error_message": _STRING,
-    "width": _INT,
-    "height": _INT,
-    "original_width": _INT,
-    "original_height": _INT,
-    "exif": _STRING,
-    "sha256": _STRING,
-    "final_url": _STRING,
-    "http_status": _INT,
-    "content_type": _STRING,
-    "page_url": _STRING,
-    "page_title": _STRING,
-    "page_lang": _STRING,
-    "text_source": _STRING,
-    "alt_texts": CANDIDATE_SCHEMA.field("alt_texts").type,
-    "lang": _STRING,
-    "lang_score": pa.float64(),
-    "queries": pa.list_(_STRING),
-    "phash": _STRING,
-    "phash_quality": _INT,
-    "licence": _STRING,
-    "opt_out": _STRING,
-    "source": _STRING,
-    "id": _STRING,
-    "original_bytes": pa.int64(),
-}
-_TIMES = {"found_at": UTC_MICROSECONDS, "fetched_at": UTC_MICROSECONDS}
+BUILD = Layout()
+SIDECAR_SCHEMA = BUILD.columns()
 
 
-def _field(name: str, kind: pa.DataType) -> pa.Field:
-    known = SAMPLE_SCHEMA.field(name).metadata if name in SAMPLE_SCHEMA.names else None
-    return pa.field(name, kind, metadata=known)
-
-
-SIDECAR_SCHEMA = pa.schema([_field(name, kind) for name, kind in (_TYPES | _TIMES).items()])
-_FROM_SAMPLE = [name for name in _TYPES if name in SAMPLE_SCHEMA.names]
-_FROM_CANDIDATE = [name for name in _TYPES if name in CANDIDATE_SCHEMA.names]
-
-
-def meta_of(sample: Sample, key: str) -> dict[str, Any]:
+def meta_of(sample: Sample, key: str, layout: Layout = BUILD) -> dict[str, Any]:
     """The JSON member's fields, in their order.
 
     A half surrogate pair, which UTF-8 cannot hold, becomes "?"; a number that JSON cannot hold becomes null.
     """
-    meta: dict[str, Any] = dict.fromkeys(_TYPES)
-    for name in _FROM_SAMPLE:
+    meta, extra = _begun(sample, layout)
+    for name in _names(layout, SAMPLE_SCHEMA):
         meta[name] = _plain(getattr(sample, name))
+    meta["url"] = _plain(extra.get(AS_LISTED, sample.url))
+    if layout.hash not in (None, "sha256"):
+        meta[layout.hash] = extra.get(layout.hash)
+    if "hash_check" in meta:
+        meta["hash_check"] = extra.get("hash_check")
     meta["key"] = key
     meta["status"] = SUCCESS
     return meta
 
 
-def row_of(failure: Failure) -> dict[str, Any]:
-    """The sidecar's row for a failure."""
-    row: dict[str, Any] = dict.fromkeys(_TYPES)
-    for name in _FROM_CANDIDATE:
+def aside(sample: Sample, meta: dict[str, Any]) -> dict[str, Any]:
+    """The sidecar's row for a sample: its fields, and what stands in the sidecar only."""
+    return meta | {"found_at": sample.found_at, "fetched_at": sample.fetched_at, "reason": None}
+
+
+def row_of(failure: Failure, key: str | None = None, layout: Layout = BUILD) -> dict[str, Any]:
+    """The sidecar's row for a failure; without a key where it takes no number in the tar."""
+    row, extra = _begun(failure.candidate, layout)
+    for name in _names(layout, CANDIDATE_SCHEMA):
         row[name] = _plain(getattr(failure.candidate, name))
-    row["status"] = FAILED_TO_RESIZE if failure.reason in IMAGE_REASONS else FAILED_TO_DOWNLOAD
-    row["error_message"] = _plain(_message(failure, failure.evidence))
-    row["http_status"] = _http_status(failure.reason)
-    return row | {"found_at": failure.candidate.found_at, "fetched_at": failure.at}
+    row["url"] = _plain(extra.get(AS_LISTED, failure.candidate.url))
+    row["key"] = key
+    row["status"] = status_of(failure.reason)
+    row["error_message"] = _plain(message_of(failure.reason, failure.evidence))
+    if "http_status" in row:
+        row["http_status"] = _http_status(failure.reason)
+    aside = {"found_at": failure.candidate.found_at, "fetched_at": failure.at, "reason": failure.reason}
+    return row | aside
 
 
-def status_of(failure: Failure) -> str:
-    """The key of the failure in `status_dict`: its message without the evidence."""
-    return _message(failure, "")
+def status_of(reason: str) -> str:
+    """Whether the download failed or what came after it."""
+    return FAILED_TO_RESIZE if reason in IMAGE_REASONS else FAILED_TO_DOWNLOAD
+
+
+def message_of(reason: str, evidence: str = "") -> str:
+    """What the failure is called; without evidence its key in `status_dict`."""
+    status = _http_status(reason)
+    if status is not None:
+        return f"HTTP Error {status}: {_PHRASES.get(status, 'Unknown')}"  # str() of urllib's HTTPError
+    fixed = IN_ITS_WORDS.get(reason)
+    if fixed is not None:
+        return fixed
+    return f"{reason}: {evidence}" if evidence else reason
 
 
 def json_of(meta: Mapping[str, Any]) -> bytes:
@@ -116,10 +100,43 @@ def json_of(meta: Mapping[str, Any]) -> bytes:
     return json.dumps(meta, indent=4).encode("ascii")
 
 
-def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def table_of(rows: Sequence[Mapping[str, Any]], layout: Layout = BUILD) -> pa.Table:
     """The rows as the sidecar's table."""
-    columns = [pa.array([row[field.name] for row in rows], type=field.type) for field in SIDECAR_SCHEMA]
-    return pa.table(columns, schema=SIDECAR_SCHEMA)
+    schema = layout.columns()
+    columns = [_column([row[field.name] for row in rows], field.type) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _begun(pair: Candidate | Sample, layout: Layout) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All fields in their order, null but for those of the list's own columns; and what else is in `extra`."""
+    fields: dict[str, Any] = dict.fromkeys(layout.fields().names)
+    extra: dict[str, Any] = orjson.loads(pair.extra) if pair.extra else {}
+    for name in carried(layout.carried).names:
+        fields[name] = extra.get(name)
+    return fields, extra
+
+
+@lru_cache
+def _names(layout: Layout, record: pa.Schema) -> list[str]:
+    """The fields that are the record's own."""
+    of_list = set(carried(layout.carried).names)
+    return [name for name in layout.fields().names if name in record.names and name not in of_list]
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """The values as that type; null where one of a list's own columns has a value that its type cannot hold."""
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return pa.concat_arrays([pa.array([], kind), *_each(values, kind)])
+
+
+def _each(values: Iterable[Any], kind: pa.DataType) -> Iterable[pa.Array]:
+    for value in values:
+        try:
+            yield pa.array([value], kind)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            yield pa.nulls(1, kind)
 
 
 def _plain(value: Any) -> Any:
@@ -132,16 +149,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _message(failure: Failure, evidence: str) -> str:
-    status = _http_status(failure.reason)
-    if status is not None:
-        return f"HTTP Error {status}: {_PHRASES.get(status, 'Unknown')}"  # str() of urllib's HTTPError
-    fixed = IN_ITS_WORDS.get(failure.reason)
-    if fixed is not None:
-        return fixed
-    return f"{failure.reason}: {evidence}" if evidence else failure.reason
 
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

@@ -9,11 +9,8 @@ Unlike img2dataset's, a shard is full: failures take no number, samples stand in
 """
 
 import hashlib
-import json
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +21,11 @@ from wit_builder import storage
 from wit_builder.errors import BuildError, ConfigError, ShardError
 from wit_builder.records import Failure, Sample
 from wit_builder.shards import sidecar
+from wit_builder.shards.layout import Layout
+from wit_builder.shards.stats import Stats
 from wit_builder.shards.tar import TarWriter
 
 ROW_GROUP = 65_536  # rows
-MIN_DURATION_S = 0.001  # img2dataset's progress log divides by the duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,7 @@ def write_shard(
     read_image: Callable[[Sample], bytes],
     failures: Sequence[Failure] = (),
     spec: ShardSpec = ShardSpec(),
+    layout: Layout = sidecar.BUILD,
 ) -> ShardInfo:
     """Write shard number `index` into `folder`, replacing an earlier one of that number.
 
@@ -101,11 +100,11 @@ def write_shard(
     stem = spec.stem(index)
     tar_path, table_path, stats_path = paths(folder, stem)
     with storage.whole(table_path) as table_temporary, storage.whole(tar_path) as tar_temporary:
-        rows = _write_tar(tar_temporary, index, samples, read_image, spec)
-        rows += [sidecar.row_of(failure) for failure in failures]
-        _write_sidecar(table_temporary, rows)
+        rows = _write_tar(tar_temporary, index, samples, read_image, spec, layout)
+        rows += [sidecar.row_of(failure, None, layout) for failure in failures]
+        _write_sidecar(table_temporary, rows, layout)
         stats_path.unlink(missing_ok=True)  # no mark may stand beside files it was not written for
-    storage.write_bytes(stats_path, _stats(rows, failures))
+    storage.write_bytes(stats_path, Stats.of([*samples, *failures]).as_json())
     return read_info(folder, stem)
 
 
@@ -146,6 +145,28 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def image_of(sample: Sample, read_image: Callable[[Sample], bytes]) -> bytes:
+    """The image's bytes. Raises BuildError where they are not as many as the record says."""
+    if sample.format not in sidecar.FORMATS:
+        raise ValueError(f"sample {sample.id} is a {sample.format!r}; a shard holds {sidecar.FORMATS}")
+    image = read_image(sample)
+    if len(image) != sample.length:
+        raise BuildError(
+            f"the image of sample {sample.id} has {len(image)} bytes, its record says {sample.length}",
+            f"the staged tar {sample.tar} is damaged: delete it and its stage, then build with `--resume`",
+        )
+    return image
+
+
+def members(meta: dict[str, Any], format: str, image: bytes) -> Iterator[tuple[str, bytes]]:
+    """Name and data of each member, in the order of their extensions; a text where captions are kept."""
+    key = meta["key"]
+    yield f"{key}.{format}", image
+    yield f"{key}.json", sidecar.json_of(meta)
+    if "caption" in meta:
+        yield f"{key}.txt", meta["caption"].encode()
+
+
 def _keys(path: Path) -> pa.ChunkedArray:
     try:
         return pq.read_table(path, columns=["key"]).column("key")
@@ -154,51 +175,25 @@ def _keys(path: Path) -> pa.ChunkedArray:
 
 
 def _write_tar(
-    path: Path, index: int, samples: Sequence[Sample], read_image: Callable[[Sample], bytes], spec: ShardSpec
+    path: Path,
+    index: int,
+    samples: Sequence[Sample],
+    read_image: Callable[[Sample], bytes],
+    spec: ShardSpec,
+    layout: Layout,
 ) -> list[dict[str, Any]]:
     """Write all samples; returns the sidecar's row of each."""
     rows = []
     with TarWriter(path) as tar:
         for number, sample in enumerate(samples):
-            meta = sidecar.meta_of(sample, spec.key(index, number))
-            _add(tar, sample, meta, read_image(sample))
-            rows.append(meta | {"found_at": sample.found_at, "fetched_at": sample.fetched_at})
+            meta = sidecar.meta_of(sample, spec.key(index, number), layout)
+            for name, data in members(meta, sample.format, image_of(sample, read_image)):
+                tar.add(name, data)
+            rows.append(sidecar.aside(sample, meta))
     return rows
 
 
-def _write_sidecar(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def _write_sidecar(path: Path, rows: Sequence[dict[str, Any]], layout: Layout) -> None:
     with storage.plain_errors(path):
-        pq.write_table(sidecar.table_of(rows), path, compression="zstd", row_group_size=ROW_GROUP)
-
-
-def _add(tar: TarWriter, sample: Sample, meta: dict[str, Any], image: bytes) -> None:
-    if sample.format not in sidecar.FORMATS:
-        raise ValueError(f"sample {sample.id} is a {sample.format!r}; a shard holds {sidecar.FORMATS}")
-    if len(image) != sample.length:
-        raise BuildError(
-            f"the image of sample {sample.id} has {len(image)} bytes, its record says {sample.length}",
-            f"the staged tar {sample.tar} is damaged: delete it and its stage, then build with `--resume`",
-        )
-    key = meta["key"]
-    tar.add(f"{key}.{sample.format}", image)
-    tar.add(f"{key}.json", sidecar.json_of(meta))
-    tar.add(f"{key}.txt", meta["caption"].encode())
-
-
-def _stats(rows: Sequence[dict[str, Any]], failures: Sequence[Failure]) -> bytes:
-    """As img2dataset writes it (section 4.7); the times are those of the fetches, so that bytes repeat."""
-    times = [row["fetched_at"] for row in rows] or [datetime.fromtimestamp(0, UTC)]
-    statuses = Counter(row["status"] for row in rows)
-    errors = Counter(sidecar.status_of(failure) for failure in failures)
-    stats = {
-        "count": len(rows),
-        "successes": statuses[sidecar.SUCCESS],
-        "failed_to_download": statuses[sidecar.FAILED_TO_DOWNLOAD],
-        "failed_to_resize": statuses[sidecar.FAILED_TO_RESIZE],
-        "duration": max((max(times) - min(times)).total_seconds(), MIN_DURATION_S),
-        "start_time": min(times).timestamp(),
-        "end_time": max(times).timestamp(),
-        "status_dict": {sidecar.SUCCESS: statuses[sidecar.SUCCESS]}
-        | dict(sorted(errors.items(), key=lambda item: (-item[1], item[0]))),
-    }
-    return json.dumps(stats, indent=4).encode("ascii")
+        table = sidecar.table_of(rows, layout)
+        pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)

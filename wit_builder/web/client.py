@@ -59,12 +59,15 @@ class Response:
     fetched_at: datetime  # UTC, when the last byte was in
 
 
-def user_agent(contact: str | None) -> str:
-    """The User-Agent header: name, version, how to reach whoever runs this (a URL or an address)."""
+def user_agent(contact: str | None, token: str = "") -> str:
+    """The User-Agent header: name, version, how to reach whoever runs this (a URL or an address).
+
+    token: what they call themselves.
+    """
     text = " ".join((contact or "").split()).encode("ascii", "ignore").decode()
-    if not text:
-        return f"{AGENT}/{__version__}"
-    return f"{AGENT}/{__version__} ({'+' if text.startswith('http') else ''}{text})"
+    named = [token, f"+{text}" if text.startswith("http") else text]
+    said = "; ".join(filter(None, named))
+    return f"{AGENT}/{__version__} ({said})" if said else f"{AGENT}/{__version__}"
 
 
 class Client:
@@ -80,13 +83,14 @@ class Client:
         resolver: Resolver,
         *,
         contact: str | None = None,
+        token: str = "",
         connect_s: float = 10.0,
         connections: int = 256,
         host_connections: int = 1,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.resolver = resolver
-        self._agent = user_agent(contact)
+        self._agent = user_agent(contact, token)
         self._connect_s = connect_s
         self._idle_connections = connections
         self._host_connections = host_connections

@@ -14,7 +14,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import quote
@@ -79,12 +79,14 @@ class RobotsGate:
     """Asks each origin's robots.txt once, however many wait, and keeps what it said for a day.
 
     agent: our product token; of a longer user agent the part before the first "/" or space counts.
-    clock: seconds, monotonic.
+    clock: seconds, monotonic. also: a second product token; where a group names it, its rules hold besides.
     """
 
-    def __init__(self, get: Get, agent: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, get: Get, agent: str, clock: Callable[[], float] = time.monotonic, also: str = ""
+    ) -> None:
         self._get = get
-        self._agent = agent
+        self._agent, self._also = agent, also
         self._rules = PerOrigin(self._load, clock)
 
     async def check(self, url: str) -> None:
@@ -118,7 +120,7 @@ class RobotsGate:
         except FetchError as error:
             return _unreachable(f"{address}: {error}")
         if 200 <= answer.status < 300:
-            rules = read_rules(answer.body, self._agent, address)
+            rules = read_rules(answer.body, self._agent, address, self._also)
             return Answer(rules, KEEP_S, rules.size)
         if 400 <= answer.status < 500 and answer.status != 429:
             return Answer(ALLOW_ALL, KEEP_S)  # 2.3.1.3, "unavailable", 401 and 403 too: no wish is stated
@@ -135,33 +137,48 @@ class Rules:
     crawl_delay: float | None = None  # seconds
     sitemaps: tuple[str, ...] = ()
     size: int = 0  # estimated bytes in memory
+    also: "Rules | None" = None  # those for our second name
 
     def allow(self, url: str) -> bool:
         """Whether our group's rules let us fetch `url`; 1 to 5 µs, 0.05 µs where there are none."""
-        return self.matcher is None or self.matcher.can_fetch(url, "*")
+        ours = self.matcher is None or self.matcher.can_fetch(url, "*")
+        return ours and (self.also is None or self.also.allow(url))
 
     def deciding(self, url: str) -> str:
         """The rule that refused `url`: the longest one that fits (2.2.2)."""
         for pattern in self.disallowed[:_RULES_EXPLAINED]:
             if not _only(pattern).can_fetch(url, "*"):
                 return f"Disallow: {pattern[:300]}"
+        if self.also is not None and not self.also.allow(url):
+            return self.also.deciding(url)
         return f"one of {len(self.disallowed)} rules"
 
 
 ALLOW_ALL = Rules()
 
 
-def read_rules(body: bytes, agent: str, address: str) -> Rules:
-    """What the robots.txt at `address` asks of `agent`. Whatever the bytes, never raises."""
-    lines, sitemaps = _our_lines(_text(body), _token(agent))
+def read_rules(body: bytes, agent: str, address: str, also: str = "") -> Rules:
+    """What the robots.txt at `address` asks of `agent`, and of `also` by name. Whatever the bytes, never raises."""
+    text = _text(body)
+    groups, sitemaps = _our_groups(text, _token(agent))
+    rules = _rules(groups.get(_token(agent), groups.get("*", [])), _addresses(sitemaps, address))
+    named = _our_groups(text, _token(also))[0].get(_token(also)) if also else None
+    if named is None:
+        return rules
+    more = _rules(named, ())
+    delays = [delay for delay in (rules.crawl_delay, more.crawl_delay) if delay is not None]
+    return replace(rules, also=more, crawl_delay=max(delays, default=None), size=rules.size + more.size)
+
+
+def _rules(lines: list[tuple[str, str]], sitemaps: tuple[str, ...]) -> Rules:
     if not lines:
-        return Rules(sitemaps=_addresses(sitemaps, address))
+        return Rules(sitemaps=sitemaps)
     matcher = Protego.parse("\n".join(["user-agent: *", *(f"{field}: {value}" for field, value in lines)]))
     return Rules(
         matcher=matcher if any(field in ("allow", "disallow") for field, _ in lines) else None,
         disallowed=tuple(sorted((v for f, v in lines if f == "disallow"), key=len, reverse=True)),
         crawl_delay=_delay(matcher),
-        sitemaps=_addresses(sitemaps, address),
+        sitemaps=sitemaps,
         size=len(lines) * _RULE_BYTES,
     )
 
@@ -246,8 +263,8 @@ def _text(body: bytes) -> str:
     return kept.decode("utf-16" if marked else "utf-8", "replace").replace("\r", "\n")
 
 
-def _our_lines(text: str, token: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """The lines that speak to us, as (field, value), and the values of all sitemap lines.
+def _our_groups(text: str, token: str) -> tuple[dict[str, list[tuple[str, str]]], list[str]]:
+    """The lines that speak to us and those for "*", as (field, value), and the values of all sitemap lines.
 
     Groups of our token are joined; those of "*" count only where no group names us (2.2.1). Lines of other
     fields neither begin nor end a group (2.2.4).
@@ -269,7 +286,7 @@ def _our_lines(text: str, token: str) -> tuple[list[tuple[str, str]], list[str]]
             naming = False
             for lines in current.values() if value else ():
                 lines.append((field, value))
-    return groups.get(token, groups.get("*", [])), sitemaps
+    return groups, sitemaps
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ The rules come before the request they are about. Of an image its own headers de
 read; a page's headers are handed on, because what they forbid is to use it, and that is the extractor's part.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -43,6 +43,7 @@ class WebSettings:
     """How the web is asked: who we say we are, how long and how much we take, what we honour."""
 
     contact: str = ""  # a URL or mail address of whoever runs this; stands in every request
+    token: str = ""  # a name of theirs besides ours; what robots.txt and headers say to it is obeyed too
     deadline_s: float = 30.0  # of one request, from connecting to the last byte
     connect_s: float = 10.0  # of that for TCP and TLS
     max_page_bytes: int = 10 * 1024**2  # as sent, and inflated
@@ -95,7 +96,8 @@ class Visitor:
         self._client = client
         self._queues = queues
         self._settings = settings
-        self._robots = RobotsGate(self._file, AGENT, queues.now)
+        self._names = (AGENT, settings.token) if settings.token else (AGENT,)
+        self._robots = RobotsGate(self._file, AGENT, queues.now, settings.token)
         self._tdm = TdmGate(self._file, queues.now)
 
     @classmethod
@@ -112,6 +114,7 @@ class Visitor:
         client = Client(
             resolver,
             contact=settings.contact,
+            token=settings.token,
             connect_s=settings.connect_s,
             connections=settings.connections,
             host_connections=settings.politeness.host_connections,
@@ -133,7 +136,7 @@ class Visitor:
             while True:
                 response = await self._hop(current, host, want)
                 if response.status not in REDIRECTS:
-                    return _visit(url, response, len(seen) - 1, want)
+                    return _visit(url, response, len(seen) - 1, want, self._names)
                 current = _target(response, seen, in_scope)
                 seen.add(current)
                 target = self._host(current)
@@ -250,7 +253,7 @@ class Visitor:
         if kind in _NO_IMAGE_TYPES or kind.startswith(_NO_IMAGE_KINDS):
             raise Gone("not_image", kind)
         tags = head.headers.getall("X-Robots-Tag", [])
-        if tags and (directive := refused(robots_directives(tags, AGENT), self._settings.optout)):
+        if tags and (directive := refused(_directives(tags, self._names), self._settings.optout)):
             raise Forbidden("opt_out_x_robots_tag", f"{directive} in X-Robots-Tag: {', '.join(tags)}")
         reservation = head.headers.get("tdm-reservation")
         if reservation and self._settings.optout.tdmrep and tdm_reserved(None, "/", reservation):
@@ -279,7 +282,7 @@ def _admit_page(head: Head) -> None:
         raise Gone("not_html", kind)
 
 
-def _visit(url: str, response: Response, redirects: int, want: Want) -> Visit:
+def _visit(url: str, response: Response, redirects: int, want: Want, names: Sequence[str]) -> Visit:
     headers = response.headers
     kind = _content_type(headers)
     if want == "page" and not kind and response.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f")[:1] != b"<":
@@ -294,9 +297,14 @@ def _visit(url: str, response: Response, redirects: int, want: Want) -> Visit:
         headers=headers,
         redirects=redirects,
         fetched_at=response.fetched_at,
-        directives=robots_directives(tags, AGENT) if tags else frozenset(),
+        directives=_directives(tags, names) if tags else frozenset(),
         tdm_header=headers.get("tdm-reservation"),
     )
+
+
+def _directives(tags: Sequence[str], names: Sequence[str]) -> frozenset[str]:
+    """What X-Robots-Tag says to any of these names."""
+    return frozenset().union(*(robots_directives(tags, name) for name in names))
 
 
 def _content_type(headers: CIMultiDictProxy[str]) -> str:

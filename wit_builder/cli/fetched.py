@@ -1,0 +1,204 @@
+"""What the words of `wit fetch` come to: a checked Download, run, and its result in a screenful."""
+
+import math
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from wit_builder.cli import complaint, connect, progress, typed
+from wit_builder.cli.stopping import stoppable
+from wit_builder.download import road
+from wit_builder.download.folder import Totals
+from wit_builder.download.settings import OURS, Download
+from wit_builder.engine.local import LocalExecutor
+from wit_builder.engine.task import Stopped
+from wit_builder.errors import BuildError, ConfigError
+from wit_builder.images.picture import ImageSpec, RowRules
+from wit_builder.lists import carried
+from wit_builder.lists.settings import UrlList
+from wit_builder.recipe import check_web
+from wit_builder.shards.layout import Layout
+from wit_builder.shards.writer import ShardSpec
+from wit_builder.web.optout import OptOut
+from wit_builder.web.politeness import Politeness
+from wit_builder.web.visitor import WebSettings
+
+_RESERVED = {"key", "caption", "url", "width", "height", "original_width", "original_height", "status"}
+_RESERVED |= {"error_message", "exif", "md5", "sha256", "sha512"}  # img2dataset's own
+_MAX_PIXELS = 100_000_000
+_MESSAGES = 12  # that are shown
+
+Values = Mapping[str, Any]
+
+
+def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
+    """Fetch, and print what it has come to."""
+    for name, (default, why) in refused.items():
+        if values[name] not in (None, default):
+            raise ConfigError(f"--{name} {values[name]} is not carried over from img2dataset: {why}")
+    what, hosts, out = asked(values), connect.parsed(values["connect_to"]), _out(values)
+    connect.check_contact_of(what.web, hosts)
+    processes = values["processes_count"]
+    where = road.Where(out, hosts, bins=max(1, processes // 4))
+    watcher = progress.watcher(quiet=values["quiet"], json=values["json"], stages=("read", "fetch"))
+    try:
+        with watcher, stoppable(watcher.say), closing(LocalExecutor(processes)) as executor:
+            totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
+    except Stopped:
+        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
+    except BuildError as error:  # stages hint at an option of `wit build`
+        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
+    _show(out, totals, values["json"])
+
+
+def asked(values: Values) -> Download:
+    """What these options ask for. Raises ConfigError for what contradicts itself, or is img2dataset's alone."""
+    _check(values)
+    extras = values["save_additional_columns"]
+    shown = (*extras, *([values["bbox_col"]] if values["bbox_col"] not in (None, *extras) else []))
+    verified = (*values["verify_hash"][:1], *filter(None, [values["verify_phash"]]))
+    columns = tuple(dict.fromkeys((*shown, *verified)))
+    keys = carried.keys(columns)
+    urls = UrlList(
+        files=(*values["inputs"], *values["url_list"]),
+        format=(values["input_format"] or "").removesuffix(".gz") or None,
+        url_col=values["url_col"],
+        caption_col=values["caption_col"] or "",  # not to be guessed: then no texts are written
+        columns=columns,
+    )
+    return Download(
+        urls=urls,
+        output=values["output_format"],
+        image=_image(values, keys),
+        shards=ShardSpec(values["number_sample_per_shard"], values["oom_shard_count"]),
+        layout=Layout(
+            caption=values["caption_col"] is not None,
+            exif=values["extract_exif"],
+            hash=None if values["compute_hash"] == "None" else values["compute_hash"],
+            format=values["encode_format"],
+            ours=(*OURS, "hash_check") if verified else OURS,
+        ),
+        web=_web(values),
+        columns=tuple(keys[name] for name in shown),
+        retries=values["max_shard_retry"],
+    )
+
+
+def _check(values: Values) -> None:
+    """Raise ConfigError for what contradicts itself, or is img2dataset's alone."""
+    if not (values["inputs"] or values["url_list"]):
+        raise ConfigError("`wit fetch` needs a LIST", "wit fetch pairs.parquet --out OUT")
+    if values["output_format"] == "tfrecord":
+        raise ConfigError(
+            "--output_format tfrecord is not carried over from img2dataset: it needs TensorFlow",
+            "--output_format webdataset",
+        )
+    if taken := _RESERVED.intersection(values["save_additional_columns"]):
+        raise ConfigError(f"--save_additional_columns {min(taken)}: shards have a field of that name already")
+    verify = values["verify_hash"]
+    if verify and (len(verify) != 2 or verify[1] not in ("md5", "sha256", "sha512")):
+        raise ConfigError(
+            f"--verify_hash {list(verify)} is not a column and md5, sha256 or sha512",
+            "--verify_hash sha256,sha256",
+        )
+    if verify and verify[1] != values["compute_hash"]:
+        raise ConfigError(
+            f"--verify_hash is of {verify[1]}, --compute_hash is {values['compute_hash']}",
+            f"--compute_hash {verify[1]}",
+        )
+    if values["disallowed_header_directives"] is not None and not _directives(values):
+        raise ConfigError(
+            "opt-outs are honoured in any case; --disallowed_header_directives can only add to them"
+        )
+
+
+def _image(values: Values, keys: Mapping[str, str]) -> ImageSpec:
+    only_bigger, area, ratio = (
+        values[name] for name in ("resize_only_if_bigger", "max_image_area", "max_aspect_ratio")
+    )
+    for name, number in (("max_image_area", area), ("max_aspect_ratio", ratio)):
+        if not number >= 1:
+            raise ConfigError(f"--{name} is {number:g}, expected 1 or more")
+    verify, digest = values["verify_hash"], values["compute_hash"]
+    return ImageSpec(
+        size=values["image_size"],
+        mode=values["resize_mode"],
+        format=values["encode_format"],
+        quality=_quality(values),
+        only_shrink=only_bigger,
+        small_as_is=only_bigger,
+        max_pixels=_MAX_PIXELS if math.isinf(area) else int(area),
+        keep_original=values["skip_reencode"],
+        min_side=values["min_image_size"],
+        max_aspect=None if math.isinf(ratio) else ratio,
+        row=RowRules(
+            hash="sha256" if digest == "None" else digest,
+            hash_column=keys[verify[0]] if verify else None,
+            phash_column=keys[values["verify_phash"]] if values["verify_phash"] else None,
+            boxes_column=keys[values["bbox_col"]] if values["bbox_col"] else None,
+        ),
+    )
+
+
+def _quality(values: Values) -> int:
+    """img2dataset takes 0 to 9 for png, how hard it is packed; the pixels are the same."""
+    quality = values["encode_quality"]
+    low, high = (0, 9) if values["encode_format"] == "png" else (1, 100)
+    if quality is not None and not low <= quality <= high:
+        raise ConfigError(
+            f"--encode_quality is {quality}, expected {low} to {high} for {values['encode_format']}"
+        )
+    return 95 if quality is None or values["encode_format"] == "png" else int(quality)
+
+
+def _web(values: Values) -> WebSettings:
+    delay, timeout = values["delay"], values["timeout"]
+    ours = OptOut()
+    added = tuple(word for word in _directives(values) if word not in ours.directives)
+    web = WebSettings(
+        contact=values["contact"],
+        token=values["user_agent_token"],
+        connect_s=timeout,
+        deadline_s=3 * timeout,
+        connections=values["processes_count"]
+        * values["thread_count"]
+        // max(1, values["processes_count"] // 4),
+        optout=OptOut(directives=ours.directives + added),
+        politeness=Politeness(host_delay_s=delay, ip_delay_s=delay / 10, retries=values["retries"]),
+        allow_network=values["allow_network"],
+    )
+    check_web(web)
+    return web
+
+
+def _directives(values: Values) -> tuple[str, ...]:
+    from wit_builder.cli.fetch import Words
+
+    words = Words().convert(values["disallowed_header_directives"] or "", None, None)
+    return tuple(word.lower() for word in words)
+
+
+def _out(values: Values) -> Path:
+    named = {name for name in (values["out"], values["output_folder"]) if name is not None}
+    if len(named) > 1:
+        raise ConfigError(
+            f"--out is {values['out']!r}, --output_folder is {values['output_folder']!r}", "name one"
+        )
+    return Path(named.pop() if named else "images")
+
+
+def _show(out: Path, totals: Totals, json: bool) -> None:
+    if json:
+        click.echo(orjson.dumps(totals.as_json()))
+        return
+    click.secho(
+        f"{out}: {progress.many(totals.successes, 'image')} of {totals.count:,}",
+        bold=True,
+        color=complaint.colour(),
+    )
+    for message, n in totals.status_dict.most_common(_MESSAGES):
+        click.echo(f"  {n:>12,}  {message}")
