@@ -7,12 +7,12 @@ image while more than half of the room is taken.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from aiohttp import hdrs
-
 from wit_builder.errors import FetchError
-from wit_builder.web.client import Client, Head
+from wit_builder.web.client import Client
+from wit_builder.web.http1 import Head
 from wit_builder.web.politeness import HostQueues
 from wit_builder.web.visitor import Visit, Visitor, WebSettings
 
@@ -40,9 +40,12 @@ class Room:
         while self.taken > self.size // 2:
             await self._leaving()
 
-    def take(self, size: int) -> None:
-        """Take so many bytes, in exchange for what the task has. Raises NoRoom; then it keeps what it has."""
-        me = asyncio.current_task()
+    def take(self, size: int, task: asyncio.Task[Any] | None = None) -> None:
+        """Take so many bytes, in exchange for what the task has. Raises NoRoom; then it keeps what it has.
+
+        task: for whom, by default the current one.
+        """
+        me = task or asyncio.current_task()
         more = size - self._held.get(me, 0)
         if self.taken + more > self.size:
             raise NoRoom("no_room", f"{size} bytes")
@@ -86,12 +89,17 @@ class ImageVisitor(Visitor):
             await self.room.wait_for(self._most)
         return await self.visit(url, "image")
 
-    def _admit_image(self, head: Head) -> None:
-        super()._admit_image(head)
-        self.room.take(self._announced(head))
+    def _image_gate(self) -> Callable[[Head], None]:
+        task = asyncio.current_task()
+
+        def admit(head: Head) -> None:
+            self._admit_image(head)
+            self.room.take(self._announced(head), task)
+
+        return admit
 
     def _announced(self, head: Head) -> int:
         """Bytes of body that this answer can come to."""
-        length = head.headers.get(hdrs.CONTENT_LENGTH, "")
-        encoded = head.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity"
+        length = head.headers.get("Content-Length", "")
+        encoded = head.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
         return self._most if encoded or not length.isdecimal() else min(int(length), self._most)

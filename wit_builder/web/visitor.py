@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from aiohttp import hdrs
 from multidict import CIMultiDictProxy
 
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
-from wit_builder.web.client import AGENT, REDIRECTS, Client, Head, Response
+from wit_builder.web.client import AGENT, REDIRECTS, Client, Response
+from wit_builder.web.http1 import Head
 from wit_builder.web.network import NetworkGuard, Resolver
 from wit_builder.web.optout import OptOut, TdmGate, refused, robots_directives, tdm_reserved
 from wit_builder.web.politeness import HostQueues, Politeness
@@ -148,7 +148,7 @@ class Visitor:
             url,
             host,
             max_bytes=settings.max_page_bytes if page else settings.max_image_bytes,
-            admit=_admit_page if page else self._admit_image,
+            admit=_admit_page if page else self._image_gate(),
             accept=_ACCEPT[want],
         )
 
@@ -226,6 +226,10 @@ class Visitor:
             url = _target(response, seen, None)
             seen.add(url)
 
+    def _image_gate(self) -> Callable[[Head], None]:
+        """What decides on the head of an image's answer; asked for by the task that is to have the image."""
+        return self._admit_image
+
     def _admit_image(self, head: Head) -> None:
         kind = _content_type(head.headers)
         if kind in _NO_IMAGE_TYPES or kind.startswith(_NO_IMAGE_KINDS):
@@ -240,7 +244,7 @@ class Visitor:
 
 def _target(response: Response, seen: set[str], in_scope: Callable[[str], bool] | None) -> str:
     """Where the redirect leads. `seen`: the URLs asked for so far."""
-    location = response.headers[hdrs.LOCATION]
+    location = response.headers["Location"]
     try:
         target = normalise(location, response.url)
     except ValueError as error:
@@ -281,4 +285,4 @@ def _visit(url: str, response: Response, redirects: int, want: Want) -> Visit:
 
 
 def _content_type(headers: CIMultiDictProxy[str]) -> str:
-    return headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
