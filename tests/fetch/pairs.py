@@ -24,6 +24,9 @@ def candidate(url: str, caption: str = "what is seen") -> Candidate:
     )
 
 
+TEN = to_table([candidate(f"http://a.test/{n}") for n in range(10)], CANDIDATE_SCHEMA)
+
+
 def visit(url: str = "http://a.test/", body: bytes = b"body") -> Visit:
     headers = CIMultiDictProxy(CIMultiDict())
     return Visit(url, url, 200, "image/png", body, headers, 0, NOW, frozenset(), None)
