@@ -340,6 +340,22 @@ def test_a_server_that_says_nothing_dies_at_the_deadline() -> None:
     fails(Site({"/": sends(b"", b"", every_s=0.5)}), Transient, "timeout", deadline_s=0.1)
 
 
+@pytest.mark.parametrize(("every_s", "timeout"), [(0.05, False), (0.4, True)])
+def test_a_server_may_be_slow_but_not_silent(every_s: float, timeout: bool) -> None:
+    page = answer(200, b"", Content_Length="6")
+    site = Site({"/": sends(page, *[b"x"] * 6, every_s=every_s)})
+
+    async def run() -> bytes:
+        async with site.open(), client(site.port, silence_s=0.2) as web:
+            return (await web.get("http://a.test/", max_bytes=10, deadline_s=5)).body
+
+    if timeout:
+        with pytest.raises(Transient, match=r"timeout: nothing came for 0\.2 s"):
+            asyncio.run(run())
+    else:
+        assert asyncio.run(run()) == b"xxxxxx"
+
+
 def test_a_dns_that_says_nothing_dies_at_the_deadline() -> None:
     async def silent(host: str) -> list[str]:
         await asyncio.sleep(60)

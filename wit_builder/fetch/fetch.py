@@ -115,10 +115,13 @@ class _Fetch:
             self._chunks.add_sample(item.row, visit, picture)
 
     def _again(self, item: _Item, error: Transient) -> bool:
-        """Put the item back for another try, if it has one left."""
+        """Put the item back for another try, if it has one left.
+
+        None is left when it took its time: `wit retry` takes it up again, and this run ends.
+        """
         item.tries += 1
         politeness = self._web.politeness
-        if item.tries > politeness.retries:
+        if item.tries > politeness.retries or error.reason == "timeout":
             return False
         wait = backoff(politeness, item.tries, error.retry_after, self._rng)
         self._queues.put(item.host, item, self._queues.now() + wait)

@@ -58,7 +58,7 @@ class Client:
     """Fetches single URLs; an async context manager, bound to the running loop.
 
     connections: in use at once; as many again may idle for the next request.
-    connect_s: for TCP and TLS together, of each address that a name has.
+    connect_s: for TCP and TLS together, of each address that a name has. silence_s: between two bytes.
     tls: the shared context; by default certificates are verified against the system's.
     """
 
@@ -68,13 +68,20 @@ class Client:
         *,
         contact: str | None = None,
         connect_s: float = 10.0,
+        silence_s: float = 10.0,
         connections: int = 256,
         host_connections: int = 1,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.resolver = resolver
         self._make_links = partial(
-            Links, resolver, connect_s=connect_s, each=host_connections, idle=connections, tls=tls
+            Links,
+            resolver,
+            connect_s=connect_s,
+            silence_s=silence_s,
+            each=host_connections,
+            idle=connections,
+            tls=tls,
         )
         self._room = asyncio.Semaphore(connections)
         self._fields = f"User-Agent: {user_agent(contact)}\r\nAccept-Encoding: gzip, deflate\r\n"

@@ -120,7 +120,8 @@ class Answer:
         """Decide how the body is read, and read what came of it."""
         self._rest = b""
         length, chunked = _framing(head)
-        self.head, self.reusable = head, stays_open
+        self.head = head
+        self.reusable = stays_open and not (chunked and "Content-Length" in head.headers)
         if self.wanted:
             if self._admit is not None:
                 self._admit(head)

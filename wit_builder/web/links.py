@@ -34,25 +34,28 @@ class Link(asyncio.BufferedProtocol):
         self._pool = pool
         self._answer: Answer | None = None  # that is on its way
         self._over: asyncio.Future[None] = pool.loop.create_future()
+        self._heard = 0.0  # when the last bytes came, on the loop's clock
+        self._drained = False  # what comes is not wanted, and has a second to end
+        self._timer: asyncio.TimerHandle
         self._transport: asyncio.Transport
-        self._timer: asyncio.TimerHandle | None = None
 
     async def carry(self, request: bytes, answer: Answer) -> bool:
         """Ask, and have the answer; false where the connection turned out to be closed before a byte of it came.
 
         Raises what is wrong with the answer.
         """
-        self._answer, self._over = answer, self._pool.loop.create_future()
+        loop, silence_s = self._pool.loop, self._pool.silence_s
         if self._transport.is_closing():
             return False
+        self._answer, self._over = answer, loop.create_future()
+        self._heard, self._drained = loop.time(), False
         self._transport.write(request)
+        self._timer = loop.call_later(silence_s, self._look)
         try:
             await self._over
         finally:
             self._answer = None
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            self._timer.cancel()
         return answer.done
 
     def close(self) -> None:
@@ -81,9 +84,12 @@ class Link(asyncio.BufferedProtocol):
             answer.came(nbytes)
         except Exception as error:  # noqa: BLE001  (it goes on to who waits)
             return self._over.set_exception(error)
+        self._heard = self._pool.loop.time()
         if answer.done:
             self._over.set_result(None)
-        elif self._timer is None and answer.head is not None and not answer.wanted:
+        elif answer.head is not None and not answer.wanted and not self._drained:
+            self._drained = True  # the connection is used again, or closed
+            self._timer.cancel()
             self._timer = self._pool.loop.call_later(DRAIN_S, self._enough)
         return None
 
@@ -102,10 +108,18 @@ class Link(asyncio.BufferedProtocol):
         except FetchError as error:
             self._over.set_exception(error)
 
+    def _look(self) -> None:
+        """Whether the server still says something."""
+        loop, silence_s = self._pool.loop, self._pool.silence_s
+        due = self._heard + silence_s
+        if loop.time() < due:
+            self._timer = loop.call_at(due, self._look)
+        elif not self._over.done():
+            self._over.set_exception(Transient("timeout", f"nothing came for {silence_s:g} s"))
+
     def _enough(self) -> None:
-        assert self._answer is not None
-        self._answer.done, self._answer.reusable = True, False
-        if not self._over.done():
+        if self._answer is not None and not self._over.done():
+            self._answer.done, self._answer.reusable = True, False
             self._over.set_result(None)
 
 
@@ -119,16 +133,24 @@ class _Host:
 class Links:
     """The connections of a client. Must be made inside a running loop, and closed.
 
-    connect_s: for TCP and TLS together, of each address that a name has. each: connections to a host in use at
-    once; idle: connections that may wait for their next request, in all.
+    connect_s: for TCP and TLS together, of each address that a name has. silence_s: between two bytes.
+    each: connections to a host in use at once; idle: connections that may wait for their next request, in all.
     """
 
     def __init__(
-        self, resolver: Resolver, *, connect_s: float, each: int, idle: int, tls: ssl.SSLContext | None
+        self,
+        resolver: Resolver,
+        *,
+        connect_s: float,
+        silence_s: float,
+        each: int,
+        idle: int,
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.scratch = memoryview(bytearray(SCRATCH))
         self._resolver, self._connect_s, self._each, self._most_idle = resolver, connect_s, each, idle
+        self.silence_s = silence_s
         self._tls = tls
         self._hosts: dict[Origin, _Host] = {}
         self._idle: dict[Link, None] = {}  # the longest idle first

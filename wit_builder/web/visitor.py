@@ -44,6 +44,7 @@ class WebSettings:
     contact: str = ""  # a URL or mail address of whoever runs this; stands in every request
     deadline_s: float = 30.0  # of one request, from connecting to the last byte
     connect_s: float = 10.0  # of that for TCP and TLS
+    silence_s: float = 10.0  # of that without a byte from the server
     max_page_bytes: int = 10 * 1024**2  # as sent, and inflated
     max_image_bytes: int = 25 * 1024**2
     connections: int = 256  # in use at once
@@ -97,6 +98,7 @@ class Visitor:
             resolver,
             contact=settings.contact,
             connect_s=settings.connect_s,
+            silence_s=settings.silence_s,
             connections=settings.connections,
             host_connections=settings.politeness.host_connections,
         )
@@ -170,7 +172,7 @@ class Visitor:
         try:
             await self._client.resolver.reach(host)
         except Transient as error:
-            self._blame(host, error)
+            self._blame(host, error, 0.0)
             raise
 
     def _obey(self, host: str, delay: float) -> None:
@@ -186,26 +188,30 @@ class Visitor:
         queues = self._queues
         self._not_given_up(host)
         await queues.pace(host)
+        began = queues.now()
         try:
             response = await self._client.get(url, deadline_s=self._settings.deadline_s, **how)
         except Transient as error:
-            self._blame(host, error)
+            self._blame(host, error, queues.now() - began)
             raise
         except FetchError:
-            queues.succeeded(host)
+            queues.succeeded(host, queues.now() - began)
             raise
-        queues.succeeded(host)
+        queues.succeeded(host, queues.now() - began)
         queues.learn(host, ip=response.ip)
         return response
 
     def _not_given_up(self, host: str) -> None:
         if self._queues.given_up(host):
+            politeness = self._settings.politeness
             raise Gone(
-                "circuit_open", f"{host} failed {self._settings.politeness.circuit_failures} times in a row"
+                "circuit_open",
+                f"{host} failed {politeness.circuit_failures} times in a row, or took {politeness.circuit_s:g} s "
+                "too long",
             )
 
-    def _blame(self, host: str, error: Transient) -> None:
-        strikes = self._queues.failed(host)
+    def _blame(self, host: str, error: Transient, seconds: float) -> None:
+        strikes = self._queues.failed(host, seconds)
         if error.retry_after is not None:
             self._queues.penalise(host, error.retry_after)
         elif error.reason in _BUSY:
