@@ -4,7 +4,7 @@ import os
 import time
 
 from wit_builder.errors import ImageError
-from wit_builder.fetch.pixels import on_tray
+from wit_builder.fetch.tray import on_tray
 from wit_builder.images.process import ImageSpec, Picture
 
 

@@ -5,6 +5,7 @@ a slow one delays nobody else; transient failures wait at the back of their host
 """
 
 import asyncio
+import gc
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from wit_builder.engine.task import Stopped, Task
 from wit_builder.errors import Dropped, Transient
 from wit_builder.fetch.chunks import Chunks
 from wit_builder.fetch.pixels import Pixels
-from wit_builder.fetch.room import ImageVisitor
+from wit_builder.fetch.room import Backlog, ImageVisitor
 from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.web.politeness import HostQueues, backoff
 from wit_builder.web.url import host_of
@@ -26,6 +27,7 @@ from wit_builder.web.visitor import WebSettings
 
 REPORT_S = 0.25
 STOP_S = 0.1  # how often the wish to stop is looked for
+BODIES_A_PROCESS = 8  # that may wait for a process before less is asked for
 
 
 def fetch(task: Task) -> None:
@@ -63,6 +65,7 @@ class _Fetch:
         self._urls, self._ids = (table.column(name).combine_chunks() for name in ("url", "id"))
         self._web: WebSettings = task.params["web"]
         self._queues: HostQueues[_Item] = HostQueues(self._web.politeness)
+        self._backlog = Backlog(BODIES_A_PROCESS * task.cpus)
         self._rng = random.Random()  # only spreads retries in time
         self._lost = Counter(chunks.funnel["fetch"].dropped)
         self._kept = chunks.funnel["fetch"].kept
@@ -73,6 +76,7 @@ class _Fetch:
         An exception that is no Dropped ends it at once, and what is not committed yet is lost.
         """
         self._fill()
+        gc.freeze()  # what lies in the queues until its turn need not be looked through each time
         connect_to = dict(self._task.session["connect_to"])
         async with (
             ImageVisitor.open(self._web, self._queues, connect_to=connect_to) as visitor,
@@ -92,6 +96,7 @@ class _Fetch:
 
     async def _work(self, visitor: ImageVisitor, pixels: Pixels) -> None:
         while True:
+            await self._backlog.quiet()
             await visitor.room.quiet()
             if (item := await self._queues.take()) is None:
                 return
@@ -104,7 +109,8 @@ class _Fetch:
     async def _settle(self, item: _Item, visitor: ImageVisitor, pixels: Pixels) -> None:
         try:
             visit = await visitor.image(self._urls[item.row].as_py())
-            picture = await pixels.process(visit.body)
+            with self._backlog:
+                picture = await pixels.process(visit.body)
         except Transient as error:
             if not self._again(item, error):
                 self._lose(item, error)
@@ -140,6 +146,8 @@ class _Fetch:
                     worker.cancel()
                 break
             await asyncio.sleep(STOP_S)
+            if not self._backlog.bodies:  # all who work wait for slow hosts, or there is no more work
+                self._backlog.wake()
             self._chunks.commit_when_due()
             passed += STOP_S
             if passed >= REPORT_S:

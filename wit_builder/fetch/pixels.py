@@ -2,21 +2,17 @@
 
 import asyncio
 import os
-import tempfile
-from collections.abc import Callable
-from dataclasses import fields
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from wit_builder.engine.children import LAST_WORDS_S, Answer, Child, dismiss
 from wit_builder.errors import BuildError, ImageError
-from wit_builder.images.process import ImageSpec, Picture, process
+from wit_builder.fetch import tray
+from wit_builder.images.picture import ImageSpec, Picture
 
 DEADLINE_S = 20.0  # for one image; 100 megapixels of progressive JPEG take about 1 s
 START_S = 120.0  # for a process to start, which takes 0.2 s on a machine that is not overloaded
 MEMORY_BYTES = 6 << 30  # what one process may allocate; 100 megapixels take up to 1.7 GB
-
-_FIELDS = tuple(f.name for f in fields(Picture))[1:]  # all but the image itself
 
 
 class Pixels:
@@ -32,7 +28,7 @@ class Pixels:
         processes: int,
         deadline_s: float = DEADLINE_S,
         memory_bytes: int = MEMORY_BYTES,
-        serve: str = f"{__name__}:serve_image",
+        serve: str = "wit_builder.fetch.tray:serve_image",
     ) -> None:
         self._spec, self._serve = spec, serve
         self._deadline_s, self._memory_bytes = deadline_s, memory_bytes
@@ -82,26 +78,23 @@ class Pixels:
 
 
 class _Worker:
-    """A child and its tray: a file without a name through which bodies and images go.
-
-    Through the pipe alone a body of 200 KB takes four turns of writing and reading, and six times the CPU.
-    """
+    """A child and its tray."""
 
     def __init__(self, serve: str, memory_bytes: int) -> None:
-        self._tray = _new_tray()
+        self._tray = tray.new()
         self.child = Child(serve, memory_bytes, [self._tray])
 
     async def asked(self, body: bytes, spec: ImageSpec, limit_s: float) -> Answer:
         """Done with a Picture, or failed with an exception. Raises as `told`."""
         try:
-            _put(self._tray, body)
+            tray.put(self._tray, body)
             self.child.call(len(body), spec)
         except OSError:
             raise _Died(await self.end()) from None
         kind, value = await self.told(limit_s)
         if kind == "done":
             length, *others = value
-            value = Picture(_take(self._tray, length), *others)
+            value = Picture(tray.take(self._tray, length), *others)
         return kind, value
 
     async def told(self, limit_s: float) -> Answer:
@@ -153,37 +146,6 @@ class _Died(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
-
-
-def on_tray(made_of: Callable[[bytes, ImageSpec], Picture]) -> Callable[..., tuple[Any, ...]]:
-    """What a child runs: answers with the length of the image, which lies on the tray then, and the other fields."""
-
-    def serve(tray: int, length: int, spec: ImageSpec, _tell: Any) -> tuple[Any, ...]:
-        picture = made_of(_take(tray, length), spec)
-        _put(tray, picture.image)
-        return len(picture.image), *(getattr(picture, name) for name in _FIELDS)
-
-    return serve
-
-
-serve_image = on_tray(process)
-
-
-def _new_tray() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("tray")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
-
-
-def _put(tray: int, data: bytes) -> None:
-    at = 0
-    while at < len(data):  # a write may take less than it is given
-        at += os.pwrite(tray, memoryview(data)[at:], at)
-
-
-def _take(tray: int, length: int) -> bytes:
-    return os.pread(tray, length, 0)
 
 
 def _words(error: BaseException) -> str:
