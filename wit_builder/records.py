@@ -202,6 +202,15 @@ def to_table(rows: Sequence[Candidate] | Sequence[Sample] | Sequence[Loss], sche
     )
 
 
+def extended(table: pa.Table, schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
+    """The table with the columns that the schema has behind the table's own; rows: their values, row by row."""
+    added = schema.names[table.num_columns :]
+    for name, values in zip(added, zip(*rows, strict=True) if rows else [()] * len(added), strict=True):
+        field = schema.field(name)
+        table = table.append_column(field, pa.array([_plain(value) for value in values], field.type))
+    return table.cast(schema)
+
+
 def candidates(table: pa.Table | pa.RecordBatch) -> Iterable[Candidate]:
     """The rows of a table with CANDIDATE_SCHEMA's columns, as records."""
     return (Candidate(**_record(row)) for row in table.select(CANDIDATE_SCHEMA.names).to_pylist())
@@ -215,10 +224,7 @@ def samples(table: pa.Table | pa.RecordBatch) -> Iterable[Sample]:
 def failures_table(rows: Sequence[Failure]) -> pa.Table:
     """The failures as an Arrow table of FAILURE_SCHEMA."""
     table = to_table([row.candidate for row in rows], CANDIDATE_SCHEMA)
-    for name in ("reason", "evidence", "at"):
-        column = pa.array([_plain(getattr(row, name)) for row in rows], FAILURE_SCHEMA.field(name).type)
-        table = table.append_column(FAILURE_SCHEMA.field(name), column)
-    return table
+    return extended(table, FAILURE_SCHEMA, [(row.reason, row.evidence, row.at) for row in rows])
 
 
 def failures(table: pa.Table | pa.RecordBatch) -> Iterable[Failure]:

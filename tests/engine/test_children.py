@@ -111,11 +111,11 @@ def test_without_linux_a_child_looks_now_and_then_whether_its_parent_lives(monke
 
 
 def test_a_process_that_cannot_be_started_leaves_no_open_pipe(monkeypatch):
-    def no_more(*_):
+    def no_more(*_, **__):
         raise OSError(11, "Resource temporarily unavailable")
 
     before = len(list(Path("/proc/self/fd").iterdir()))
-    monkeypatch.setattr(children._SPAWN.Process, "start", no_more)
+    monkeypatch.setattr(subprocess, "Popen", no_more)
     with pytest.raises(OSError, match="temporarily unavailable"):
         Child(ECHO)
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.fetch.pairs import candidate, pixels, visit
+from tests.fetch.pairs import TEN, candidate, pixels, visit
 from wit_builder.errors import Gone
 from wit_builder.fetch.chunks import Chunks
 from wit_builder.shards.tar import TarWriter
@@ -20,15 +20,14 @@ from wit_builder.shards.tar import TarWriter
 
 def fill(folder: Path, attempt: str, numbers: range) -> None:
     """One chunk: the even ones are had, the odd ones are not."""
-    with Chunks.open(folder, attempt, folder) as chunks:
+    with Chunks.open(folder, attempt, folder, TEN) as chunks:
         for n in numbers:
-            item = candidate(f"http://a.test/{n}")
-            if item.id in chunks.settled:
+            if candidate(f"http://a.test/{n}").id in chunks.settled:
                 continue
             if n % 2:
-                chunks.add_failure(item, Gone("http_404"))
+                chunks.add_failure(n, Gone("http_404"))
             else:
-                chunks.add_sample(item, visit(), pixels(b"image %d" % n))
+                chunks.add_sample(n, visit(), pixels(b"image %d" % n))
         chunks.commit()
 
 

@@ -2,13 +2,13 @@
 
 import os
 import time
-from typing import Any
 
 from wit_builder.errors import ImageError
+from wit_builder.fetch.tray import on_tray
 from wit_builder.images.process import ImageSpec, Picture
 
 
-def serve(body: bytes, spec: ImageSpec, extra: str, _tell: Any) -> Picture:
+def picture_of(body: bytes, spec: ImageSpec, extra: str) -> Picture:
     word = body.decode()
     if word == "crash":
         os._exit(3)
@@ -21,3 +21,6 @@ def serve(body: bytes, spec: ImageSpec, extra: str, _tell: Any) -> Picture:
     if word == "broken":
         raise ImageError("decode_error", "half of it")
     return Picture(body, "jpg", 1, 1, 1, 1, "a" * 64, "b" * 64, os.getpid() % 101)
+
+
+serve = on_tray(picture_of)

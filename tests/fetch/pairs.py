@@ -24,6 +24,9 @@ def candidate(url: str, caption: str = "what is seen") -> Candidate:
     )
 
 
+TEN = to_table([candidate(f"http://a.test/{n}") for n in range(10)], CANDIDATE_SCHEMA)
+
+
 def visit(url: str = "http://a.test/", body: bytes = b"body") -> Visit:
     headers = CIMultiDictProxy(CIMultiDict())
     return Visit(url, url, 200, "image/png", body, headers, 0, NOW, frozenset(), None)
@@ -50,7 +53,14 @@ class InPlace:
 
 
 def task(
-    root: Path, urls, connect_to, *, attempt: str = "00000001", connections: int = 256, **politeness
+    root: Path,
+    urls,
+    connect_to,
+    *,
+    attempt: str = "00000001",
+    connections: int = 256,
+    silence_s: float = 10.0,
+    **politeness,
 ) -> Task:
     """A fetch task over these URLs, with no delay unless told."""
     root.mkdir(exist_ok=True)
@@ -58,7 +68,9 @@ def task(
     shuffle.write(root / "in", rows, np.zeros(len(urls), np.int64), 1)
     (root / "session.json").write_bytes(orjson.dumps({"connect_to": list(connect_to.items())}))
     polite = Politeness(**({"host_delay_s": 0.0, "ip_delay_s": 0.0, "backoff_s": 0.01} | politeness))
-    web = WebSettings(politeness=polite, allow_network=("127.0.0.0/8",), connections=connections)
+    web = WebSettings(
+        politeness=polite, allow_network=("127.0.0.0/8",), connections=connections, silence_s=silence_s
+    )
     params = {"inputs": [str(root / "in")], "bins": 1, "web": web, "image": ImageSpec()}
     return Task(root, "fetch", "00000", 0, params, attempt=attempt)
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.fetch import dying
-from tests.fetch.pairs import candidate, pixels, visit
+from tests.fetch.pairs import TEN, candidate, pixels, visit
 from wit_builder.errors import BuildError, Gone
 from wit_builder.fetch import chunks as chunks_
 from wit_builder.fetch.chunks import Chunks
@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[2]
 A, B = "0000000a", "0000000b"
 
 
-def settled(folder, attempt, *urls):
+def settled(folder, attempt, *rows):
     """The folder's chunks, with one more that has these failures."""
-    chunks = Chunks(folder, attempt, folder)
-    for url in urls:
-        chunks.add_failure(candidate(url), Gone("http_404"))
+    chunks = Chunks(folder, attempt, folder, TEN)
+    for row in rows:
+        chunks.add_failure(row, Gone("http_404"))
     chunks.commit()
     return chunks
 
@@ -32,32 +32,32 @@ def images(chunks, folder):
 
 
 def test_what_is_committed_is_there_for_the_next_attempt(tmp_path):
-    first = Chunks(tmp_path, A, tmp_path)
-    first.add_sample(candidate("http://a.test/1"), visit(), pixels(b"an image"))
-    first.add_failure(candidate("http://a.test/2"), Gone("http_404"))
+    first = Chunks(tmp_path, A, tmp_path, TEN)
+    first.add_sample(1, visit(), pixels(b"an image"))
+    first.add_failure(2, Gone("http_404"))
     first.commit()
-    again = Chunks(tmp_path, B, tmp_path)
+    again = Chunks(tmp_path, B, tmp_path, TEN)
     assert again.settled == {candidate(f"http://a.test/{n}").id for n in (1, 2)}
     assert images(again, tmp_path) == {"http://a.test/1": b"an image"}
     assert again.funnel.as_json() == {"fetch": {"seen": 2, "kept": 1, "dropped": {"http_404": 1}}}
 
 
 def test_what_is_not_committed_is_not(tmp_path):
-    Chunks(tmp_path, A, tmp_path).add_failure(candidate("http://a.test/1"), Gone("dns"))
-    assert Chunks(tmp_path, B, tmp_path).settled == set()
+    Chunks(tmp_path, A, tmp_path, TEN).add_failure(1, Gone("dns"))
+    assert Chunks(tmp_path, B, tmp_path, TEN).settled == set()
 
 
 def test_nothing_added_makes_no_chunk(tmp_path):
-    Chunks(tmp_path, A, tmp_path).commit()
+    Chunks(tmp_path, A, tmp_path, TEN).commit()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("items", "chunks"), [(3, 0), (4, 1), (9, 2)])
 def test_a_full_chunk_is_committed(tmp_path, monkeypatch, items, chunks):
     monkeypatch.setattr(chunks_, "CHUNK_ITEMS", 4)
-    filling = Chunks(tmp_path, A, tmp_path)
+    filling = Chunks(tmp_path, A, tmp_path, TEN)
     for n in range(items):
-        filling.add_failure(candidate(f"http://a.test/{n}"), Gone("dns"))
+        filling.add_failure(n, Gone("dns"))
     assert len(list(tmp_path.glob("chunk-*.json"))) == chunks
 
 
@@ -65,8 +65,8 @@ def test_a_full_chunk_is_committed(tmp_path, monkeypatch, items, chunks):
 def test_an_old_chunk_is_committed(tmp_path, monkeypatch, age, chunks):
     clock = [100.0]
     monkeypatch.setattr(chunks_.time, "monotonic", lambda: clock[0])
-    filling = Chunks(tmp_path, A, tmp_path)
-    filling.add_failure(candidate("http://a.test/1"), Gone("dns"))
+    filling = Chunks(tmp_path, A, tmp_path, TEN)
+    filling.add_failure(1, Gone("dns"))
     clock[0] += age
     filling.commit_when_due()
     assert len(list(tmp_path.glob("chunk-*.json"))) == chunks
@@ -74,16 +74,16 @@ def test_an_old_chunk_is_committed(tmp_path, monkeypatch, age, chunks):
 
 def test_a_second_process_on_the_same_task_is_refused(tmp_path):
     with (
-        Chunks.open(tmp_path, A, tmp_path),
+        Chunks.open(tmp_path, A, tmp_path, TEN),
         pytest.raises(BuildError, match="another process fetches for"),
-        Chunks.open(tmp_path, B, tmp_path),
+        Chunks.open(tmp_path, B, tmp_path, TEN),
     ):
         pass
 
 
 def test_after_the_first_process_the_second_may_begin(tmp_path):
     for attempt in (A, B):
-        with Chunks.open(tmp_path, attempt, tmp_path) as chunks:
+        with Chunks.open(tmp_path, attempt, tmp_path, TEN) as chunks:
             assert chunks.settled == set()
 
 
@@ -92,33 +92,33 @@ def test_where_there_are_no_locks_the_first_record_of_a_number_wins(tmp_path, mo
         raise OSError(95, "not supported")
 
     monkeypatch.setattr(chunks_.fcntl, "flock", no_locks)
-    with Chunks.open(tmp_path, A, tmp_path), Chunks.open(tmp_path, B, tmp_path) as late:
-        settled(tmp_path, A, "http://a.test/1")
-        late.add_failure(candidate("http://a.test/2"), Gone("dns"))
+    with Chunks.open(tmp_path, A, tmp_path, TEN), Chunks.open(tmp_path, B, tmp_path, TEN) as late:
+        settled(tmp_path, A, 1)
+        late.add_failure(2, Gone("dns"))
         with pytest.raises(BuildError, match="this one stops"):
             late.commit()
-    assert Chunks(tmp_path, B, tmp_path).settled == {candidate("http://a.test/1").id}
+    assert Chunks(tmp_path, B, tmp_path, TEN).settled == {candidate("http://a.test/1").id}
 
 
 def test_a_damaged_record_is_named_and_without_it_only_its_chunk_is_fetched_again(tmp_path):
     for n in range(3):
-        settled(tmp_path, A, f"http://a.test/{n}")
+        settled(tmp_path, A, n)
     record = tmp_path / "chunk-00001.json"
     record.write_bytes(record.read_bytes()[:7])
     with pytest.raises(BuildError, match=r"chunk-00001.json is damaged \(7 bytes") as caught:
-        Chunks(tmp_path, B, tmp_path)
+        Chunks(tmp_path, B, tmp_path, TEN)
     assert caught.value.hint.startswith(f"rm {record}")
     record.unlink()
-    mended = settled(tmp_path, B, "http://a.test/1")
+    mended = settled(tmp_path, B, 1)
     assert mended.settled == {candidate(f"http://a.test/{n}").id for n in range(3)}
 
 
 def test_a_chunk_whose_tar_could_not_be_written_is_never_committed(tmp_path, monkeypatch):
     monkeypatch.setattr(chunks_, "TarWriter", FullDisk)
-    with pytest.raises(BuildError, match="no space"), Chunks.open(tmp_path, A, tmp_path) as filling:
-        filling.add_sample(candidate("http://a.test/1"), visit(), pixels())
+    with pytest.raises(BuildError, match="no space"), Chunks.open(tmp_path, A, tmp_path, TEN) as filling:
+        filling.add_sample(1, visit(), pixels())
         filling.commit()
-    assert Chunks(tmp_path, B, tmp_path).settled == set()
+    assert Chunks(tmp_path, B, tmp_path, TEN).settled == set()
 
 
 class FullDisk(TarWriter):
@@ -150,14 +150,14 @@ def test_processes_died_between_tar_parquet_and_record(died):
 def test_killed_at_any_step_the_next_attempt_ends_with_the_same(died):
     for folder in died:
         dying.fill(folder, "0000000c", range(6))
-        chunks = Chunks(folder, "0000000d", folder)
+        chunks = Chunks(folder, "0000000d", folder, TEN)
         assert images(chunks, folder) == {f"http://a.test/{n}": b"image %d" % n for n in (0, 2, 4)}
         assert chunks.funnel.as_json()["fetch"] == {"seen": 6, "kept": 3, "dropped": {"http_404": 3}}
 
 
 def test_what_killed_attempts_left_is_removed(died):
     for folder in died:
-        chunks = Chunks(folder, "0000000d", folder)
+        chunks = Chunks(folder, "0000000d", folder, TEN)
         named = {path.stem.partition(".samples")[0] for path in chunks.samples}
         stems = {".".join(path.name.split(".")[:2]) for path in folder.iterdir() if path.name[0] != "."}
         assert stems - {f"chunk-{n:05d}.json" for n in range(2)} == named

@@ -1,3 +1,6 @@
+import time
+from collections import Counter
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -69,6 +72,18 @@ def test_a_failure_that_does_not_pass_is_given_up_after_its_retries(web, tmp_pat
     done = task(tmp_path, [url], web.connect_to, retries=retries)
     fetch(done)
     assert (lost(done), web.times(url)) == ({url: "http_500"}, 1 + retries)
+
+
+def test_a_host_that_says_nothing_is_asked_once_and_no_more_than_a_deadline(web, tmp_path, in_place):
+    silent, fine = urls(20, "silent.test"), urls(5)
+    web.answers = {url: Say(b"x", wait=9.0) for url in silent} | {url: Say(b"x") for url in fine}
+    done = task(tmp_path, silent + fine, web.connect_to, circuit_s=0.5, silence_s=0.3)
+    began = time.monotonic()
+    fetch(done)
+    assert time.monotonic() - began < 3.0
+    assert kept(done) == fine
+    assert Counter(lost(done).values()) == {"timeout": 2, "circuit_open": 18}
+    assert max(web.times(url) for url in silent) == 1
 
 
 def test_a_failure_that_will_not_pass_is_not_tried_again(web, tmp_path, in_place):

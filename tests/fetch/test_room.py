@@ -5,7 +5,7 @@ import pytest
 from tests.site.told import Say, told
 from wit_builder.errors import Gone
 from wit_builder.fetch import room as room_
-from wit_builder.fetch.room import ImageVisitor, NoRoom, Room
+from wit_builder.fetch.room import Backlog, ImageVisitor, NoRoom, Room
 from wit_builder.web.politeness import HostQueues, Politeness
 from wit_builder.web.visitor import WebSettings
 
@@ -135,3 +135,24 @@ def visited(web, urls):
             return await asyncio.gather(*(one(visitor, url) for url in urls)), peak
 
     return asyncio.run(main())
+
+
+def test_while_enough_bodies_wait_nobody_asks_for_another():
+    async def main():
+        backlog, began = Backlog(1), []
+
+        async def work(name):
+            await backlog.quiet()
+            began.append(name)
+
+        with backlog, backlog:
+            tasks = [asyncio.create_task(work(name)) for name in "abc"]
+            await asyncio.sleep(0)
+            full = list(began)
+        await asyncio.sleep(0)
+        one_by_one = list(began)
+        backlog.wake()
+        await asyncio.gather(*tasks)
+        return full, one_by_one, began
+
+    assert asyncio.run(main()) == ([], ["a", "b"], ["a", "b", "c"])

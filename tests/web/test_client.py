@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from tests.web.loopback import HERE, Handler, Site, answer, chunk
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
-from wit_builder.web.client import MAX_RETRY_AFTER_S, Client, Head, Response, retry_after, user_agent
+from wit_builder.web.client import MAX_RETRY_AFTER_S, Client, Response, retry_after, user_agent
+from wit_builder.web.http1 import Head
 from wit_builder.web.network import NetworkGuard, Resolver
 
 CHUNKED = {"Transfer_Encoding": "chunked"}
@@ -162,7 +163,7 @@ def sends_and_stays(page: bytes) -> Handler:
 
 def test_an_error_page_that_drips_does_not_hide_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     page = answer(404, b"", Content_Length="60000")
-    monkeypatch.setattr("wit_builder.web.client._DRAIN_S", 0.05)
+    monkeypatch.setattr("wit_builder.web.links.DRAIN_S", 0.05)
     fails(Site({"/": sends(page, *[b"x"] * 100, every_s=0.02)}), Gone, "http_404", deadline_s=1.0)
 
 
@@ -339,6 +340,22 @@ def test_a_server_that_says_nothing_dies_at_the_deadline() -> None:
     fails(Site({"/": sends(b"", b"", every_s=0.5)}), Transient, "timeout", deadline_s=0.1)
 
 
+@pytest.mark.parametrize(("every_s", "timeout"), [(0.05, False), (0.4, True)])
+def test_a_server_may_be_slow_but_not_silent(every_s: float, timeout: bool) -> None:
+    page = answer(200, b"", Content_Length="6")
+    site = Site({"/": sends(page, *[b"x"] * 6, every_s=every_s)})
+
+    async def run() -> bytes:
+        async with site.open(), client(site.port, silence_s=0.2) as web:
+            return (await web.get("http://a.test/", max_bytes=10, deadline_s=5)).body
+
+    if timeout:
+        with pytest.raises(Transient, match=r"timeout: nothing came for 0\.2 s"):
+            asyncio.run(run())
+    else:
+        assert asyncio.run(run()) == b"xxxxxx"
+
+
 def test_a_dns_that_says_nothing_dies_at_the_deadline() -> None:
     async def silent(host: str) -> list[str]:
         await asyncio.sleep(60)
@@ -371,7 +388,7 @@ def test_a_handshake_that_says_nothing_dies_when_connecting_takes_too_long() -> 
         answer(200, b"x" * 10, Content_Length="11"),
         answer(200, chunk(b"x" * 10), **CHUNKED),
         answer(200, b"20\r\nonly", **CHUNKED),
-        answer(200, gzip.compress(b"x" * 500)[:-9], Content_Encoding="gzip"),
+        answer(200, gzip.compress(b"x" * 500, mtime=0)[:-9], Content_Encoding="gzip"),
     ],
 )
 def test_a_body_that_ends_early_may_be_tried_again(page: bytes) -> None:

@@ -27,7 +27,7 @@ class FakeClock:
 
 
 def resolve(resolver: Resolver, host: str, port: int = 80) -> list[tuple[str, int]]:
-    return [(found["host"], found["port"]) for found in asyncio.run(resolver.resolve(host, port))]
+    return asyncio.run(resolver.resolve(host, port))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_the_systems_dns_is_asked_where_no_other_is_given() -> None:
     async def ask() -> list[str]:
         resolver = Resolver(NetworkGuard(("127.0.0.0/8", "::1/128")))
         try:
-            return [found["host"] for found in await resolver.resolve("localhost", 80)]
+            return [ip for ip, _ in await resolver.resolve("localhost", 80)]
         finally:
             await resolver.close()
 

@@ -471,6 +471,38 @@ def test_a_host_is_given_up_after_so_many_failures_in_a_row(failures: int, given
     assert not queues.given_up("b.test")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "given_up"), [((10.0, 19.9), False), ((10.0, 20.0), True), ((30.0,), True)]
+)
+def test_a_host_is_given_up_when_its_failures_took_so_long(
+    seconds: tuple[float, ...], given_up: bool
+) -> None:
+    queues: Queues = HostQueues(Politeness(circuit_s=30.0))
+    for lost in seconds:
+        queues.failed("a.test", lost)
+    assert queues.given_up("a.test") is given_up
+
+
+@pytest.mark.parametrize(
+    ("each", "answers", "given_up"), [(5.0, 99, False), (8.0, 9, False), (8.0, 10, True)]
+)
+def test_a_host_is_given_up_when_its_answers_took_so_long(each: float, answers: int, given_up: bool) -> None:
+    queues: Queues = HostQueues(Politeness(circuit_s=30.0, slow_s=5.0))
+    for _ in range(answers):
+        queues.succeeded("a.test", each)
+    assert queues.given_up("a.test") is given_up
+
+
+@pytest.mark.parametrize(("quick", "given_up"), [(3, True), (5, False)])
+def test_quick_answers_make_up_for_slow_ones(quick: int, given_up: bool) -> None:
+    queues: Queues = HostQueues(Politeness(circuit_s=30.0, slow_s=5.0))
+    queues.failed("a.test", 20.0)
+    for _ in range(quick):
+        queues.succeeded("a.test", 1.0)
+    queues.failed("a.test", 22.0)
+    assert queues.given_up("a.test") is given_up
+
+
 def test_an_answer_begins_the_count_anew() -> None:
     queues: Queues = HostQueues(Politeness(circuit_failures=3))
     for step in (queues.failed, queues.failed, queues.succeeded, queues.failed, queues.failed):
@@ -506,7 +538,7 @@ def test_items_put_for_a_host_given_up_are_taken_at_once() -> None:
 
 
 def test_failures_of_too_many_hosts_are_forgotten_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wit_builder.web.politeness._MAX_STRIKES", 2)
+    monkeypatch.setattr("wit_builder.web.politeness._MAX_TROUBLES", 2)
     queues: Queues = HostQueues(Politeness())
     counts = [queues.failed(host) for host in ("a", "b", "c", "c", "b", "a")]
     assert counts == [1, 1, 1, 2, 2, 1]

@@ -1,23 +1,24 @@
 """Child processes that answer calls one at a time over a pipe of their own, and die with their parent.
 
 `concurrent.futures.ProcessPoolExecutor` will not do: one killed worker breaks all calls in flight, and its
-workers outlive a killed parent (seen). Here a crash, a hang or a blow-up costs one call.
+workers outlive a killed parent (seen). Here a crash, a hang or a blow-up costs one call. Nor will
+`multiprocessing`: its children import the parent's main module anew, 0.4 s of CPU each for what they never use.
 """
 
 import ctypes
 import importlib
-import multiprocessing
 import os
 import pickle
 import resource
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,8 +26,9 @@ from wit_builder.errors import WitError
 
 LAST_WORDS_S = 1.0  # from the end of its pipe to the end of a child
 
-_SPAWN = multiprocessing.get_context("spawn")  # fork would copy locks and event loops
 _EARLIER_TO_GO = 300  # of 1000, how much sooner than its parent the kernel ends a child when memory runs out
+_LENGTH = 8  # bytes before each message
+_PIECE = 1 << 20  # bytes read at once
 
 Answer = tuple[Literal["ready", "done", "failed", "news"], Any]
 
@@ -34,18 +36,23 @@ Answer = tuple[Literal["ready", "done", "failed", "news"], Any]
 class Child:
     """One child process, serving calls of `module:function`.
 
-    The function gets the call's arguments and `tell`, a function that sends news to the parent while it works.
-    memory_bytes: what the child may allocate, None for no limit; over it Python raises MemoryError.
-    Linux ends the child with the thread that made it, so that should be the main one.
+    The function gets the files, the call's arguments, and `tell`, a function that sends news to the parent while
+    it works. memory_bytes: what the child may allocate, None for no limit; over it Python raises MemoryError.
+    files: descriptors that the child has too. Linux ends the child with the thread that made it, so that should
+    be the main one.
     """
 
-    def __init__(self, function: str, memory_bytes: int | None = None) -> None:
-        self.pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(
-            target=_serve, args=(theirs, function, memory_bytes, os.getpid()), daemon=False
-        )
+    def __init__(self, function: str, memory_bytes: int | None = None, files: Sequence[int] = ()) -> None:
+        ours, theirs = socket.socketpair()
+        self.pipe = Pipe(ours)
+        arguments = (theirs.fileno(), function, memory_bytes, os.getpid(), tuple(files))
+        program = f"import sys; sys.path[:] = {sys.path}; import {__name__} as it; it.serve{arguments}"
         try:
-            self._process.start()
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", program],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *files),
+            )
         except BaseException:
             self.pipe.close()
             raise
@@ -55,12 +62,11 @@ class Child:
     @property
     def pid(self) -> int:
         """Its process id."""
-        assert self._process.pid is not None
         return self._process.pid
 
     def call(self, *arguments: Any) -> None:
         """Send one call. Blocks while the child does not read. Raises OSError when the child is gone."""
-        self.pipe.send(arguments)
+        self.pipe.send(pickle.dumps(arguments))
 
     def answer(self) -> Answer:
         """The next message: `ready` once it has started, then for each call its news and its end.
@@ -69,25 +75,64 @@ class Child:
         ours has its traceback as a note. Blocks until there is a message. Raises EOFError or OSError when the
         child died.
         """
-        message: Answer = self.pipe.recv()
+        message: Answer = self.pipe.receive()
         return message
+
+    def heard(self) -> Answer | None:
+        """As `answer`, but does not block: None where the rest of the message is still to come."""
+        with suppress(BlockingIOError):
+            message: Answer = self.pipe.receive(socket.MSG_DONTWAIT)
+            return message
+        return None
 
     def stop_soon(self) -> None:
         """Ask the call in progress to stop (SIGTERM): `stopping()` is true in the child from then on."""
-        if self._process.is_alive():
-            self._process.terminate()
+        self._process.terminate()
 
-    def kill(self, wait_s: float = 0.0) -> int | None:
+    def kill(self, wait_s: float = 0.0) -> int:
         """End the child, after wait_s for it to end by itself; its exit code (negative: the signal)."""
-        self._process.join(wait_s)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(wait_s)
         self._process.kill()
-        self._process.join()
-        return self._process.exitcode
+        return self._process.wait()
 
     def close(self) -> None:
         """Give back the pipe of a killed child. No thread may be using it: its number is used again."""
         self.pipe.close()
-        self._process.close()
+
+
+class Pipe:
+    """One end of a socket that carries pickles, each behind its length."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self._came = bytearray()  # of the next message
+        self.fileno, self.close = end.fileno, end.close
+
+    def send(self, data: bytes) -> None:
+        """Send one pickle. Raises OSError when nobody reads any more."""
+        self._end.sendall(len(data).to_bytes(_LENGTH, "big") + data)
+
+    def receive(self, flags: int = 0) -> Any:
+        """The next message. Raises EOFError or OSError when nobody writes any more.
+
+        flags: of recv(2). MSG_DONTWAIT: raises BlockingIOError, and the next call goes on from there.
+        """
+        while missing := self._missing():
+            piece = self._end.recv(min(missing, _PIECE), flags)
+            if not piece:
+                raise EOFError
+            self._came += piece
+        message = pickle.loads(memoryview(self._came)[_LENGTH:])
+        self._came = bytearray()
+        return message
+
+    def _missing(self) -> int:
+        """Bytes that the message still lacks, as far as one can tell."""
+        came = self._came
+        return (_LENGTH + int.from_bytes(came[:_LENGTH], "big") if len(came) >= _LENGTH else _LENGTH) - len(
+            came
+        )
 
 
 def dismiss(children: Sequence[Child]) -> None:
@@ -96,7 +141,6 @@ def dismiss(children: Sequence[Child]) -> None:
         child.pipe.close()
     for child in children:
         child.kill(LAST_WORDS_S)
-        child.close()
 
 
 _stopping = threading.Event()
@@ -123,20 +167,20 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
-def _serve(pipe: Connection, function: str, memory_bytes: int | None, parent: int) -> None:
+def serve(pipe: int, function: str, memory_bytes: int | None, parent: int, files: Sequence[int]) -> None:
+    """What a child runs."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, lambda *_: _stopping.set())
     _limit_memory(memory_bytes)
     module, _, name = function.partition(":")
     target = getattr(importlib.import_module(module), name)
-    _reply(pipe, ("ready", None))
-    while True:
-        try:
-            arguments = pipe.recv()
-        except EOFError:
-            return
-        _reply(pipe, _answer(target, arguments, lambda news: _reply(pipe, ("news", news))))
+    calls = Pipe(socket.socket(fileno=pipe))
+    _reply(calls, ("ready", None))
+    with suppress(EOFError):
+        while True:
+            arguments = calls.receive()
+            _reply(calls, _answer(target, (*files, *arguments), lambda news: _reply(calls, ("news", news))))
 
 
 def _limit_memory(limit: int | None) -> None:
@@ -162,9 +206,9 @@ def _answer(target: Callable[..., Any], arguments: tuple[Any, ...], tell: Callab
         return "failed", error
 
 
-def _reply(pipe: Connection, message: Answer) -> None:
+def _reply(pipe: Pipe, message: Answer) -> None:
     try:
-        pipe.send_bytes(_packed(message))
+        pipe.send(_packed(message))
     except OSError:
         os._exit(1)
 

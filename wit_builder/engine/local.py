@@ -166,9 +166,9 @@ class _Run:
                 self._lose(worker, "its worker process was gone")
 
     def _listen(self, timeout: float) -> None:
-        pipes = {worker.child.pipe: worker for worker in self.busy}
-        for pipe in wait(list(pipes), timeout):
-            self._hear(pipes[pipe])  # type: ignore[index]
+        told = set(wait([worker.child.pipe.fileno() for worker in self.busy], timeout))
+        for worker in [worker for worker in self.busy if worker.child.pipe.fileno() in told]:
+            self._hear(worker)
         self.progress(self.counts, self.done)
 
     def _hear(self, worker: _Worker) -> None:

@@ -9,13 +9,14 @@ chunk it was filling, and fetches only that again.
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder import storage
@@ -24,14 +25,10 @@ from wit_builder.errors import BuildError, Dropped
 from wit_builder.images.process import Picture
 from wit_builder.ledger import Funnel
 from wit_builder.records import (
+    FAILURE_SCHEMA,
     LOSS_SCHEMA,
     SAMPLE_SCHEMA,
-    Candidate,
-    Failure,
-    Loss,
-    Sample,
-    failures_table,
-    to_table,
+    extended,
 )
 from wit_builder.shards.tar import TarWriter
 from wit_builder.web.visitor import Visit
@@ -44,18 +41,21 @@ class Chunks:
     """The chunks of one task. `settled` holds the ids that need no more work.
 
     folder: the task's own; attempt: 8 hex digits that no other process has; base: what `Sample.tar` is
-    relative to. Where an exception leaves `add_sample` or `commit`, the chunk is lost: nothing may be added
-    to it or committed.
+    relative to; table: the task's candidates, spoken of by their rows, since a record of each would cost as
+    much as its download. Where an exception leaves `add_sample` or `commit`, the chunk is lost: nothing may be
+    added to it or committed.
     """
 
-    _samples: list[Sample]  # of the chunk being filled
-    _failures: list[Failure]
+    _samples: list[tuple[int, tuple[Any, ...]]]  # of the chunk being filled: row, and what Sample adds to it
+    _extras: list[str]  # of these samples: what takes the place of the candidate's, "" where nothing does
+    _failures: list[tuple[int, tuple[Any, ...]]]
     _tar: TarWriter | None  # None before the first sample
+    _tar_name: str  # as samples have it
     _since: float  # on the monotonic clock
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, attempt: str, base: Path) -> Iterator[Self]:
+    def open(cls, folder: Path, attempt: str, base: Path, table: pa.Table) -> Iterator[Self]:
         """The chunks of that folder, for one process at a time. Raises BuildError when another is at it."""
         with (folder / ".lock").open("w") as lock:
             try:
@@ -64,12 +64,13 @@ class Chunks:
                 raise BuildError(f"another process fetches for {folder}", "wait for it, or stop it") from None
             except OSError:
                 pass  # a file system without locks; then the first record of a number wins
-            chunks = cls(folder, attempt, base)
+            chunks = cls(folder, attempt, base, table)
             with chunks._open:
                 yield chunks
 
-    def __init__(self, folder: Path, attempt: str, base: Path) -> None:
+    def __init__(self, folder: Path, attempt: str, base: Path, table: pa.Table) -> None:
         self._folder, self._attempt, self._base = folder, attempt, base
+        self._table, self._ids = table, table.column("id").combine_chunks()
         self.funnel = Funnel()
         self.settled: set[str] = set()
         self.samples: list[Path] = []
@@ -83,18 +84,19 @@ class Chunks:
         self._sweep()
         self._begin()
 
-    def add_sample(self, candidate: Candidate, visit: Visit, picture: Picture) -> None:
+    def add_sample(self, row: int, visit: Visit, picture: Picture) -> None:
         """Stage a picture that was had."""
         if self._tar is None:
+            self._tar_name = str(self._file("tar").relative_to(self._base))
             self._tar = self._open.enter_context(TarWriter(self._file("tar")))
-        offset, length = self._tar.add(f"{candidate.id}.{picture.format}", picture.image)
-        tar = str(self._file("tar").relative_to(self._base))
-        self._samples.append(_sample(candidate, visit, picture, tar, offset, length))
+        place = self._tar.add(f"{self._ids[row]}.{picture.format}", picture.image)
+        self._samples.append((row, _fetched(visit, picture, self._tar_name, *place)))
+        self._extras.append(picture.extra)
         self.commit_when_due()
 
-    def add_failure(self, candidate: Candidate, why: Dropped) -> None:
+    def add_failure(self, row: int, why: Dropped) -> None:
         """Write down a picture that was not had."""
-        self._failures.append(Failure(candidate, why.reason, why.evidence, datetime.now(UTC)))
+        self._failures.append((row, (why.reason, why.evidence, datetime.now(UTC))))
         self.commit_when_due()
 
     def commit_when_due(self) -> None:
@@ -109,10 +111,11 @@ class Chunks:
             self._since = time.monotonic()
             return
         self._open.close()
+        failures = self._rows(self._failures, FAILURE_SCHEMA)
         for kind, table in (
-            ("samples", to_table(self._samples, SAMPLE_SCHEMA)),
-            ("failures", failures_table(self._failures)),
-            ("losses", to_table([_loss(failure) for failure in self._failures], LOSS_SCHEMA)),
+            ("samples", self._sample_rows()),
+            ("failures", failures),
+            ("losses", _losses(failures)),
         ):
             with storage.whole(self._file(f"{kind}.parquet")) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
@@ -123,7 +126,7 @@ class Chunks:
         self._begin()
 
     def _begin(self) -> None:
-        self._samples, self._failures, self._tar = [], [], None
+        self._samples, self._extras, self._failures, self._tar = [], [], [], None
         self._since = time.monotonic()
 
     def _take_in(self, record: Path) -> None:
@@ -148,43 +151,51 @@ class Chunks:
     def _summary(self) -> bytes:
         funnel = Funnel()
         funnel["fetch"].kept = len(self._samples)
-        for failure in self._failures:
-            funnel["fetch"].drop(failure.reason)
+        for _, (reason, _, _) in self._failures:
+            funnel["fetch"].drop(reason)
         return orjson.dumps({"attempt": self._attempt, "funnel": funnel.as_json()})
+
+    def _sample_rows(self) -> pa.Table:
+        table = self._rows(self._samples, SAMPLE_SCHEMA)
+        if not any(self._extras):
+            return table
+        place = table.schema.get_field_index("extra")
+        pairs = zip(self._extras, table.column(place).to_pylist(), strict=True)
+        return table.set_column(place, table.schema.field(place), [[new or old for new, old in pairs]])
+
+    def _rows(self, added: Sequence[tuple[int, tuple[Any, ...]]], schema: pa.Schema) -> pa.Table:
+        rows = self._table.take(pa.array([row for row, _ in added], pa.int64()))
+        return extended(rows, schema, [values for _, values in added])
 
     def _file(self, kind: str) -> Path:
         """Of the chunk being filled, by this attempt."""
         return self._folder / f"chunk-{self._number:05d}.{self._attempt}.{kind}"
 
 
-def _sample(
-    candidate: Candidate, visit: Visit, picture: Picture, tar: str, offset: int, length: int
-) -> Sample:
-    taken = {name: getattr(candidate, name) for name in Candidate.__slots__}
-    taken["extra"] = picture.extra or candidate.extra
-    return Sample(
-        **taken,
-        final_url=visit.final_url,
-        http_status=visit.status,
-        content_type=visit.content_type,
-        fetched_at=visit.fetched_at,
-        original_bytes=len(visit.body),
-        original_width=picture.original_width,
-        original_height=picture.original_height,
-        width=picture.width,
-        height=picture.height,
-        sha256=picture.sha256,
-        phash=picture.phash,
-        phash_quality=picture.phash_quality,
-        opt_out=", ".join(sorted(visit.directives)),
-        queries=(),
-        format=picture.format,
-        tar=tar,
-        offset=offset,
-        length=length,
+def _fetched(visit: Visit, picture: Picture, tar: str, offset: int, length: int) -> tuple[Any, ...]:
+    """What a Sample knows beyond its candidate, in the order of its fields."""
+    return (
+        visit.final_url,
+        visit.status,
+        visit.content_type,
+        visit.fetched_at,
+        len(visit.body),
+        picture.original_width,
+        picture.original_height,
+        picture.width,
+        picture.height,
+        picture.sha256,
+        picture.phash,
+        picture.phash_quality,
+        ", ".join(sorted(visit.directives)),
+        (),
+        picture.format,
+        tar,
+        offset,
+        length,
     )
 
 
-def _loss(failure: Failure) -> Loss:
-    pair = failure.candidate
-    return Loss(pair.id, "fetch", failure.reason, pair.url, pair.caption, failure.evidence, failure.at)
+def _losses(failures: pa.Table) -> pa.Table:
+    stage = pa.repeat("fetch", failures.num_rows)
+    return failures.append_column("stage", stage).select(LOSS_SCHEMA.names).cast(LOSS_SCHEMA)

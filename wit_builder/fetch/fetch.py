@@ -5,6 +5,7 @@ a slow one delays nobody else; transient failures wait at the back of their host
 """
 
 import asyncio
+import gc
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -18,14 +19,15 @@ from wit_builder.engine.task import Stopped, Task
 from wit_builder.errors import Dropped, Transient
 from wit_builder.fetch.chunks import Chunks
 from wit_builder.fetch.pixels import Pixels
-from wit_builder.fetch.room import ImageVisitor
-from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidates
+from wit_builder.fetch.room import Backlog, ImageVisitor
+from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.web.politeness import HostQueues, backoff
 from wit_builder.web.url import host_of
 from wit_builder.web.visitor import WebSettings
 
 REPORT_S = 0.25
 STOP_S = 0.1  # how often the wish to stop is looked for
+BODIES_A_PROCESS = 8  # that may wait for a process before less is asked for
 
 
 def fetch(task: Task) -> None:
@@ -35,9 +37,9 @@ def fetch(task: Task) -> None:
     Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
     """
     inputs = [Path(path) for path in task.params["inputs"]]
-    table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA)
-    with Chunks.open(task.home, task.attempt, task.folder) as chunks:
-        uvloop.run(_Fetch(task, table.combine_chunks(), chunks).run())
+    table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA).combine_chunks()
+    with Chunks.open(task.home, task.attempt, task.folder, table) as chunks:
+        uvloop.run(_Fetch(task, table, chunks).run())
     if len(chunks.settled) < table.num_rows:
         raise Stopped
     for kind in ("samples", "failures", "losses"):
@@ -50,7 +52,7 @@ def fetch(task: Task) -> None:
 class _Item:
     """A candidate in the queue of its host."""
 
-    row: int  # in the bin's table; a record is made only when its turn comes
+    row: int  # in the bin's table
     host: str
     tries: int = 0
 
@@ -59,9 +61,13 @@ class _Fetch:
     """One run over what is not settled yet."""
 
     def __init__(self, task: Task, table: pa.Table, chunks: Chunks) -> None:
-        self._task, self._table, self._chunks = task, table, chunks
+        self._task, self._chunks = task, chunks
+        self._urls, self._ids, self._extras = (
+            table.column(name).combine_chunks() for name in ("url", "id", "extra")
+        )
         self._web: WebSettings = task.params["web"]
         self._queues: HostQueues[_Item] = HostQueues(self._web.politeness)
+        self._backlog = Backlog(BODIES_A_PROCESS * task.cpus)
         self._rng = random.Random()  # only spreads retries in time
         self._lost = Counter(chunks.funnel["fetch"].dropped)
         self._kept = chunks.funnel["fetch"].kept
@@ -72,6 +78,7 @@ class _Fetch:
         An exception that is no Dropped ends it at once, and what is not committed yet is lost.
         """
         self._fill()
+        gc.freeze()  # what lies in the queues until its turn need not be looked through each time
         connect_to = dict(self._task.session["connect_to"])
         async with (
             ImageVisitor.open(self._web, self._queues, connect_to=connect_to) as visitor,
@@ -84,14 +91,14 @@ class _Fetch:
         self._chunks.commit()
 
     def _fill(self) -> None:
-        urls, ids = self._table.column("url").to_pylist(), self._table.column("id").to_pylist()
-        for row, (url, id_) in enumerate(zip(urls, ids, strict=True)):
-            if id_ not in self._chunks.settled:
-                host = host_of(url)
+        for row, (url, id_) in enumerate(zip(self._urls, self._ids, strict=True)):
+            if id_.as_py() not in self._chunks.settled:
+                host = host_of(url.as_py())
                 self._queues.put(host, _Item(row, host))
 
     async def _work(self, visitor: ImageVisitor, pixels: Pixels) -> None:
         while True:
+            await self._backlog.quiet()
             await visitor.room.quiet()
             if (item := await self._queues.take()) is None:
                 return
@@ -102,36 +109,35 @@ class _Fetch:
                 self._queues.release(item.host)
 
     async def _settle(self, item: _Item, visitor: ImageVisitor, pixels: Pixels) -> None:
-        candidate = self._candidate(item.row)
         try:
-            visit = await visitor.image(candidate.url)
-            picture = await pixels.process(visit.body, candidate.extra)
+            visit = await visitor.image(self._urls[item.row].as_py())
+            with self._backlog:
+                picture = await pixels.process(visit.body, self._extras[item.row].as_py())
         except Transient as error:
             if not self._again(item, error):
-                self._lose(candidate, error)
+                self._lose(item, error)
         except Dropped as error:
-            self._lose(candidate, error)
+            self._lose(item, error)
         else:
             self._kept += 1
-            self._chunks.add_sample(candidate, visit, picture)
+            self._chunks.add_sample(item.row, visit, picture)
 
     def _again(self, item: _Item, error: Transient) -> bool:
-        """Put the item back for another try, if it has one left."""
+        """Put the item back for another try, if it has one left.
+
+        None is left when it took its time: `wit retry` takes it up again, and this run ends.
+        """
         item.tries += 1
         politeness = self._web.politeness
-        if item.tries > politeness.retries:
+        if item.tries > politeness.retries or error.reason == "timeout":
             return False
         wait = backoff(politeness, item.tries, error.retry_after, self._rng)
         self._queues.put(item.host, item, self._queues.now() + wait)
         return True
 
-    def _lose(self, candidate: Candidate, error: Dropped) -> None:
+    def _lose(self, item: _Item, error: Dropped) -> None:
         self._lost[error.reason] += 1
-        self._chunks.add_failure(candidate, error)
-
-    def _candidate(self, row: int) -> Candidate:
-        (candidate,) = candidates(self._table.slice(row, 1))
-        return candidate
+        self._chunks.add_failure(item.row, error)
 
     async def _watch(self, workers: list[asyncio.Task[None]]) -> None:
         """Reports progress and commits in time; on the wish to stop, ends the workers where they are."""
@@ -142,6 +148,8 @@ class _Fetch:
                     worker.cancel()
                 break
             await asyncio.sleep(STOP_S)
+            if not self._backlog.bodies:  # all who work wait for slow hosts, or there is no more work
+                self._backlog.wake()
             self._chunks.commit_when_due()
             passed += STOP_S
             if passed >= REPORT_S:
@@ -151,5 +159,5 @@ class _Fetch:
 
     def _report(self) -> None:
         done = self._kept + self._lost.total()
-        counts = {"done": done, "total": self._table.num_rows, "kept": self._kept}
+        counts = {"done": done, "total": len(self._urls), "kept": self._kept}
         self._task.report(counts | {f"lost {reason}": n for reason, n in self._lost.items()})

@@ -1,18 +1,17 @@
 """Pixels in child processes: a hostile image can crash, hang or swell its process, and costs only itself."""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import os
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from wit_builder.engine.children import LAST_WORDS_S, Answer, Child, dismiss
 from wit_builder.errors import BuildError, ImageError
-from wit_builder.images.listed import process_listed
-from wit_builder.images.process import ImageSpec, Picture
+from wit_builder.fetch import tray
+from wit_builder.images.picture import ImageSpec, Picture
 
 DEADLINE_S = 20.0  # for one image; 100 megapixels of progressive JPEG take about 1 s
-START_S = 120.0  # for a process to start, which takes 0.3 s on a machine that is not overloaded
+START_S = 120.0  # for a process to start, which takes 0.2 s on a machine that is not overloaded
 MEMORY_BYTES = 6 << 30  # what one process may allocate; 100 megapixels take up to 1.7 GB
 
 
@@ -29,15 +28,12 @@ class Pixels:
         processes: int,
         deadline_s: float = DEADLINE_S,
         memory_bytes: int = MEMORY_BYTES,
-        serve: str = f"{__name__}:serve_image",
+        serve: str = "wit_builder.fetch.tray:serve_image",
     ) -> None:
         self._spec, self._serve = spec, serve
         self._deadline_s, self._memory_bytes = deadline_s, memory_bytes
-        self._idle: list[Child] = []
+        self._idle: list[_Worker] = []
         self._free = asyncio.Semaphore(processes)
-        # Threads wait for the answers: libuv makes a pipe it watches non-blocking, which multiprocessing
-        # cannot read. Two a child, for one may be waiting for its end.
-        self._threads = ThreadPoolExecutor(2 * processes)
 
     async def __aenter__(self) -> Self:
         return self
@@ -45,8 +41,8 @@ class Pixels:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        dismiss(self._idle)
-        self._threads.shutdown()
+        for worker in self._idle:
+            worker.dismiss()
 
     async def process(self, body: bytes, extra: str = "") -> Picture:
         """The picture of these bytes; extra: what its list says of it.
@@ -55,74 +51,101 @@ class Pixels:
         raised anything else. Raises BuildError when no process can be started.
         """
         async with self._free:
-            child = self._idle.pop() if self._idle else await self._start()
+            worker = self._idle.pop() if self._idle else await self._start()
             try:
-                kind, value = await self._told(
-                    child, lambda: _ask(child, body, self._spec, extra), self._deadline_s
-                )
+                kind, value = await worker.asked(body, self._spec, extra, self._deadline_s)
             except TimeoutError:
                 raise ImageError("image_timeout", f"over {self._deadline_s:g} s") from None
             except _Died as end:
                 raise ImageError("image_crash", f"decoder ended with {end.code}") from None
             if kind == "failed" and not isinstance(value, ImageError):
-                await self._end(child)
+                await worker.end()
                 raise ImageError("image_crash", _words(value))
-            self._idle.append(child)
+            self._idle.append(worker)
         if kind == "failed":
             raise value
         picture: Picture = value
         return picture
 
-    async def _start(self) -> Child:
-        child = Child(self._serve, self._memory_bytes)
+    async def _start(self) -> "_Worker":
+        worker = _Worker(self._serve, self._memory_bytes)
         try:
-            await self._told(child, child.answer, START_S)
+            await worker.told(START_S)
         except (TimeoutError, _Died) as error:
             why = f"ended with {error.code}" if isinstance(error, _Died) else f"took over {START_S:g} s"
             raise BuildError(f"a process for images did not start: it {why}") from None
-        return child
+        return worker
 
-    async def _told(self, child: Child, ask: Callable[[], Answer], limit_s: float) -> Answer:
-        """What the child answers. It is ended when it does not in time, and when nobody waits any more.
+
+class _Worker:
+    """A child and its tray."""
+
+    def __init__(self, serve: str, memory_bytes: int) -> None:
+        self._tray = tray.new()
+        self.child = Child(serve, memory_bytes, [self._tray])
+
+    async def asked(self, body: bytes, spec: ImageSpec, extra: str, limit_s: float) -> Answer:
+        """Done with a Picture, or failed with an exception. Raises as `told`."""
+        try:
+            tray.put(self._tray, body)
+            self.child.call(len(body), spec, extra)
+        except OSError:
+            raise _Died(await self.end()) from None
+        kind, value = await self.told(limit_s)
+        if kind == "done":
+            length, *others = value
+            value = Picture(tray.take(self._tray, length), *others)
+        return kind, value
+
+    async def told(self, limit_s: float) -> Answer:
+        """What the child says. It is ended when it does not in time, and when nobody waits any more.
 
         Raises TimeoutError or _Died.
         """
-        asked = asyncio.get_running_loop().run_in_executor(self._threads, ask)
         try:
-            return await asyncio.wait_for(asyncio.shield(asked), limit_s)
-        except TimeoutError:
-            await self._end(child, asked)
+            async with asyncio.timeout(limit_s):
+                return await self._next()
+        except (TimeoutError, asyncio.CancelledError):
+            await self.end()
             raise
         except (EOFError, OSError):
-            raise _Died(await self._end(child, asked, LAST_WORDS_S)) from None
-        except asyncio.CancelledError:
-            await self._end(child, asked)
-            raise
+            raise _Died(await self.end(LAST_WORDS_S)) from None
 
-    async def _end(
-        self, child: Child, asked: asyncio.Future[Answer] | None = None, wait_s: float = 0.0
-    ) -> int | None:
-        code = await asyncio.get_running_loop().run_in_executor(self._threads, child.kill, wait_s)
-        if asked is not None:  # its thread may still hold the pipe
-            await asyncio.gather(asked, return_exceptions=True)
-        child.close()
+    async def _next(self) -> Answer:
+        loop = asyncio.get_running_loop()
+        said: asyncio.Future[Answer] = loop.create_future()
+        loop.add_reader(self.child.pipe.fileno(), self._hear, said)
+        try:
+            return await said
+        finally:
+            loop.remove_reader(self.child.pipe.fileno())
+
+    def _hear(self, said: asyncio.Future[Answer]) -> None:
+        if said.done():
+            return  # nobody waits any more
+        try:
+            if (message := self.child.heard()) is not None:
+                said.set_result(message)
+        except (EOFError, OSError) as error:
+            said.set_exception(error)
+
+    async def end(self, wait_s: float = 0.0) -> int:
+        """End the child; its exit code."""
+        code = await asyncio.get_running_loop().run_in_executor(None, self.child.kill, wait_s)
+        self.child.close()
+        os.close(self._tray)
         return code
+
+    def dismiss(self) -> None:
+        """End the child, which waits for a call."""
+        dismiss([self.child])
+        os.close(self._tray)
 
 
 class _Died(Exception):
-    def __init__(self, code: int | None) -> None:
+    def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
-
-
-def serve_image(body: bytes, spec: ImageSpec, extra: str, _tell: Any) -> Picture:
-    """What the child runs."""
-    return process_listed(body, spec, extra)
-
-
-def _ask(child: Child, body: bytes, spec: ImageSpec, extra: str) -> Answer:
-    child.call(body, spec, extra)
-    return child.answer()
 
 
 def _words(error: BaseException) -> str:

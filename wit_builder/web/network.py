@@ -1,8 +1,8 @@
 """Which addresses may be connected to, and where a host name leads.
 
 The guard judges the address that is really used, after resolution, so a name that answers 8.8.8.8 once and
-127.0.0.1 the next time (DNS rebinding) gains nothing. A host that is an address itself never reaches a
-resolver; `Resolver.check_literal` judges it before the client connects.
+127.0.0.1 the next time (DNS rebinding) gains nothing. A host that is an address itself is judged as one and
+never looked up.
 """
 
 import ipaddress
@@ -10,8 +10,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import DefaultResolver
+import aiodns
 
 from wit_builder.errors import ConfigError, Forbidden, Transient
 
@@ -77,12 +76,12 @@ class NetworkGuard:
             raise Forbidden("network_refused", ip)
 
 
-class Resolver(AbstractResolver):
-    """Host names to addresses, guarded; what the client's connector asks before each new connection.
+class Resolver:
+    """Host names to addresses, guarded; what the client asks before each new connection.
 
     connect_to: host pattern to "ip:port", or to None for "no such host"; the first match wins. A pattern is
         a host name, "*.demo.test" (any name below demo.test) or "*". The mapped port replaces the URL's.
-    lookup: asks the real DNS; by default aiohttp's (aiodns where installed, else threads).
+    lookup: asks the real DNS.
     ttl_s, negative_ttl_s: how long an answer, or the lack of one, is believed.
     """
 
@@ -102,27 +101,29 @@ class Resolver(AbstractResolver):
             (pattern.lower(), None if target is None else _endpoint(target))
             for pattern, target in (connect_to or {}).items()
         ]
-        self._system: AbstractResolver | None = None
+        self._system: aiodns.DNSResolver | None = None
         self._lookup = lookup or self._ask_system
         self._clock = clock
         self._ttl_s, self._negative_ttl_s, self._max_hosts = ttl_s, negative_ttl_s, max_hosts
         self._known: dict[str, tuple[float, tuple[str, ...]]] = {}  # host: believed until, addresses
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """The host's addresses that the guard lets through.
+    async def resolve(self, host: str, port: int) -> list[tuple[str, int]]:
+        """The host's addresses and ports that the guard lets through.
 
-        Raises Forbidden("network_refused") when it lets none through, OSError when there are none.
+        Raises Forbidden("network_refused") when it lets none through, OSError or Transient("dns") when there
+        are none.
         """
+        if (literal := literal_ip(host)) is not None:
+            self.check_literal(host)
+            return [(literal, port)]
         host = host.rstrip(".").lower()
         for pattern, target in self._routes:
             if _matches(host, pattern):
                 if target is None:
                     raise OSError(f"{host} is mapped to no address")
                 self._guard.check(target[0])
-                return [_answer(host, *target)]
-        return [_answer(host, ip, port) for ip in self._allowed(await self._addresses(host))]
+                return [target]
+        return [(ip, port) for ip in self._allowed(await self._addresses(host))]
 
     def check_literal(self, host: str) -> None:
         """Judge a URL's host that is an address itself, in any spelling a socket would understand.
@@ -141,12 +142,10 @@ class Resolver(AbstractResolver):
 
         That is Forbidden("network_refused") or Transient("dns").
         """
-        self.check_literal(host)
-        if literal_ip(host) is None:
-            try:
-                await self.resolve(host)
-            except OSError as error:
-                raise Transient("dns", str(error)) from None
+        try:
+            await self.resolve(host, 0)
+        except OSError as error:
+            raise Transient("dns", str(error)) from None
 
     async def close(self) -> None:
         """Let go of the DNS client."""
@@ -187,8 +186,14 @@ class Resolver(AbstractResolver):
 
     async def _ask_system(self, host: str) -> Sequence[str]:
         if self._system is None:
-            self._system = DefaultResolver()
-        return [answer["host"] for answer in await self._system.resolve(host, 0, socket.AF_UNSPEC)]
+            self._system = aiodns.DNSResolver()
+        try:
+            found = await self._system.getaddrinfo(
+                host, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+            )
+        except aiodns.error.DNSError as error:
+            raise OSError(str(error)) from None
+        return [node.addr[0].decode() for node in found.nodes]
 
 
 def literal_ip(host: str) -> str | None:
@@ -237,10 +242,3 @@ def _endpoint(target: str) -> tuple[str, int]:
 
 def _matches(host: str, pattern: str) -> bool:
     return host.endswith(pattern[1:]) if pattern.startswith("*") else host == pattern
-
-
-def _answer(host: str, ip: str, port: int) -> ResolveResult:
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    return ResolveResult(
-        hostname=host, host=ip, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
-    )

@@ -28,7 +28,7 @@ from wit_builder.web.url import registrable_domain
 ItemT = TypeVar("ItemT")
 
 _MAX_BACKOFF_S = 60.0
-_MAX_STRIKES = 100_000  # hosts whose failures are remembered
+_MAX_TROUBLES = 100_000  # hosts whose failures are remembered
 _FIRST_SWEEP = 1_024
 
 
@@ -45,6 +45,8 @@ class Politeness:
     backoff_s: float = 1.0  # before the first retry; doubles, with full jitter, up to 60
     max_retry_after_s: float = 120.0  # a host that asks for longer is asked again after this
     circuit_failures: int = 10  # transient failures in a row after which a host is given up for the run
+    circuit_s: float = 25.0  # as is one that lost so much time, by failures and by answers slower than slow_s
+    slow_s: float = 5.0  # what an answer may take; quicker ones make up for slower ones
 
 
 def backoff(politeness: Politeness, tries: int, retry_after: float | None, rng: random.Random) -> float:
@@ -78,7 +80,7 @@ class HostQueues(Generic[ItemT]):
         self._takers: deque[asyncio.Future[tuple[_Host[ItemT], ItemT] | None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._strikes: dict[str, int] = {}
+        self._troubles: dict[str, tuple[int, float]] = {}  # failures in a row, seconds lost
         self._given_up: set[str] = set()
         self._closed = False
 
@@ -182,24 +184,23 @@ class HostQueues(Generic[ItemT]):
         state = self._host(host)
         state.opens = max(state.opens, self.now() + min(seconds, self.politeness.max_retry_after_s))
 
-    def succeeded(self, host: str) -> None:
-        """The host answered."""
-        if self._strikes:
-            self._strikes.pop(host, None)
+    def succeeded(self, host: str, seconds: float = 0.0) -> None:
+        """The host answered, in so many seconds."""
+        if seconds > self.politeness.slow_s or host in self._troubles:
+            _, lost = self._troubles.get(host, (0, 0.0))
+            self._note(host, 0, lost + seconds - self.politeness.slow_s)
 
-    def failed(self, host: str) -> int:
-        """The host failed in a way that may pass. How often it did so in a row."""
-        strikes = self._strikes.pop(host, 0) + 1
-        self._strikes[host] = strikes
-        if strikes >= self.politeness.circuit_failures:
-            self._given_up.add(host)
-            del self._strikes[host]
-        elif len(self._strikes) > _MAX_STRIKES:
-            del self._strikes[next(iter(self._strikes))]
-        return strikes
+    def failed(self, host: str, seconds: float = 0.0) -> int:
+        """The host failed in a way that may pass, after so many seconds. How often it did so in a row."""
+        strikes, lost = self._troubles.get(host, (0, 0.0))
+        self._note(host, strikes + 1, lost + seconds)
+        return strikes + 1
 
     def given_up(self, host: str) -> bool:
-        """True once the host failed circuit_failures times in a row. Its items then come without delay."""
+        """True once the host failed circuit_failures times in a row, or took circuit_s too long.
+
+        Its items then come without delay.
+        """
         return host in self._given_up
 
     def close(self) -> None:
@@ -211,6 +212,15 @@ class HostQueues(Generic[ItemT]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _note(self, host: str, strikes: int, lost: float) -> None:
+        self._troubles.pop(host, None)
+        if strikes >= self.politeness.circuit_failures or lost >= self.politeness.circuit_s:
+            self._given_up.add(host)
+        elif strikes or lost > 0:
+            self._troubles[host] = strikes, lost
+            if len(self._troubles) > _MAX_TROUBLES:
+                del self._troubles[next(iter(self._troubles))]
 
     # -- scheduling
 

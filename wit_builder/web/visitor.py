@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
-from aiohttp import hdrs
 from multidict import CIMultiDictProxy
 
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
-from wit_builder.web.client import AGENT, REDIRECTS, Client, Head, Response
+from wit_builder.web.client import AGENT, REDIRECTS, Client, Response
+from wit_builder.web.http1 import Head
 from wit_builder.web.network import NetworkGuard, Resolver
 from wit_builder.web.optout import OptOut, TdmGate, refused, robots_directives, tdm_reserved
 from wit_builder.web.politeness import HostQueues, Politeness
@@ -46,6 +46,7 @@ class WebSettings:
     token: str = ""  # a name of theirs besides ours; what robots.txt and headers say to it is obeyed too
     deadline_s: float = 30.0  # of one request, from connecting to the last byte
     connect_s: float = 10.0  # of that for TCP and TLS
+    silence_s: float = 10.0  # of that without a byte from the server
     max_page_bytes: int = 10 * 1024**2  # as sent, and inflated
     max_image_bytes: int = 25 * 1024**2
     connections: int = 256  # in use at once
@@ -116,6 +117,7 @@ class Visitor:
             contact=settings.contact,
             token=settings.token,
             connect_s=settings.connect_s,
+            silence_s=settings.silence_s,
             connections=settings.connections,
             host_connections=settings.politeness.host_connections,
         )
@@ -167,7 +169,7 @@ class Visitor:
             url,
             host,
             max_bytes=settings.max_page_bytes if page else settings.max_image_bytes,
-            admit=_admit_page if page else self._admit_image,
+            admit=_admit_page if page else self._image_gate(),
             accept=_ACCEPT[want],
         )
 
@@ -189,7 +191,7 @@ class Visitor:
         try:
             await self._client.resolver.reach(host)
         except Transient as error:
-            self._blame(host, error)
+            self._blame(host, error, 0.0)
             raise
 
     def _obey(self, host: str, delay: float) -> None:
@@ -209,25 +211,30 @@ class Visitor:
         try:
             response = await self._client.get(url, deadline_s=self._settings.deadline_s, **how)
         except FetchError as error:
-            overhear.get()(Asked(url, began, queues.now() - began, "", error.reason))
+            took = queues.now() - began
+            overhear.get()(Asked(url, began, took, "", error.reason))
             if isinstance(error, Transient):
-                self._blame(host, error)
+                self._blame(host, error, took)
             else:
-                queues.succeeded(host)
+                queues.succeeded(host, took)
             raise
-        overhear.get()(Asked(url, began, queues.now() - began, response.ip, ""))
-        queues.succeeded(host)
+        took = queues.now() - began
+        overhear.get()(Asked(url, began, took, response.ip, ""))
+        queues.succeeded(host, took)
         queues.learn(host, ip=response.ip)
         return response
 
     def _not_given_up(self, host: str) -> None:
         if self._queues.given_up(host):
+            politeness = self._settings.politeness
             raise Gone(
-                "circuit_open", f"{host} failed {self._settings.politeness.circuit_failures} times in a row"
+                "circuit_open",
+                f"{host} failed {politeness.circuit_failures} times in a row, or took {politeness.circuit_s:g} s "
+                "too long",
             )
 
-    def _blame(self, host: str, error: Transient) -> None:
-        strikes = self._queues.failed(host)
+    def _blame(self, host: str, error: Transient, seconds: float) -> None:
+        strikes = self._queues.failed(host, seconds)
         if error.retry_after is not None:
             self._queues.penalise(host, error.retry_after)
         elif error.reason in _BUSY:
@@ -248,6 +255,10 @@ class Visitor:
             url = _target(response, seen, None)
             seen.add(url)
 
+    def _image_gate(self) -> Callable[[Head], None]:
+        """What decides on the head of an image's answer; asked for by the task that is to have the image."""
+        return self._admit_image
+
     def _admit_image(self, head: Head) -> None:
         kind = _content_type(head.headers)
         if kind in _NO_IMAGE_TYPES or kind.startswith(_NO_IMAGE_KINDS):
@@ -262,7 +273,7 @@ class Visitor:
 
 def _target(response: Response, seen: set[str], in_scope: Callable[[str], bool] | None) -> str:
     """Where the redirect leads. `seen`: the URLs asked for so far."""
-    location = response.headers[hdrs.LOCATION]
+    location = response.headers["Location"]
     try:
         target = normalise(location, response.url)
     except ValueError as error:
@@ -308,4 +319,4 @@ def _directives(tags: Sequence[str], names: Sequence[str]) -> frozenset[str]:
 
 
 def _content_type(headers: CIMultiDictProxy[str]) -> str:
-    return headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
