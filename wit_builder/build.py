@@ -35,7 +35,9 @@ STAGES = ("collect", "select", "fetch", "clean", "pack")
 
 ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through: 8 s
 ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory: 0.9 GB
-ROWS_PER_BIN = 200_000  # candidates of one fetch task; many, as a bin takes as long as its slowest host
+ROWS_PER_BIN = (
+    2_000_000  # candidates of one fetch task: 1.7 GB. Many, as it takes as long as its slowest host
+)
 
 BOUNDED = Needs(timeout_s=6 * 3600.0)  # what takes seconds or minutes, unless somebody's filter hangs
 

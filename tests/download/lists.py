@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from tests.builds import Silent
 from tests.site.told import Say, Web, picture
+from wit_builder import place
 from wit_builder.download import road
 from wit_builder.download.settings import OURS, Download
 from wit_builder.engine.task import open_task, run_task
@@ -67,8 +68,8 @@ def asked(*files: Path, columns=(), layout=None, image=None, **changes) -> Downl
 
 def fetched(out: Path, web: Web, what: Download, mode="incremental", executor=None, bins=1, retry=()):
     """What it adds up to."""
-    place = road.Where(out, web.connect_to, bins)
-    return road.run(what, mode, place, executor or Here(), Silent(), retry)
+    where = road.Where(place.at(out), web.connect_to, bins)
+    return road.run(what, mode, where, executor or Here(), Silent(), retry)
 
 
 def names(out: Path) -> set[str]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from wit_builder.cli.build import SCRATCH
+
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
 FORMATS = ("txt", "csv", "tsv", "json", "jsonl", "parquet")
 INPUT_FORMATS = (*FORMATS, *(f"{name}.gz" for name in FORMATS if name != "parquet"))
@@ -60,8 +62,9 @@ _INPUT = (
     _option("save_additional_columns", (), "Other columns to write.", type=Words()),
 )
 _OUTPUT = (
-    _option("out", None, "Folder to write. [default: images]", metavar="FOLDER"),
+    _option("out", None, "Folder or URL to write. [default: images]", metavar="FOLDER"),
     _option("output_folder", None, "The same as --out.", metavar="FOLDER"),
+    click.Option(["--scratch"], **SCRATCH),
     _choice(
         "output_format", "files", ("files", "webdataset", "parquet", "dummy", "tfrecord"), "Of the shards."
     ),

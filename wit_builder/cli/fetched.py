@@ -1,15 +1,15 @@
 """What the words of `wit fetch` come to: a checked Download, run, and its result in a screenful."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
-from wit_builder.cli import complaint, connect, progress, typed
+from wit_builder import place, report
+from wit_builder.cli import complaint, connect, progress, result, typed
 from wit_builder.cli.stopping import stoppable
 from wit_builder.download import road
 from wit_builder.download.folder import Totals
@@ -43,16 +43,20 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
     what, hosts, out = asked(values), connect.parsed(values["connect_to"]), _out(values)
     connect.check_contact_of(what.web, hosts)
     processes = values["processes_count"]
-    where = road.Where(out, hosts, bins=max(1, processes // 4))
     watcher = progress.watcher(quiet=values["quiet"], json=values["json"], stages=("read", "fetch"))
     try:
-        with watcher, stoppable(watcher.say), closing(LocalExecutor(processes)) as executor:
-            totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
+        with place.of(out, values["scratch"]) as there:
+            where = road.Where(there, hosts, bins=max(1, processes // 4))
+            with watcher, stoppable(watcher.say), closing(LocalExecutor(processes)) as executor:
+                totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
     except BuildError as error:  # stages hint at an option of `wit build`
         raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
-    _show(out, totals, values["json"])
+    sentences = (
+        report.fetched(place.at(out)).diagnosis.sentences if values["output_format"] != "dummy" else ()
+    )
+    _show(out, totals, sentences, values["json"])
 
 
 def asked(values: Values) -> Download:
@@ -182,18 +186,18 @@ def _directives(values: Values) -> tuple[str, ...]:
     return tuple(word.lower() for word in words)
 
 
-def _out(values: Values) -> Path:
+def _out(values: Values) -> str:
     named = {name for name in (values["out"], values["output_folder"]) if name is not None}
     if len(named) > 1:
         raise ConfigError(
             f"--out is {values['out']!r}, --output_folder is {values['output_folder']!r}", "name one"
         )
-    return Path(named.pop() if named else "images")
+    return named.pop() if named else "images"
 
 
-def _show(out: Path, totals: Totals, json: bool) -> None:
+def _show(out: str, totals: Totals, sentences: Sequence[str], json: bool) -> None:
     if json:
-        click.echo(orjson.dumps(totals.as_json()))
+        click.echo(orjson.dumps(totals.as_json() | {"diagnosis": list(sentences)}))
         return
     click.secho(
         f"{out}: {progress.many(totals.successes, 'image')} of {totals.count:,}",
@@ -202,3 +206,5 @@ def _show(out: Path, totals: Totals, json: bool) -> None:
     )
     for message, n in totals.status_dict.most_common(_MESSAGES):
         click.echo(f"  {n:>12,}  {message}")
+    for line in result.wrapped(sentences):
+        click.echo(line)

@@ -216,15 +216,16 @@ def _recipe(urls: "UrlList", values: dict[str, Any]) -> "Recipe":
 
 def _machine(values: dict[str, Any]) -> "Machines":
     """One, as the command uses it."""
+    from wit_builder.download.settings import WINDOW_ROWS
     from wit_builder.engine.local import io_tasks, usable_cores
-    from wit_builder.planning.simulate import ROWS_PER_WINDOW, Machines
+    from wit_builder.planning.simulate import Machines
 
     cores = values["cores"] or usable_cores()
     bandwidth = values["mbits"] and values["mbits"] * 1e6
     if values["what"] == "build":
         return Machines(cores=cores, bandwidth=bandwidth)
     connections = _CONNECTIONS * cores // io_tasks(cores)
-    return Machines(cores=cores, connections=connections, bandwidth=bandwidth, window=ROWS_PER_WINDOW)
+    return Machines(cores=cores, connections=connections, bandwidth=bandwidth, window=WINDOW_ROWS)
 
 
 def _tried(

@@ -4,7 +4,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -50,16 +50,19 @@ def _lines(there: Place, funnel: Funnel) -> Iterator[str]:
         yield ""
         yield "no pair was kept, for the reasons above; a crawl follows links within its --scope alone"
     if complete:
-        yield from _diagnosis(out, width)
+        yield from wrapped(report.diagnosed(out).sentences, width)
         yield ""
         places = list(_places(there, funnel))
         longest = max(len(what) for what, _ in places)
         yield from (f"  {what:<{longest}}   {where}" for what, where in places)
 
 
-def _diagnosis(out: Path, width: int) -> Iterator[str]:
-    """Why downloads failed; a command in backticks stays on one line, to be copied."""
-    for sentence in report.diagnosed(out).sentences[:_SENTENCES]:
+def wrapped(sentences: Sequence[str], width: int = _WIDTH) -> Iterator[str]:
+    """The first of the sentences about why downloads failed, in lines.
+
+    A command in backticks stays on one line, to be copied.
+    """
+    for sentence in sentences[:_SENTENCES]:
         unbroken = re.sub("`[^`]*`", lambda command: command[0].replace(" ", "\0"), sentence)
         lines = textwrap.wrap(unbroken, width - 2, break_long_words=False, break_on_hyphens=False)
         yield ""

@@ -57,7 +57,7 @@ def finished(out: Path, shape: Any, first: int, end: int | None) -> bool:
 
 def missing(out: Path, shape: Any, numbers: Iterable[int]) -> set[int]:
     """Those of the shards that have no stats, which are the mark of a whole one."""
-    return {number for number in numbers if not (out / f"{_stem(shape, number)}_stats.json").exists()}
+    return {number for number in numbers if not (out / f"{stem_of(shape, number)}_stats.json").exists()}
 
 
 def show(out: Path, files: Iterable[Path]) -> None:
@@ -77,7 +77,7 @@ def remove(out: Path, shape: Any, spans: Sequence[tuple[int, int | None]]) -> No
     """Remove what `wit fetch` wrote, and nothing else: its state last, so that a kill leaves it to be done."""
     for first, end in spans:
         for number in range(first, end or first):
-            for path in _files(out, _stem(shape, number)):
+            for path in files(out, stem_of(shape, number)):
                 _remove(path)
     (out / LENGTH_FILE).unlink(missing_ok=True)
     for path in (out / "_wit").glob("run-*"):
@@ -108,7 +108,7 @@ def totals(out: Path, shape: Any, numbers: Iterable[int]) -> Totals:
     gone = missing(out, shape, numbers := list(numbers))
     for number in numbers:
         if number not in gone:
-            _add(summed, out / f"{_stem(shape, number)}_stats.json")
+            _add(summed, out / f"{stem_of(shape, number)}_stats.json")
     return summed
 
 
@@ -122,7 +122,7 @@ def write_length(out: Path) -> None:
 
 def failed(out: Path, shape: Any, number: int) -> dict[str, str]:
     """Key and reason of each row of the shard that failed."""
-    rows = pq.read_table(out / f"{_stem(shape, number)}.parquet", columns=["key", "reason"])
+    rows = pq.read_table(out / f"{stem_of(shape, number)}.parquet", columns=["key", "reason"])
     rows = rows.filter(pc.is_valid(rows.column("reason")))
     return dict(zip(rows.column("key").to_pylist(), rows.column("reason").to_pylist(), strict=True))
 
@@ -147,12 +147,13 @@ def _a_key(path: Path) -> str | None:
     return str(keys[0].as_py()) if len(keys) else None
 
 
-def _stem(shape: Any, number: int) -> str:
+def stem_of(shape: Any, number: int) -> str:
+    """The name that the shard's files begin with."""
     return f"{number:0{shape['shards']['index_digits']}d}"
 
 
-def _files(out: Path, stem: str) -> Iterator[Path]:
-    """Of one shard, the mark that it is whole first."""
+def files(out: Path, stem: str) -> Iterator[Path]:
+    """Where the files of one shard stand, the mark that it is whole first."""
     for name in (f"{stem}_stats.json", f"{stem}.tar", f"{stem}.parquet", stem):
         yield out / name
 

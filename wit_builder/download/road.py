@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder import build, publish, storage
-from wit_builder.download import folder, state
+from wit_builder.download import folder, state, there
 from wit_builder.download.settings import Download, Mode
 from wit_builder.download.windows import Shard, Window, Windows, row_id
 from wit_builder.engine import task as engine
@@ -28,6 +28,7 @@ from wit_builder.engine.stage import number, run_stage
 from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel, reasons_meant
 from wit_builder.lists import plan as lists
+from wit_builder.place import Place
 from wit_builder.shards.layout import carried, carry
 
 Counts = Mapping[str, int]
@@ -37,9 +38,14 @@ Counts = Mapping[str, int]
 class Where:
     """What is of this run and not of the shards."""
 
-    out: Path
+    place: Place
     connect_to: Mapping[str, str | None]  # host pattern to ip:port, for test webs
     bins: int = 1  # fetch tasks at a time, each with the domains that are its own
+
+    @property
+    def out(self) -> Path:
+        """The folder to work in."""
+        return self.place.folder
 
 
 def run(
@@ -57,6 +63,7 @@ def run(
     user asked to stop.
     """
     listed = lists.plan(asked.urls)
+    there.taken_up(where.place, mode)
     state.admit(where.out, asked, mode)
     home = where.out / state.FOLDER
     _make(home)
@@ -65,6 +72,7 @@ def run(
         storage.sweep(where.out)
         known, this = state.begin(where.out, asked, listed.sources, mode)
         _check_retry(where.out, this, retry)
+        there.begun(where.place)
         whole = folder.finished(where.out, known.shape, this.first, this.end)
         if retry or not whole:
             root = home / f"run-{this.first:05d}"
@@ -81,7 +89,9 @@ def run(
                 folder.write_length(where.out)
             publish.clear(root)
         assert this.end is not None
-        return folder.totals(where.out, known.shape, range(this.first, this.end))
+        found = folder.totals(where.out, known.shape, range(this.first, this.end))
+        there.ended(where.place)
+        return found
 
 
 def _check_retry(out: Path, this: state.Run, retry: Sequence[str]) -> None:
@@ -96,6 +106,7 @@ def _retry(
     known: state.State, this: state.Run, retry: Sequence[str], road: "_Road", windows: Windows
 ) -> None:
     """Until it is done the state has it: a shard may be half replaced."""
+    there.sidecars_back(road.place)
     reasons = road.reasons(windows, retry)
     this.retry = list(retry)
     known.write(road.out)
@@ -110,7 +121,7 @@ class _Road:
     def __init__(
         self, asked: Download, where: Where, root: Path, executor: Executor, watcher: build.Watcher
     ) -> None:
-        self.out = where.out
+        self.place, self.out = where.place, where.out
         self._asked, self._where, self._root = asked, where, root
         self._executor, self._watcher = executor, watcher
         self._shape = asked.shape()
@@ -209,10 +220,14 @@ class _Road:
             storage.write_json(wanted, [[shard.first, shard.last, shard.number] for shard in shards])
         mends = bool(pq.read_metadata(only).num_rows)
         work = _Work(self._executor, root, told, self._asked.retries)
+        stems = [folder.stem_of(self._shape, number) for *_, number in engine.read_json(wanted)]
         self._fetch(work, window, str(wanted), str(only) if mends else "")
+        if mends:
+            there.back(self.place, stems)
         self._write(work, str(wanted), str(self.out) if mends else "")
-        for record in work.done["write"]:
+        for stem, record in zip(stems, work.done["write"], strict=True):
             folder.show(self.out, record.files["shard"])
+            there.bring(self.place, stem)
         told.now(work.funnel())
         publish.clear(root)
 

@@ -30,7 +30,6 @@ LIMITS: tuple[Limit, ...] = get_args(Limit)
 
 Played = tuple[float, dict[Limit, float], int]  # seconds in all, by each limit alone; tasks or windows
 
-ROWS_PER_WINDOW = 100_000  # of `wit fetch`
 _DRAWN = 8  # windows
 _LOOKED_AT = 16  # machines
 
