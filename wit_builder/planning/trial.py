@@ -20,7 +20,7 @@ from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.engine.task import Done, Task, files, read_json
 from wit_builder.fetch import fetch as stage
-from wit_builder.fetch import pixels
+from wit_builder.fetch import tray
 from wit_builder.images.process import ImageSpec
 from wit_builder.planning.rates import Mean, Rates, undecoded
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, Sample, samples, to_table
@@ -87,7 +87,7 @@ def _cpu_s() -> tuple[float, float]:
 def _start() -> tuple[float, float]:
     """Seconds and CPU seconds to start a process that decodes: 0.4 and 0.2, much beside a hundred pictures."""
     began, before = time.monotonic(), _cpu_s()[1]
-    child = Child(f"{pixels.__name__}:serve_image")
+    child = Child(f"{tray.__name__}:serve_image")
     child.answer()
     seconds = time.monotonic() - began
     dismiss([child])

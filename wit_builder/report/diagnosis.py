@@ -46,6 +46,8 @@ KINDS = {
     "bad_row": "list",
     "no_url": "list",
     "damaged": "list",
+    "image_too_small": "filter",
+    "image_too_long": "filter",
 }
 
 MANY_HOSTS = 20  # from here on the fault is hardly theirs
