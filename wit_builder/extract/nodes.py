@@ -30,10 +30,13 @@ class Nodes:
     captions: dict[int, LexborNode] = field(default_factory=dict)  # of the element with that mem_id
 
 
-def select(tree: LexborHTMLParser, html: str) -> Nodes:
-    """All the nodes of a page that are read. html: its source, as a quick look at what it can hold."""
+def select(tree: LexborHTMLParser, html: str, *, follow: bool = True) -> Nodes:
+    """All the nodes of a page that are read. html: its source, as a quick look at what it can hold.
+
+    follow: False where of the links only those count that may name a licence.
+    """
     nodes = Nodes()
-    for position, node in enumerate(tree.css(_SELECTOR)):
+    for position, node in enumerate(tree.css(_WITH_LINKS if follow else _WITH_LICENCES)):
         tag = node.tag or ""
         if tag in _ANCHORS:
             nodes.anchors.append((tag, node.attributes))
@@ -116,10 +119,12 @@ class Texts:
         return " ".join(self.of(node) for node in found if node is not None)
 
 
-_SELECTOR = (
-    "html,base,title,meta,link,a,area,img,amp-img,figcaption,noscript,input[type=image i],"
-    'script[type="application/ld+json" i]'
+_NODES = (
+    "html,base,title,meta,img,amp-img,figcaption,noscript,input[type=image i],"
+    'script[type="application/ld+json" i],'
 )
+_WITH_LINKS = f"{_NODES}link,a,area"
+_WITH_LICENCES = f'{_NODES}[rel~="license" i],a[href*="creativecommons.org/"],area[href*="creativecommons.org/"]'
 _ANCHORS = frozenset(("a", "area", "link"))
 _IMAGES = frozenset(("img", "amp-img", "input"))
 _BLOCK_TAGS = """
