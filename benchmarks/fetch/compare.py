@@ -11,6 +11,7 @@ second figure. The sides take turns.
 """
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
@@ -66,7 +67,6 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--scheme", action="append", choices=("http", "https"))
     arguments.add_argument("--threads", type=int, default=32, help="of each of img2dataset's processes")
-    arguments.add_argument("--connections", type=int, default=64, help="ours, in all")
     arguments.add_argument("--corpus", type=Path, help="made here unless it is there")
     arguments.add_argument("--data", type=Path, default=corpus.DATA)
     given = arguments.parse_args()
@@ -115,11 +115,7 @@ def once(side: "Side", images: int, scheme: str, site: web.Web, given: argparse.
         out = Path(folder, "out")
         log = Path(folder, "log")
         cost = measured.run(side(urls, out, images, given), site.environment, log)
-        shards = out if side is theirs else out / "pack-write"
-        had = sum(
-            pq.read_table(path, columns=["status"]).column(0).to_pylist().count("success")
-            for path in shards.rglob("*.parquet")
-        )
+        had = sum(json.loads(path.read_text())["successes"] for path in out.glob("*_stats.json"))
         if had != images:
             raise SystemExit(f"{had} of {images} pictures were had\n{log.read_text()[-2000:]}")
         return cost
@@ -127,12 +123,20 @@ def once(side: "Side", images: int, scheme: str, site: web.Web, given: argparse.
 
 def ours(urls: Path, out: Path, images: int, given: argparse.Namespace) -> list[str | Path]:
     """Our command."""
-    return [sys.executable, HERE / "ours.py", urls, out, str(given.connections), "4"]
+    options = "--url_col url --caption_col caption --output_format webdataset --image_size 256"
+    options += " --resize_mode keep_ratio --encode_quality 95 --processes_count 2 --delay 0 --quiet --contact me@here"
+    options += f" --number_sample_per_shard {_shard(images)} --allow_network 127.0.0.0/8"
+    return [sys.executable, "-m", "wit_builder", "fetch", urls, "--out", out, *options.split()]
 
 
 def theirs(urls: Path, out: Path, images: int, given: argparse.Namespace) -> list[str | Path]:
     """The peer's command."""
-    return [given.peer, HERE / "theirs.py", urls, out, str(images), str(given.threads)]
+    return [given.peer, HERE / "theirs.py", urls, out, str(_shard(images)), str(given.threads)]
+
+
+def _shard(images: int) -> int:
+    """Pictures of a shard: two for each process, so that both have the same to do."""
+    return max(1, images // 4)
 
 
 Side = type(ours)

@@ -1,4 +1,4 @@
-"""img2dataset on a list: `python theirs.py LIST OUT IMAGES THREADS`, run by the peer's Python."""
+"""img2dataset on a list: `python theirs.py LIST OUT SHARD THREADS`, run by the peer's Python."""
 
 import os
 import sys
@@ -8,10 +8,8 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 from img2dataset import download
 
-PROCESSES = 2
-
 if __name__ == "__main__":
-    urls, out, images, threads = sys.argv[1:]
+    urls, out, shard, threads = sys.argv[1:]
     download(
         url_list=urls,
         output_folder=out,
@@ -19,11 +17,11 @@ if __name__ == "__main__":
         url_col="url",
         caption_col="caption",
         output_format="webdataset",
-        processes_count=PROCESSES,
+        processes_count=2,
         thread_count=int(threads),
         image_size=256,
         resize_mode="keep_ratio",
         encode_quality=95,
-        number_sample_per_shard=max(1, int(images) // (2 * PROCESSES)),  # an equal share for each process
+        number_sample_per_shard=int(shard),
         enable_wandb=False,
     )

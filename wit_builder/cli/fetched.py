@@ -167,6 +167,7 @@ def _web(values: Values) -> WebSettings:
         contact=values["contact"],
         token=values["user_agent_token"],
         connect_s=timeout,
+        silence_s=timeout,
         deadline_s=3 * timeout,
         connections=values["processes_count"]
         * values["thread_count"]

@@ -79,7 +79,7 @@ class Harvester:
 
     async def _page(self, address: Address, target: "_Target", batch: Batch) -> None:
         visit = await self._visitor.visit(address.url, "page", target)
-        text, _ = decode_html(visit.body, visit.headers.get("Content-Type"))
+        text, _ = decode_html(bytes(visit.body), visit.headers.get("Content-Type"))
         page = extract(
             text,
             address.url,

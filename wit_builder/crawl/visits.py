@@ -25,7 +25,7 @@ class CrawlVisitor(Visitor):
             url, host, max_bytes=MAX_BYTES, accept="application/xml,text/plain;q=0.5"
         )
         if response.status not in REDIRECTS:
-            return response.body
+            return bytes(response.body)
         try:
             target = normalise(response.headers["Location"], url)
         except ValueError as error:

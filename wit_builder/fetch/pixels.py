@@ -44,7 +44,7 @@ class Pixels:
         for worker in self._idle:
             worker.dismiss()
 
-    async def process(self, body: bytes, extra: str = "") -> Picture:
+    async def process(self, body: bytes | bytearray, extra: str = "") -> Picture:
         """The picture of these bytes; extra: what its list says of it.
 
         Raises ImageError; also image_timeout, and image_crash where the process died, ran out of memory or
@@ -84,7 +84,7 @@ class _Worker:
         self._tray = tray.new()
         self.child = Child(serve, memory_bytes, [self._tray])
 
-    async def asked(self, body: bytes, spec: ImageSpec, extra: str, limit_s: float) -> Answer:
+    async def asked(self, body: bytes | bytearray, spec: ImageSpec, extra: str, limit_s: float) -> Answer:
         """Done with a Picture, or failed with an exception. Raises as `told`."""
         try:
             tray.put(self._tray, body)

@@ -24,7 +24,7 @@ def new() -> int:
         return os.dup(file.fileno())
 
 
-def put(tray: int, data: bytes) -> None:
+def put(tray: int, data: bytes | bytearray) -> None:
     """Lay these bytes on it, over what lies there."""
     at = 0
     while at < len(data):  # a write may take less than it is given

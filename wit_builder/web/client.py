@@ -41,7 +41,7 @@ class Response:
     url: str
     status: int  # 200 to 299, or one of REDIRECTS with a Location
     headers: CIMultiDictProxy[str]  # case-insensitive; `getall(name, [])` gives every repeat
-    body: bytes
+    body: bytes | bytearray  # not copied once more where it came in one piece
     ip: str  # the address that was connected to
     fetched_at: datetime  # UTC, when the last byte was in
 

@@ -20,6 +20,7 @@ MAX_FIELDS = 200
 MAX_DRAINED = 64 * 1024  # an unwanted body up to this size is read, which saves the next request a connection
 MAX_FRAMING = 1 << 20  # bytes beyond half of the body
 SCRATCH = 256 * 1024  # bytes to receive at once
+HEAD_SCRATCH = 8 * 1024  # of that while the head is read, so that little of the body is copied to its place
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(r"HTTP/1\.([0-9]) ([0-9]{3})(?: (.*))?")
@@ -58,7 +59,7 @@ class Answer:
         self.done = False
         self.reusable = False  # of the connection, once the answer is done
         self.received = 0  # bytes
-        self._scratch = self._space = scratch
+        self._scratch, self._space = scratch, scratch[:HEAD_SCRATCH]
         self._max_bytes, self._cut, self._admit = max_bytes, cut, admit
         self._rest = b""  # what came and is not understood yet
         self._missing = 0  # bytes of the body, or of the chunk and the end of its line
@@ -71,11 +72,11 @@ class Answer:
         """Whether the head is in, and a body is asked for."""
         return self.head is not None and self.head.status < 300
 
-    def body(self) -> bytes:
+    def body(self) -> bytes | bytearray:
         """Of an answer that is done: inflated; b"" where it was not wanted."""
         if not self.wanted:
             return b""
-        return self._body.whole() if self._place is None else bytes(self._place)
+        return self._body.whole() if self._place is None else self._place
 
     def space(self) -> memoryview:
         """Where the next bytes belong."""
@@ -118,7 +119,7 @@ class Answer:
 
     def _begin(self, head: Head, stays_open: bool, data: bytes) -> None:
         """Decide how the body is read, and read what came of it."""
-        self._rest = b""
+        self._rest, self._space = b"", self._scratch
         length, chunked = _framing(head)
         self.head = head
         self.reusable = stays_open and not (chunked and "Content-Length" in head.headers)

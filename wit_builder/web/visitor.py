@@ -63,7 +63,7 @@ class Visit:
     final_url: str  # after redirects
     status: int  # 200 to 299
     content_type: str  # lower case, without parameters, "" where the server sent none
-    body: bytes
+    body: bytes | bytearray
     headers: CIMultiDictProxy[str]
     redirects: int
     fetched_at: datetime  # UTC
@@ -251,7 +251,7 @@ class Visitor:
             host = self._host(url)
             response = await self._request(url, host, max_bytes=MAX_FILE_BYTES, cut=True)
             if response.status not in REDIRECTS:
-                return RobotsAnswer(response.status, response.body)
+                return RobotsAnswer(response.status, bytes(response.body))
             url = _target(response, seen, None)
             seen.add(url)
 
