@@ -1,58 +1,103 @@
 """Our side: one JSON line of what it took.
 
-python ours.py function FILE [ROWS]      records of one file to rows in memory
-python ours.py task FILE                 the whole task of the stage collect, parquet and all
+python ours.py function FILE [ROWS]      records of one WAT file to rows in memory
+python ours.py task FILE                 the same as the stage's task, with losses and parquet
+python ours.py build FOLDER OUT          `wit build common-crawl --wat ... --until select`, without filters
+python ours.py warc FILE                 records of one WARC file to rows in memory
+python ours.py floor FILE                its records read by fastwarc, its pages parsed by lexbor, and no more
 """
 
 import json
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import fastwarc.warc
+from selectolax.lexbor import LexborHTMLParser
+
+from wit_builder import build
 from wit_builder.archive.collect import collect, outcomes
-from wit_builder.archive.rows import Page
+from wit_builder.archive.rows import Found, Page
+from wit_builder.archive.warc import WarcReader
 from wit_builder.archive.wat import WatReader
+from wit_builder.engine.local import LocalExecutor, Progress
 from wit_builder.engine.task import Task
 from wit_builder.extract.settings import Extraction
 from wit_builder.web.visitor import WebSettings
+from wit_pipelines.common_crawl import recipe
 
 MAX_BYTES = WebSettings().max_page_bytes
 
 
 def main() -> None:
     """Do it, tell it."""
-    what, file = sys.argv[1:3]
-    began, cpu = time.monotonic(), time.process_time()
-    rows = function(file) if what == "function" else task(file)
-    told = {"rows": len(rows), "cpu": time.process_time() - cpu, "seconds": time.monotonic() - began}
-    if len(sys.argv) > 3:
-        Path(sys.argv[3]).write_text(json.dumps([(row[1], row[2]) for row in rows]))
-    print(json.dumps(told))
+    what, path, *more = sys.argv[1:]
+    began, cpu = time.monotonic(), _cpu()
+    if what == "build":
+        rows = whole(Path(path), Path(more[0]))
+    elif what == "task":
+        rows = task(path)
+    elif what == "floor":
+        rows = floor(path)
+    else:
+        found = list(images(path, WatReader if what == "function" else WarcReader))
+        rows = len(found)
+        if more:
+            Path(more[0]).write_text(json.dumps([(row[1], row[2]) for row in found]))
+    print(json.dumps({"rows": rows, "cpu": _cpu() - cpu, "seconds": time.monotonic() - began}))
 
 
-def function(file: str) -> list[tuple[object, ...]]:
+def images(file: str, kind: type[WatReader] | type[WarcReader]) -> Iterator[Found]:
     """Every candidate, as the rows that the stage makes its columns of."""
-    reader = WatReader(Path(file).name, Extraction(), MAX_BYTES)
-    rows: list[tuple[object, ...]] = []
+    reader = kind(Path(file).name, Extraction(), MAX_BYTES)
     with Path(file).open("rb") as stream:
         for outcome in outcomes(stream, reader):
             if isinstance(outcome, Page):
-                rows += outcome.found
-    return rows
+                yield from outcome.found
 
 
-def task(file: str) -> list[tuple[object, ...]]:
-    """The same, and the losses, to parquet."""
+def task(file: str) -> int:
+    """The stage's own task on one file."""
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        (root / "collect").mkdir()
-        run = Task(root, "collect", "00000", {"kind": "wat", "file": file}, _PARAMS)
+        (Path(folder) / "collect").mkdir()
+        params = {"web": WebSettings(), "extraction": Extraction()}
+        run = Task(Path(folder), "collect", "00000", {"kind": "wat", "file": file}, params)
         collect(run)
-        return [()] * run.funnel["extract"].kept
+        return run.funnel["extract"].kept
 
 
-_PARAMS = {"web": WebSettings(), "extraction": Extraction()}
+def whole(folder: Path, out: Path) -> int:
+    """The build up to select, two workers, no filter: what is left is unique by URL and text."""
+    made = replace(recipe(wat=(f"{folder}/*.wat.gz",), contact="me@example.org"), candidate_filters=())
+    build.start(out, made, resume=True)
+    with closing(LocalExecutor(2)) as executor:
+        funnel = build.run(made, build.Where(out, {}), executor, _Silent(), until="select")
+    return funnel["select"].seen - funnel["select"].dropped["duplicate_pair"]
+
+
+def floor(file: str) -> int:
+    """Pages read and parsed, from bytes, which is quicker than from text."""
+    pages = 0
+    with Path(file).open("rb") as stream:
+        for record in fastwarc.warc.ArchiveIterator(stream, fastwarc.warc.response, parse_http=True):
+            pages += LexborHTMLParser(record.reader.read()).body is not None
+    return pages
+
+
+class _Silent:
+    def stage(self, name: str, tasks: int) -> Progress:
+        return lambda counts, done: None
+
+
+def _cpu() -> float:
+    """Of this process and its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 if __name__ == "__main__":

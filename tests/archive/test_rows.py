@@ -80,11 +80,11 @@ def test_long_addresses_and_evidence_are_cut_in_the_ledger():
 
 def test_counts_add_up():
     made = rows(PAGE, PAGE, NoPage("revisit", "", "", "a.warc@9", AT))
-    assert made.funnel.as_json() == {
+    assert made.funnel().as_json() == {
         "pages": {"seen": 3, "kept": 2, "dropped": {"revisit": 1}},
         "extract": {"seen": 6, "kept": 4, "dropped": {"no_text": 2}},
     }
-    assert made.count == 7
+    assert made.count == 9
 
 
 def test_no_rows_have_schemas_too():

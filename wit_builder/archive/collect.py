@@ -17,7 +17,7 @@ from wit_builder.archive.wat import WatReader
 from wit_builder.engine.task import Stopped, Task
 from wit_builder.ledger import Funnel
 
-BATCH = 10_000  # rows that become a table at a time
+BATCH = 10_000  # pages and rows that become tables at a time
 REPORT_EVERY = 500  # pages
 
 Reader = WarcReader | WatReader
@@ -104,7 +104,7 @@ class _Sink:
         if self._pages % REPORT_EVERY == 0:
             if self._task.stopping():
                 raise Stopped
-            self._task.report(_counts(self._task.funnel, self._rows.funnel))
+            self._task.report(_counts(self._task.funnel, self._rows.funnel()))
 
     def close(self) -> None:
         """Write what waits."""
@@ -115,7 +115,7 @@ class _Sink:
     def _hand_on(self) -> None:
         self._candidates.add(self._rows.candidates())
         self._losses.add(self._rows.losses())
-        self._task.funnel.add(self._rows.funnel)
+        self._task.funnel.add(self._rows.funnel())
         self._rows = Rows()
 
 

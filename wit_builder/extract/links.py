@@ -30,7 +30,7 @@ class Resolver:
 
     def __call__(self, written: str) -> str | None:
         """The normalised URL, or None where that is no http(s) address ("" among them)."""
-        plain = _PLAIN.fullmatch(written) if len(written) <= _MAX_PLAIN else None
+        plain = _plain(written)
         if plain is None or not written:
             return self._read(written)
         if plain.lastindex == _ABSOLUTE:
@@ -94,12 +94,11 @@ def read(
 
 
 _MAX_PLAIN = 1024  # characters; two of them make less than the longest URL that `normalise` gives
-# What the URL standard leaves as it is in a path and in a query: no segment that may be a dot's, no colon in a
-# path, which may end a scheme, and no second slash at its beginning.
-_SEGMENT = r"(?!\.|%2[eE])[A-Za-z0-9_.~!$&()*+,;=@%-]++"
+# What the URL standard leaves as it is in a path and in a query, if no segment may be a dot's: no colon in a path,
+# which may end a scheme, and no second slash at its beginning.
 _PLAIN = re.compile(
-    r"(?:(https?://(?:(?!xn--)[a-z0-9-]++\.)++[a-z]{2,24}/)|/(?!/)|(?![?/]))"
-    rf"(?:(?:{_SEGMENT})?+/)*+(?:{_SEGMENT})?+(\?[A-Za-z0-9_.~!$&()*+,;:=@/%-]*+)?+"
+    r"(?:(https?://(?:(?!xn--)[a-z0-9-]++\.)++[a-z]{2,24}/)|/(?!/)|(?![.?/]))"
+    r"[A-Za-z0-9_.~!$&()*+,;=@/%-]*+(\?[A-Za-z0-9_.~!$&()*+,;:=@/%-]*+)?+"
 )
 _ABSOLUTE = 1  # group of _PLAIN
 _PAGES = ("text/html", "application/xhtml+xml")
@@ -107,8 +106,14 @@ _PAGES = ("text/html", "application/xhtml+xml")
 
 def is_plain(url: str) -> bool:
     """Whether one look tells that `normalise` would give this URL as it is."""
-    plain = _PLAIN.fullmatch(url) if len(url) <= _MAX_PLAIN else None
+    plain = _plain(url)
     return plain is not None and plain.lastindex == _ABSOLUTE
+
+
+def _plain(url: str) -> re.Match[str] | None:
+    if len(url) > _MAX_PLAIN or "/." in url or "%2e" in url or "%2E" in url:
+        return None
+    return _PLAIN.fullmatch(url)
 
 
 def _normalised(written: str, base: str | None) -> str | None:

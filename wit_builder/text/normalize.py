@@ -81,7 +81,8 @@ _MACHINE_WORD = re.compile(
 
 
 def _composed(text: str) -> str:
-    text = _MANY_MARKS.sub(_first_marks, text)
+    if len(text) > _MAX_MARKS:
+        text = _MANY_MARKS.sub(_first_marks, text)
     if unicodedata.is_normalized("NFC", text):
         return text
     # NFC may lengthen: a few letters are always written apart (U+FB2C is three characters in NFC)
