@@ -104,7 +104,12 @@ _WEB = (
     _option("contact", "", "Where a site's owner can reach you; needed for all hosts but your own."),
     _option("processes_count", 1, "Processes.", type=click.IntRange(1, 1024)),
     _option("thread_count", 256, "Connections of each.", type=click.IntRange(1, 100_000)),
-    _option("timeout", 10.0, "Seconds to connect, and without a byte; three times that for all of a request.", type=float),
+    _option(
+        "timeout",
+        10.0,
+        "Seconds to connect, and without a byte; three times that for all of a request.",
+        type=float,
+    ),
     _option("retries", 0, "Of a failure that may pass.", type=click.IntRange(0, 100)),
     _option("delay", 1.0, "Seconds between two requests to a host, at least.", type=float),
     _option("user_agent_token", "", "Name of yours for the User-Agent; rules for it are obeyed too."),
