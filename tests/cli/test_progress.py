@@ -214,7 +214,7 @@ def build(follower, time, out=None):
 def test_plain_lines_say_each_stage_and_what_it_lost(time, tmp_path, capsys):
     build(Lines(STAGES, tmp_path, time), time, tmp_path)
     assert capsys.readouterr().err.splitlines() == [
-        "collect: crawl pages",
+        "collect: find images and texts",
         "collect: 60 pages, 90 pairs found, 7 pages waiting, depth 2",
         "  pages: 50 seen, 40 kept, 10 lost (robots 9, dns 1)",
         "  extract: 90 seen, 88 kept, 2 lost (no_text 2)",

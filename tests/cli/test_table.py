@@ -42,7 +42,7 @@ def rows(table):
 def test_all_stages_are_there_from_the_beginning(table):
     assert rows(table) == [
         "stage kept lost per s time",
-        "collect crawl pages",
+        "collect find images and texts",
         "select filter, deduplicate",
         "fetch download images",
         "clean filter, deduplicate",
@@ -64,7 +64,10 @@ def test_a_stage_that_has_ended_shows_what_the_funnel_has(table, tmp_path):
     table.stage("collect", 1)(CRAWLED, 0)
     (tmp_path / "funnel.json").write_text(json.dumps(funnel().as_json()))
     table.stage("select-judge", 1)
-    assert rows(table)[1:3] == ["collect crawl pages 40 pages 10 0:00", "select filter, deduplicate 0:00"]
+    assert rows(table)[1:3] == [
+        "collect find images and texts 40 pages 10 0:00",
+        "select filter, deduplicate 0:00",
+    ]
 
 
 def test_shards_are_counted(table):
@@ -91,7 +94,7 @@ def test_a_narrow_terminal_is_not_told_what_a_stage_does(table):
     table._console.width = 75
     assert rows(table)[:2] == ["stage kept lost per s time", "collect"]
     table._console.width = 76
-    assert rows(table)[1] == "collect crawl pages"
+    assert rows(table)[1] == "collect find images and texts"
 
 
 def test_it_goes_when_all_went_well_and_stays_when_not(table, screen):

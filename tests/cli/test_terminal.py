@@ -20,7 +20,7 @@ def shown(tmp_path_factory):
 def test_the_table_shows_the_stages_until_the_last_one_wanted(shown):
     text, code = shown
     assert code == 1
-    assert "crawl pages" in text
+    assert "find images and texts" in text
     assert "download images" not in text
 
 
@@ -43,4 +43,4 @@ def test_no_color_is_honoured_on_a_terminal(tmp_path, typed):
 
 def test_a_dumb_terminal_gets_plain_lines(tmp_path):
     text, _ = on_terminal(*REFUSED, cwd=tmp_path, TERM="dumb")
-    assert text.startswith("collect: crawl pages\r\n")
+    assert text.startswith("collect: find images and texts\r\n")

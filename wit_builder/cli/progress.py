@@ -31,7 +31,7 @@ STEPS = {  # of each stage, in their order
 }
 WHAT = {
     "read": "read the list",
-    "collect": "crawl pages",
+    "collect": "find images and texts",
     "select": "filter, deduplicate",
     "fetch": "download images",
     "clean": "filter, deduplicate",

@@ -26,7 +26,7 @@ MAX_RECIPE_CHARS = 50_000
 
 WHAT = {
     "pages": "pages",
-    "extract": "image references",
+    "extract": "image references, or rows of a list",
     "select": "candidates",
     "fetch": "downloads",
     "clean": "pictures",

@@ -29,8 +29,8 @@ _MOST = 50  # rows of a table in the card; the rest is summed up in one
 _LONGEST = 300  # characters of a foreign text in the card
 _LONGEST_COMMAND = 4_000
 _STAGES = {
-    "pages": "pages visited",
-    "extract": "image references on them",
+    "pages": "pages visited, or read in archives",
+    "extract": "image references on them, or rows of a list",
     "select": "candidates (URL and text)",
     "fetch": "images asked for",
     "clean": "samples (image and text)",

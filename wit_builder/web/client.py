@@ -95,7 +95,7 @@ class Client:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._links.close()
+        self._links.close()
         await self.resolver.close()
 
     async def get(

@@ -1,11 +1,13 @@
 """Connections: one request at a time on each, a few to a host, used again, and bounded while they idle."""
 
 import asyncio
+import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from wit_builder.errors import FetchError, Gone, Transient
 from wit_builder.web.http1 import SCRATCH, Answer
@@ -13,6 +15,7 @@ from wit_builder.web.network import Resolver
 
 IDLE_S = 15.0  # after which a connection is not trusted any more
 DRAIN_S = 1.0  # for a body nobody wants
+READS = 32  # of one connection before others have their turn; of TLS each is 16 KiB at most
 
 
 class Origin(NamedTuple):
@@ -23,34 +26,32 @@ class Origin(NamedTuple):
     port: int
 
 
-class Link(asyncio.BufferedProtocol):
-    """One connection."""
+class Link:
+    """One connection: a socket that the loop watches, for asyncio's transports take twice the CPU for TLS."""
 
-    def __init__(self, pool: "Links", origin: Origin) -> None:
+    def __init__(self, pool: "Links", origin: Origin, end: socket.socket) -> None:
         self.origin = origin
-        self.ip = ""
+        self.ip: str = end.getpeername()[0]
         self.since = 0.0  # idle since then, on the monotonic clock
-        self.closed: asyncio.Future[None] = pool.loop.create_future()
-        self._pool = pool
+        self._pool, self._end = pool, end
         self._answer: Answer | None = None  # that is on its way
         self._over: asyncio.Future[None] = pool.loop.create_future()
         self._heard = 0.0  # when the last bytes came, on the loop's clock
         self._drained = False  # what comes is not wanted, and has a second to end
         self._timer: asyncio.TimerHandle
-        self._transport: asyncio.Transport
+        pool.loop.add_reader(end.fileno(), self._read)
 
     async def carry(self, request: bytes, answer: Answer) -> bool:
         """Ask, and have the answer; false where the connection turned out to be closed before a byte of it came.
 
         Raises what is wrong with the answer.
         """
-        loop, silence_s = self._pool.loop, self._pool.silence_s
-        if self._transport.is_closing():
+        loop = self._pool.loop
+        if not self._send(request):
             return False
         self._answer, self._over = answer, loop.create_future()
         self._heard, self._drained = loop.time(), False
-        self._transport.write(request)
-        self._timer = loop.call_later(silence_s, self._look)
+        self._timer = loop.call_later(self._pool.silence_s, self._look)
         try:
             await self._over
         finally:
@@ -59,54 +60,74 @@ class Link(asyncio.BufferedProtocol):
         return answer.done
 
     def close(self) -> None:
-        """At once."""
-        self._transport.abort()
+        """At once, and for good."""
+        if self._end.fileno() >= 0:
+            self._pool.loop.remove_reader(self._end.fileno())
+            self._end.close()
 
-    # -- called by the loop
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's say that they are none
-        self._pool.open.add(self)
-        peer = transport.get_extra_info("peername")
-        self.ip = peer[0] if peer else ""
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """See asyncio."""
-        return self._pool.scratch if self._answer is None or self._over.done() else self._answer.space()
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """See asyncio."""
-        answer = self._answer
-        if answer is None or self._over.done():
-            return self.close()  # bytes that nobody asked for
+    def _send(self, request: bytes) -> bool:
+        """A request is short: whoever cannot take it whole takes nothing."""
         try:
-            answer.came(nbytes)
-        except Exception as error:  # noqa: BLE001  (it goes on to who waits)
-            return self._over.set_exception(error)
+            return self._end.send(request) == len(request)
+        except OSError:  # the server has closed it, or wants to negotiate anew
+            return False
+
+    def _read(self) -> None:
+        """There is something to read."""
+        for _ in range(READS):
+            if self._answer is None or self._over.done():
+                return self._lose()  # closed while it idled, or bytes that nobody asked for
+            space = self._answer.space()
+            try:
+                count = self._end.recv_into(space)
+            except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return None
+            except OSError as error:
+                return self._end_answer(words(error))
+            if not count:
+                return self._end_answer("the connection was closed")
+            if self._take(count) or (count < len(space) and not isinstance(self._end, ssl.SSLSocket)):
+                return None
+        self._pool.loop.call_soon(
+            self._read
+        )  # others have their turn; TLS may hold what the socket shows no more
+        return None
+
+    def _take(self, count: int) -> bool:
+        """So many bytes came; whether no more are wanted."""
+        answer = self._answer
+        assert answer is not None
         self._heard = self._pool.loop.time()
+        try:
+            answer.came(count)
+        except Exception as error:  # noqa: BLE001  (it goes on to who waits)
+            self._over.set_exception(error)
+            return True
         if answer.done:
+            if isinstance(self._end, ssl.SSLSocket) and self._end.pending():
+                answer.reusable = False  # there is more than was asked for
             self._over.set_result(None)
         elif answer.head is not None and not answer.wanted and not self._drained:
             self._drained = True  # the connection is used again, or closed
             self._timer.cancel()
             self._timer = self._pool.loop.call_later(DRAIN_S, self._enough)
-        return None
+        return answer.done
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio."""
-        self._pool.open.discard(self)
-        self._pool.lost(self)
-        self.closed.set_result(None)
+    def _end_answer(self, why: str) -> None:
+        """The server is gone."""
         answer = self._answer
-        if answer is None or self._over.done():
-            return
+        assert answer is not None
+        self.close()
         try:
             if answer.received:
-                answer.ended("the connection was closed" if exc is None else words(exc))
+                answer.ended(why)
             self._over.set_result(None)
         except FetchError as error:
             self._over.set_exception(error)
+
+    def _lose(self) -> None:
+        self._pool.lost(self)
+        self.close()
 
     def _look(self) -> None:
         """Whether the server still says something."""
@@ -154,7 +175,6 @@ class Links:
         self._tls = tls
         self._hosts: dict[Origin, _Host] = {}
         self._idle: dict[Link, None] = {}  # the longest idle first
-        self.open: set[Link] = set()
 
     async def exchange(self, origin: Origin, request: bytes, answer: Answer) -> str:
         """Send the request over a connection of this origin and have the answer; the address it came from.
@@ -177,12 +197,10 @@ class Links:
         finally:
             self._leave(host, origin, link, answer)
 
-    async def close(self) -> None:
-        """Close them all, and wait for it. Nothing may be under way."""
-        links = list(self.open)
-        for link in links:
+    def close(self) -> None:
+        """Close what idles. Nothing may be under way."""
+        for link in list(self._idle):
             link.close()
-        await asyncio.gather(*(link.closed for link in links))
 
     def lost(self, link: Link) -> None:
         """The connection is to be forgotten."""
@@ -258,26 +276,52 @@ class Links:
 
     async def _connect_to(self, origin: Origin, ip: str, port: int) -> Link:
         where = f"{origin.host} ({ip}:{port})"
+        end = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
         try:
             async with asyncio.timeout(self._connect_s):
-                _, link = await self.loop.create_connection(
-                    lambda: Link(self, origin), ip, port, **self._security(origin)
-                )
-                return link
-        except TimeoutError as error:
-            why = str(error) or f"no connection in {self._connect_s:g} s"
-            raise Transient("timeout", f"Connection timeout to {where}: {why}") from None
-        except ssl.SSLError as error:
-            raise Gone("tls", f"{where}: {words(error)}") from None
-        except OSError as error:
-            raise Transient("connect", f"{where}: {words(error)}") from None
+                end.setblocking(False)
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await self.loop.sock_connect(end, (ip, port))
+                if origin.scheme == "https":
+                    end = await self._secured(origin, end)
+                return Link(self, origin, end)
+        except BaseException as error:
+            end.close()
+            if isinstance(error, TimeoutError):
+                why = str(error) or f"no connection in {self._connect_s:g} s"
+                raise Transient("timeout", f"Connection timeout to {where}: {why}") from None
+            if isinstance(error, ssl.SSLError):
+                raise Gone("tls", f"{where}: {words(error)}") from None
+            if isinstance(error, OSError):
+                raise Transient("connect", f"{where}: {words(error)}") from None
+            raise
 
-    def _security(self, origin: Origin) -> dict[str, Any]:
-        if origin.scheme == "http":
-            return {}
+    async def _secured(self, origin: Origin, end: socket.socket) -> ssl.SSLSocket:
+        """The socket with TLS on it."""
         if self._tls is None:
             self._tls = ssl.create_default_context()
-        return {"ssl": self._tls, "server_hostname": origin.host.strip("[]").rstrip(".")}
+        name = origin.host.strip("[]").rstrip(".")
+        secured = self._tls.wrap_socket(end, server_hostname=name, do_handshake_on_connect=False)
+        try:
+            while True:
+                try:
+                    secured.do_handshake()
+                    return secured
+                except ssl.SSLWantReadError:
+                    await self._ready(secured.fileno(), self.loop.add_reader, self.loop.remove_reader)
+                except ssl.SSLWantWriteError:
+                    await self._ready(secured.fileno(), self.loop.add_writer, self.loop.remove_writer)
+        except BaseException:
+            secured.close()
+            raise
+
+    async def _ready(self, file: int, add: Callable[..., Any], remove: Callable[[int], Any]) -> None:
+        ready = asyncio.Event()
+        add(file, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            remove(file)
 
 
 def words(error: BaseException) -> str:
