@@ -6,15 +6,14 @@ What archives hold is what came over the wire (Wget), or what was in it with the
 
 import io
 import re
-import zlib
 
 from fastwarc.stream_io import BrotliReader, ZstdReader
 
 from wit_builder.errors import Gone, Transient
+from wit_builder.web.inflate import Inflater
 
 MAX_CHUNKS = 100_000  # of one body: 0.1 s
 MAX_CODINGS = 4  # of one body, one in another
-MAX_MEMBERS = 64  # of one gzip body
 
 
 def decoded(body: bytes, transfer: str, content: str, most: int) -> bytes:
@@ -64,38 +63,25 @@ def _unchunked(body: bytes) -> bytes:
 
 
 def _gunzipped(body: bytes, most: int) -> bytes:
-    if not body.startswith(b"\x1f\x8b"):
-        return body
-    out, rest = b"", body
-    for _ in range(MAX_MEMBERS):
-        stream = zlib.decompressobj(31)
-        out += _inflated(stream, rest, most - len(out))
-        rest = stream.unused_data
-        if len(out) > most or not rest.startswith(b"\x1f\x8b"):
-            break
-    return out
+    return _inflated(Inflater(deflate=False), body, most) if body.startswith(b"\x1f\x8b") else body
 
 
-def _inflated_deflate(body: bytes, most: int) -> bytes:
-    """RFC 9110 section 8.4.1.2: the zlib format, yet some servers send the bare stream."""
-    if body[:1] == b"<":
-        return body
-    zlib_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
-    return _inflated(zlib.decompressobj(15 if zlib_header else -15), body, most)
+def _undeflated(body: bytes, most: int) -> bytes:
+    return body if body.startswith(b"<") else _inflated(Inflater(deflate=True), body, most)
 
 
-def _inflated(stream: "zlib._Decompress", body: bytes, most: int) -> bytes:
+def _inflated(inflater: Inflater, body: bytes, most: int) -> bytes:
     try:
-        out = stream.decompress(body, most + 1)
-    except zlib.error as error:
-        raise Gone("bad_record", f"Content-Encoding: {error}") from None
-    if not stream.eof and len(out) <= most:
-        raise Transient("truncated", "the compressed body ends early")
+        out = inflater.feed(body, most)
+    except Gone as error:
+        raise Gone("bad_record", f"Content-Encoding: {error.evidence}") from None
+    if len(out) <= most:
+        inflater.finish()
     return out
 
 
 def _unbrotlied(body: bytes, most: int) -> bytes:
-    return body if body[:1] == b"<" else _read(BrotliReader(io.BytesIO(body)), most)
+    return body if body.startswith(b"<") else _read(BrotliReader(io.BytesIO(body)), most)
 
 
 def _unzstded(body: bytes, most: int) -> bytes:
@@ -115,7 +101,7 @@ def _read(reader: "BrotliReader | ZstdReader", most: int) -> bytes:
 _UNDO = {
     "gzip": _gunzipped,
     "x-gzip": _gunzipped,
-    "deflate": _inflated_deflate,
+    "deflate": _undeflated,
     "br": _unbrotlied,
     "zstd": _unzstded,
 }
