@@ -1,7 +1,7 @@
 """cc2dataset's side, run by a Python that has peer.txt installed: one JSON line of what it took.
 
-    python peers.py function FILE [ROWS]     its own function on one file, rows as it yields them
-    python peers.py spark FOLDER OUT         its local Spark run over the files of a folder, deduplicated parquet
+python peers.py function FILE [ROWS]     its own function on one file, rows as it yields them
+python peers.py spark FOLDER OUT         its local Spark run over the files of a folder, deduplicated parquet
 """
 
 import json

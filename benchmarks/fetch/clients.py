@@ -67,7 +67,7 @@ def ours(urls: Sequence[str], authorities: Path, keep: bool) -> None:
         resolver = Resolver(NetworkGuard(("127.0.0.0/8",)))
         async with Client(resolver, connections=AT_ONCE, host_connections=AT_ONCE, tls=tls) as client:
             if not keep:
-                client._links._most_idle = 0  # noqa: SLF001
+                client._links._most_idle = 0
             await in_turns(urls, lambda url: client.get(url, **LIMITS))
 
     uvloop.run(run())

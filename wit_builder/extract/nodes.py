@@ -124,7 +124,9 @@ _NODES = (
     'script[type="application/ld+json" i],'
 )
 _WITH_LINKS = f"{_NODES}link,a,area"
-_WITH_LICENCES = f'{_NODES}[rel~="license" i],a[href*="creativecommons.org/"],area[href*="creativecommons.org/"]'
+_WITH_LICENCES = (
+    f'{_NODES}[rel~="license" i],a[href*="creativecommons.org/"],area[href*="creativecommons.org/"]'
+)
 _ANCHORS = frozenset(("a", "area", "link"))
 _IMAGES = frozenset(("img", "amp-img", "input"))
 _BLOCK_TAGS = """
