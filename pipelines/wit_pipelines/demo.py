@@ -41,7 +41,7 @@ def recipe(pages: int = 300, seed: int = 0, samples_per_shard: int = 250) -> Rec
             concurrency=16,
         ),
         web=WebSettings(
-            deadline_s=2.0,
+            deadline_s=5.0,
             max_page_bytes=2 << 20,
             connections=16,  # the demo web paints one picture at a time
             politeness=Politeness(

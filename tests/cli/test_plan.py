@@ -87,7 +87,7 @@ def test_a_plan_of_a_long_list_fits_a_terminal(wit, pairs, rates_file):
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("2 B pairs from pairs.parquet\n")
     assert re.search(r"^  rows asked for +3\.33 B   3.17 to 3.52 B$", said.out, re.MULTILINE)
-    assert re.search(r"^bound: politeness( of|; 16,667 tasks, 1 at a time)", said.out, re.MULTILINE)
+    assert re.search(r"^bound: politeness( of|; 1,667 tasks, 1 at a time)", said.out, re.MULTILINE)
     assert re.search(r"^  at most 1,000 rows of a host +\S+ \S+ +-100\.0 %$", said.out, re.MULTILINE)
     assert [line for line in said.out.splitlines() if len(line) > 80] == []
 
