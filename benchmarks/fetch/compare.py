@@ -2,12 +2,12 @@
 
     python benchmarks/fetch/compare.py --peer PEER/bin/python [--images 4000] [--rounds 3] [--scheme https]
 
-Both sides: the same nginx, the same corpus (benchmarks/images/corpus.py), the same list in the same order, 256 px,
-keep_ratio, JPEG 95, WebDataset shards, two processes, certificates verified against the system's authorities and
-one more. Ours also asks every host for robots.txt and tdmrep.json, hashes (SHA-256, PDQ), and writes what it
-fetched twice: staged, then packed. No delay between requests to a host, several connections to each.
+Both sides: the same nginx, corpus (benchmarks/images/corpus.py) and list, 256 px, keep_ratio, JPEG 95, WebDataset
+shards, two processes, certificates verified against the system's authorities and one more. Ours is `wit fetch` as
+anybody runs it, but without a delay between two requests to a host; it also asks every host for robots.txt and
+tdmrep.json, turns, hashes twice (SHA-256, PDQ), and writes what it fetched twice: staged, then into shards.
 CPU is user and system time of the client's process tree; start-up is a run over very few pictures, taken off in the
-second figure. The sides take turns.
+second figure. The sides take turns. Pixels alone is `process()` where nothing is fetched, timed in each round.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fetch import measured, web
 from images import corpus
+
+from wit_builder.images.process import ImageSpec, process
 
 HERE = Path(__file__).parent
 FEW = 16  # pictures of a run that measures the start
@@ -61,6 +64,9 @@ def main() -> None:
     """Prints a table for each scheme, and the ratios of the medians."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--peer", type=Path, help="the Python that has img2dataset; without it ours only")
+    arguments.add_argument(
+        "--python", type=Path, default=sys.executable, help="the Python that has wit-builder"
+    )
     arguments.add_argument("--images", type=int, default=4000)
     arguments.add_argument("--files", type=int, default=1000, help="different pictures")
     arguments.add_argument("--hosts", type=int, default=100)
@@ -84,6 +90,7 @@ def serving(given: argparse.Namespace) -> Iterator[web.Web]:
         if not any(root.iterdir()):
             for made in corpus.corpus(given.files, data=given.data):
                 (root / made.name).write_bytes(made.body)
+        given.root = root
         given.names = sorted(path.name for path in root.iterdir())
         server = Path(folder, "server")
         server.mkdir()
@@ -96,11 +103,24 @@ def race(scheme: str, site: web.Web, given: argparse.Namespace) -> None:
     """The sides by turns."""
     sides = {"wit-builder": ours} | ({"img2dataset": theirs} if given.peer else {})
     runs: dict[str, list[Run]] = {name: [] for name in sides}
+    alone: list[float] = []
     for _ in range(given.rounds):
+        alone.append(pixels_alone(given))
         for name, side in sides.items():
             start = once(side, FEW, scheme, site, given)
             runs[name].append(Run(given.images, once(side, given.images, scheme, site, given), start.cpu))
     report(scheme, runs, given)
+    print(f"pixels alone {spread(alone, '.2f')} ms")
+
+
+def pixels_alone(given: argparse.Namespace) -> float:
+    """CPU milliseconds of a picture where nothing is fetched or written."""
+    spec = ImageSpec(size=256, mode="keep_ratio", quality=95, only_shrink=False, keep_original=False)
+    bodies = [(given.root / name).read_bytes() for name in given.names[:300]]
+    began = time.process_time()
+    for body in bodies:
+        process(body, spec)
+    return 1000 * (time.process_time() - began) / len(bodies)
 
 
 def once(side: "Side", images: int, scheme: str, site: web.Web, given: argparse.Namespace) -> measured.Cost:
@@ -126,7 +146,7 @@ def ours(urls: Path, out: Path, images: int, given: argparse.Namespace) -> list[
     options = "--url_col url --caption_col caption --output_format webdataset --image_size 256"
     options += " --resize_mode keep_ratio --encode_quality 95 --processes_count 2 --delay 0 --quiet --contact me@here"
     options += f" --number_sample_per_shard {_shard(images)} --allow_network 127.0.0.0/8"
-    return [sys.executable, "-m", "wit_builder", "fetch", urls, "--out", out, *options.split()]
+    return [given.python, "-m", "wit_builder", "fetch", urls, "--out", out, *options.split()]
 
 
 def theirs(urls: Path, out: Path, images: int, given: argparse.Namespace) -> list[str | Path]:
