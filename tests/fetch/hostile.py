@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import Any
 
 from wit_builder.errors import ImageError
 from wit_builder.fetch.tray import on_tray
@@ -24,3 +25,8 @@ def picture_of(body: bytes, spec: ImageSpec, extra: str) -> Picture:
 
 
 serve = on_tray(picture_of)
+
+
+def mad(tray: int, length: int, spec: ImageSpec, extra: str, _tell: Any) -> object:
+    """Answers without a picture: what is on the tray is another's, or not there."""
+    return {"negative": (-1,), "none": None, "longer": (1 << 46,)}[os.pread(tray, length, 0).decode()]

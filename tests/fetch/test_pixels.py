@@ -54,6 +54,12 @@ def test_a_process_that_dies_costs_its_image_only():
     assert asked(b"crash", b"next") == [("image_crash", "decoder ended with 3"), b"next"]
 
 
+@pytest.mark.parametrize("word", [b"negative", b"none", b"longer"])
+def test_a_process_that_answers_nonsense_costs_its_image_only(word):
+    told = asked(word, word, serve="tests.fetch.hostile:mad")
+    assert [reason for reason, _ in told] == ["image_crash"] * 2
+
+
 def test_a_process_that_hangs_is_killed_at_its_deadline_and_costs_its_image_only():
     began = time.monotonic()
     assert asked(b"hang", b"next", deadline_s=0.5) == [("image_timeout", "over 0.5 s"), b"next"]

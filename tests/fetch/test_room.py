@@ -1,11 +1,13 @@
 import asyncio
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from tests.site.told import Say, told
 from wit_builder.errors import Gone
 from wit_builder.fetch import room as room_
 from wit_builder.fetch.room import Backlog, ImageVisitor, NoRoom, Room
+from wit_builder.web.http1 import Head
 from wit_builder.web.politeness import HostQueues, Politeness
 from wit_builder.web.visitor import WebSettings
 
@@ -91,6 +93,12 @@ def test_a_body_without_a_length_is_given_room_for_the_most_that_is_read(web, mo
     sizes, peak = visited(web, urls)
     assert sizes == [10] * 6
     assert peak % MOST == 0 and peak <= 100_000
+
+
+def test_a_length_beside_chunks_does_not_count():
+    headers = CIMultiDictProxy(CIMultiDict({"Content-Length": "1", "Transfer-Encoding": "chunked"}))
+    visitor = ImageVisitor(None, HostQueues(Politeness()), WebSettings(max_image_bytes=MOST))
+    assert visitor._announced(Head(200, "OK", headers)) == MOST
 
 
 def test_who_found_no_room_asks_once_more_and_not_a_third_time(web, monkeypatch):

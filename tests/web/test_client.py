@@ -1,9 +1,12 @@
 import asyncio
 import contextlib
+import errno
 import gzip
 import shutil
+import socketserver
 import ssl
 import subprocess
+import threading
 import time
 import tracemalloc
 import zlib
@@ -19,6 +22,7 @@ from hypothesis import strategies as st
 
 from tests.web.loopback import HERE, Handler, Site, answer, chunk
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
+from wit_builder.web import links
 from wit_builder.web.client import MAX_RETRY_AFTER_S, Client, Response, retry_after, user_agent
 from wit_builder.web.http1 import Head
 from wit_builder.web.network import NetworkGuard, Resolver
@@ -474,6 +478,43 @@ def test_a_server_that_is_not_there_may_be_tried_again() -> None:
 
     with pytest.raises(Transient, match="connect"):
         asyncio.run(run())
+
+
+def test_without_a_socket_a_request_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    async def run() -> None:
+        async with client(1) as web:
+            monkeypatch.setattr(links.socket, "socket", none_left)
+            await web.get("http://a.test/", max_bytes=10, deadline_s=5)
+
+    with pytest.raises(Transient, match="connect"):
+        asyncio.run(run())
+
+
+class Speaks(socketserver.BaseRequestHandler):
+    """Answers, and a moment later once more, without being asked."""
+
+    def handle(self) -> None:
+        while asked := self.request.recv(10_000):
+            self.request.sendall(answer(200, b"second" if b" /2 " in asked else b"first"))
+            time.sleep(0.02)
+            self.request.sendall(answer(200, b"nobody asked"))
+
+
+def test_what_comes_on_a_connection_that_idles_is_no_answer() -> None:
+    async def run(port: int) -> bytes:
+        async with client(port) as web:
+            await web.get("http://a.test/", max_bytes=1000, deadline_s=5)
+            time.sleep(0.1)  # noqa: ASYNC251  (so that the loop does not look in between)
+            return bytes((await web.get("http://a.test/2", max_bytes=1000, deadline_s=5)).body)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Speaks) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert asyncio.run(run(server.server_address[1])) == b"second"
+        server.shutdown()
 
 
 def test_a_host_that_does_not_exist_may_be_tried_again() -> None:

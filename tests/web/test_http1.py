@@ -1,3 +1,5 @@
+import time
+import tracemalloc
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -137,3 +139,39 @@ def test_the_length_that_chunks_have_outranks_another() -> None:
     page = answer(200, chunk(BODY) + chunk(b""), Content_Length="5", **CHUNKED)
     coming = fed([page])
     assert (coming.body(), coming.reusable) == (BODY, False)
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_reset_is_no_end_of_a_body_that_goes_on_to_the_end(reset: bool) -> None:
+    coming = fed([b"HTTP/1.1 200 OK\r\n\r\nhello"])
+    if not reset:
+        coming.ended("closed")
+        assert coming.body() == b"hello"
+    else:
+        with pytest.raises(Transient, match="truncated"):
+            coming.ended("connection reset", clean=False)
+
+
+@pytest.mark.parametrize(
+    "dripping",
+    [
+        b"0\r\n" + b"X: y\r\n" * 5_000,
+        b"1" + b" " * 15_000,
+        b"1;" + b"x" * 15_000,
+    ],
+)
+def test_what_drips_byte_by_byte_costs_what_its_bytes_do(dripping: bytes) -> None:
+    head = answer(200, b"", **CHUNKED)
+    began = time.process_time()
+    fed([head, *(dripping[n : n + 1] for n in range(len(dripping)))])
+    assert time.process_time() - began < 2  # 19 s before
+
+
+def test_small_chunks_take_the_room_of_their_bytes() -> None:
+    body = b"".join(chunk(bytes(10)) for _ in range(20_000))
+    tracemalloc.start()
+    coming = fed([answer(200, body, **CHUNKED)], max_bytes=1 << 20)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert coming._body.size == 200_000
+    assert peak - len(body) < 2_000_000  # 11 MB as objects of their own

@@ -68,7 +68,10 @@ class Pixels:
         return picture
 
     async def _start(self) -> "_Worker":
-        worker = _Worker(self._serve, self._memory_bytes)
+        try:
+            worker = _Worker(self._serve, self._memory_bytes)
+        except OSError as error:
+            raise BuildError(f"a process for images did not start: {error}") from None
         try:
             await worker.told(START_S)
         except (TimeoutError, _Died) as error:
@@ -82,7 +85,11 @@ class _Worker:
 
     def __init__(self, serve: str, memory_bytes: int) -> None:
         self._tray = tray.new()
-        self.child = Child(serve, memory_bytes, [self._tray])
+        try:
+            self.child = Child(serve, memory_bytes, [self._tray])
+        except BaseException:
+            os.close(self._tray)
+            raise
 
     async def asked(self, body: bytes | bytearray, spec: ImageSpec, extra: str, limit_s: float) -> Answer:
         """Done with a Picture, or failed with an exception. Raises as `told`."""
@@ -93,8 +100,13 @@ class _Worker:
             raise _Died(await self.end()) from None
         kind, value = await self.told(limit_s)
         if kind == "done":
-            length, *others = value
-            value = Picture(tray.take(self._tray, length), *others)
+            try:
+                length, *others = value
+                value = Picture(tray.take(self._tray, length), *others)
+            except (TypeError, ValueError, OverflowError, OSError, MemoryError):  # a child out of its mind
+                raise _Died(await self.end()) from None
+            if len(value.image) != length:
+                raise _Died(await self.end())
         return kind, value
 
     async def told(self, limit_s: float) -> Answer:
@@ -131,10 +143,12 @@ class _Worker:
 
     async def end(self, wait_s: float = 0.0) -> int:
         """End the child; its exit code."""
-        code = await asyncio.get_running_loop().run_in_executor(None, self.child.kill, wait_s)
-        self.child.close()
-        os.close(self._tray)
-        return code
+        killed = asyncio.get_running_loop().run_in_executor(None, self.child.kill, wait_s)
+        try:
+            return await asyncio.shield(killed)  # also where nobody waits any more
+        finally:
+            self.child.close()
+            os.close(self._tray)
 
     def dismiss(self) -> None:
         """End the child, which waits for a call."""

@@ -140,4 +140,5 @@ class ImageVisitor(Visitor):
         """Bytes of body that this answer can come to."""
         length = head.headers.get("Content-Length", "")
         encoded = head.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
-        return self._most if encoded or not length.isdecimal() else min(int(length), self._most)
+        chunked = "Transfer-Encoding" in head.headers  # which outranks a length
+        return self._most if chunked or encoded or not length.isdecimal() else min(int(length), self._most)

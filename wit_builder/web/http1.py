@@ -23,6 +23,7 @@ SCRATCH = 256 * 1024  # bytes to receive at once
 HEAD_SCRATCH = 8 * 1024  # of that while the head is read, so that little of the body is copied to its place
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_EMPTY = re.compile(rb"\r?\n")
 _STATUS = re.compile(r"HTTP/1\.([0-9]) ([0-9]{3})(?: (.*))?")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -92,11 +93,11 @@ class Answer:
             self._missing -= count
             self.done = not self._missing
 
-    def ended(self, why: str) -> None:
-        """The connection is gone. Raises Transient, unless that is how the body ends."""
+    def ended(self, why: str, clean: bool = True) -> None:
+        """The connection is gone. Raises Transient, unless that is how the body ends, and it was no failure."""
         if self.head is None:
             raise Transient("connect", why)
-        if self._feed != self._read_to_end:
+        if not clean or self._feed != self._read_to_end:
             sent = self._body.sent if self._place is None else len(self._place) - self._missing
             raise Transient("truncated", f"after {sent} bytes: {why}")
         self.done, self.reusable = True, False
@@ -168,10 +169,11 @@ class Answer:
         """Section 7.1."""
         if self.received > MAX_FRAMING + 1.5 * self._body.sent:
             raise Gone("bad_response", f"{self.received} bytes for a body of {self._body.sent}")
-        at = 0
+        at, fresh = 0, len(self._rest)  # what was there before has no end of a size's line in it
         while not self.done:
             if not self._missing:
-                line = _CHUNK.match(data, at)
+                whole = data.find(b"\n", max(at, fresh)) >= 0
+                line = _CHUNK.match(data, at) if whole else None
                 if line is None:
                     _check_chunk_line(data[at : at + _MAX_CHUNK_LINE + 1])
                     break
@@ -179,6 +181,7 @@ class Answer:
                 self._missing = int(line[1], 16) + 2
                 if self._missing == 2:
                     self._feed = self._read_trailers
+                    self._rest = b""
                     return self._feed(data[at:])
             piece = data[at : at + self._missing - 2]
             self._add(piece)
@@ -193,11 +196,12 @@ class Answer:
 
     def _read_trailers(self, data: bytes) -> None:
         """Fields behind the last chunk, which nobody asked for, up to an empty line."""
-        end = _HEAD_END.search(b"\n" + data)
+        seen = max(0, len(self._rest) - 3)
+        end = _EMPTY.match(data) or _HEAD_END.search(data, seen)
         if end is None and len(data) > MAX_HEAD:
             raise Gone("bad_response", f"trailers of more than {MAX_HEAD} bytes")
         self._rest, self.done = data, end is not None
-        if end is not None and end.end() - 1 < len(data):
+        if end is not None and end.end() < len(data):
             self.reusable = False
 
     def _add(self, data: bytes) -> None:
@@ -209,11 +213,11 @@ class Answer:
 class _Body:
     """What came so far, sent and inflated, neither beyond the cap."""
 
-    __slots__ = ("_cut", "_inflater", "_max_bytes", "_pieces", "full", "sent", "size")
+    __slots__ = ("_cut", "_data", "_inflater", "_max_bytes", "full", "sent", "size")
 
     def __init__(self, unpack: Inflater | None, max_bytes: int, cut: bool) -> None:
         self._inflater, self._max_bytes, self._cut = unpack, max_bytes, cut
-        self._pieces: list[bytes] = []
+        self._data = bytearray()  # small pieces of their own would take six times the room
         self.sent = self.size = 0
         self.full = False
 
@@ -222,17 +226,17 @@ class _Body:
         if self._inflater is not None and piece:
             piece = self._inflater.feed(piece, self._max_bytes - self.size)
         self.size += len(piece)
-        self._pieces.append(piece)
+        self._data += piece
         self.full = self.sent > self._max_bytes or self.size > self._max_bytes
         if self.full and not self._cut:
             raise Gone("too_big", f"{self.sent} bytes are {self.size} or more, {self._max_bytes} at most")
 
-    def whole(self) -> bytes:
+    def whole(self) -> bytearray:
         if self.full:
-            return b"".join(self._pieces)[: self._max_bytes]
-        if self._inflater is not None and self.sent:
+            del self._data[self._max_bytes :]
+        elif self._inflater is not None and self.sent:
             self._inflater.finish()
-        return b"".join(self._pieces)
+        return self._data
 
 
 def _parse(data: bytes) -> tuple[Head, bool]:

@@ -15,6 +15,7 @@ from wit_builder.web.network import Resolver
 
 IDLE_S = 15.0  # after which a connection is not trusted any more
 DRAIN_S = 1.0  # for a body nobody wants
+TURN_S = 0.01  # and no longer than that
 READS = 32  # of one connection before others have their turn; of TLS each is 16 KiB at most
 
 
@@ -47,7 +48,7 @@ class Link:
         Raises what is wrong with the answer.
         """
         loop = self._pool.loop
-        if not self._send(request):
+        if self._spoiled() or not self._send(request):
             return False
         self._answer, self._over = answer, loop.create_future()
         self._heard, self._drained = loop.time(), False
@@ -65,6 +66,18 @@ class Link:
             self._pool.loop.remove_reader(self._end.fileno())
             self._end.close()
 
+    def _spoiled(self) -> bool:
+        """Whether something came on a connection that idled: it would be taken for the answer."""
+        if not self.since:
+            return False
+        try:
+            socket.socket.recv(self._end, 1, socket.MSG_PEEK)  # of TLS too the bare bytes
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            pass
+        return True
+
     def _send(self, request: bytes) -> bool:
         """A request is short: whoever cannot take it whole takes nothing."""
         try:
@@ -74,6 +87,7 @@ class Link:
 
     def _read(self) -> None:
         """There is something to read."""
+        until = time.monotonic() + TURN_S
         for _ in range(READS):
             if self._answer is None or self._over.done():
                 return self._lose()  # closed while it idled, or bytes that nobody asked for
@@ -83,11 +97,13 @@ class Link:
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return None
             except OSError as error:
-                return self._end_answer(words(error))
+                return self._end_answer(words(error), clean=False)
             if not count:
                 return self._end_answer("the connection was closed")
             if self._take(count) or (count < len(space) and not isinstance(self._end, ssl.SSLSocket)):
                 return None
+            if time.monotonic() > until:
+                break
         self._pool.loop.call_soon(
             self._read
         )  # others have their turn; TLS may hold what the socket shows no more
@@ -113,14 +129,14 @@ class Link:
             self._timer = self._pool.loop.call_later(DRAIN_S, self._enough)
         return answer.done
 
-    def _end_answer(self, why: str) -> None:
+    def _end_answer(self, why: str, clean: bool = True) -> None:
         """The server is gone."""
         answer = self._answer
         assert answer is not None
         self.close()
         try:
             if answer.received:
-                answer.ended(why)
+                answer.ended(why, clean)
             self._over.set_result(None)
         except FetchError as error:
             self._over.set_exception(error)
@@ -189,6 +205,8 @@ class Links:
         try:
             link = self._waiting(host)
             if link is None or not await link.carry(request, answer):
+                if link is not None:
+                    link.close()  # it may be open: a send that was cut short
                 link = None
                 link = await self._connect(origin)
                 if not await link.carry(request, answer):
@@ -276,7 +294,10 @@ class Links:
 
     async def _connect_to(self, origin: Origin, ip: str, port: int) -> Link:
         where = f"{origin.host} ({ip}:{port})"
-        end = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            end = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM)
+        except OSError as error:  # no descriptor left, or no IPv6 in this kernel
+            raise Transient("connect", f"{where}: {words(error)}") from None
         try:
             async with asyncio.timeout(self._connect_s):
                 end.setblocking(False)
@@ -290,6 +311,10 @@ class Links:
             if isinstance(error, TimeoutError):
                 why = str(error) or f"no connection in {self._connect_s:g} s"
                 raise Transient("timeout", f"Connection timeout to {where}: {why}") from None
+            if isinstance(error, ssl.SSLEOFError):  # closed in the handshake, as an overloaded server does
+                raise Transient("connect", f"{where}: {words(error)}") from None
+            if isinstance(error, UnicodeError):  # no name that a certificate can have
+                raise Gone("tls", f"{where}: {words(error)}") from None
             if isinstance(error, ssl.SSLError):
                 raise Gone("tls", f"{where}: {words(error)}") from None
             if isinstance(error, OSError):
