@@ -136,7 +136,7 @@ def test_words_are_reasons_or_families_of_them(only, found):
     [
         (
             ["http_403"],
-            "no download failed for 'http_403'; the ledger has http_404, http_500",
+            "no download failed for 'http_403'; seen were http_404, http_500",
             "--only http_404",
         ),
         (["4xx", "tls"], "no download failed for 'tls'", None),

@@ -9,7 +9,7 @@ complete. What is published in OUT is whole or absent.
 import fcntl
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -98,13 +98,28 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
             root.mkdir(exist_ok=True)
         write_session(root, connect_to)
         road = Road(recipe, root, executor, watcher)
-        for stage in STAGES[: STAGES.index(until) + 1]:
-            getattr(road, stage)()
-            storage.write_json(where.out / "funnel.json", road.funnel().as_json())
+        try:
+            for stage in STAGES[: STAGES.index(until) + 1]:
+                getattr(road, stage)()
+                storage.write_json(where.out / "funnel.json", road.funnel().as_json())
+        except ConfigError:
+            _forget(where.out)
+            raise
         if until == STAGES[-1]:
             with storage.plain_errors(where.out):
                 _publish(recipe, where, road)
         return road.funnel()
+
+
+def _forget(out: Path) -> None:
+    """Leave OUT as it was found, if nothing was started there: a recipe put right may use it then."""
+    if any((out / "work").glob("*/plan.json")):
+        return
+    publish.clear(out / "work")
+    with suppress(OSError):
+        (out / "build.json").unlink()
+        (out / ".lock").unlink()
+        out.rmdir()
 
 
 def write_session(root: Path, connect_to: Mapping[str, str | None]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from wit_builder import build, publish, storage
-from wit_builder.errors import ConfigError
+from wit_builder.errors import BuildError, ConfigError
 from wit_builder.place import Place, Remote
 from wit_builder.shards import manifest
 
@@ -34,6 +34,8 @@ def claim(there: Place, needs: Sequence[str]) -> bool:
     if mine is not None and (busy or mine != _content(there.folder / _SENT)):
         _refuse_change(there, theirs)
         return not busy and _is_complete(mine) and mine != theirs
+    if theirs is None and any(name[0] != "." for name in there.pieces() or ()):
+        raise ConfigError(f"{there.name} is not empty and holds no build", "name another folder with --out")
     if theirs != mine or _is_complete(theirs):
         publish.clear(there.folder)
         if theirs is not None:
@@ -57,7 +59,7 @@ def finished(there: Place) -> None:
     if not isinstance(there, Remote):
         return
     with build.only_one(there.folder):
-        theirs = there.read(_STATE)
+        theirs = there.read(_STATE, BuildError)
         _refuse_change(there, theirs)
         if theirs != _content(there.folder / _STATE):
             there.push(_in_order(there.folder))

@@ -160,7 +160,7 @@ def reasons_meant(words: Sequence[str], present: Mapping[str, int], flag: str = 
         if not hits:
             nearest = difflib.get_close_matches(word, present, 1)
             raise ConfigError(
-                f"no download failed for {word!r}; the ledger has {', '.join(sorted(present)) or 'none'}",
+                f"no download failed for {word!r}; seen were {', '.join(sorted(present)) or 'none'}",
                 f"{flag} {nearest[0]}" if nearest else None,
             )
         found.update(hits)

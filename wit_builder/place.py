@@ -130,13 +130,13 @@ class Remote(Place):
             with remote.opened(self.at(name)) as file:
                 yield file
 
-    def read(self, name: str) -> bytes | None:
-        """A small file of OUT, None where there is none. Raises ConfigError."""
+    def read(self, name: str, error: type[WitError] = ConfigError) -> bytes | None:
+        """A small file of OUT, None where there is none. Raises that error; BuildError is patient."""
 
         def content() -> bytes:
             return bytes(self._fs.cat_file(self._key(name)))
 
-        return self._asked(name, "read", ConfigError, partial(_unless_absent, content))
+        return self._asked(name, "read", error, partial(_unless_absent, content))
 
     def push(self, files: Iterable[Path]) -> None:
         """See Place; uploads that an earlier command left half done are aborted."""
@@ -270,6 +270,8 @@ def of(out: str, scratch: Path | None = None) -> Iterator[Place]:
     Raises ConfigError for a URL that nothing can be written to.
     """
     if not store.protocol(out):
+        if slip := re.match(r"(s3a?|gc?s|hf|https?):/*", out):
+            raise ConfigError(f"{out!r} is no folder and no URL", f"--out {slip[1]}://BUCKET/FOLDER")
         yield at(out)
         return
     if store.protocol(out) in _NOT_WRITTEN:

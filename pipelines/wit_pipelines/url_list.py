@@ -17,7 +17,7 @@ def recipe(
     contact: str = "",
     url_col: str | None = None,
     caption_col: str | None = None,
-    input_format: Literal["parquet", "csv", "tsv", "json", "jsonl", "txt"] | None = None,
+    input_format: Literal["parquet", "csv", "tsv", "json", "jsonl"] | None = None,
     columns: tuple[str, ...] | None = None,
     name: str = "url-list",
     languages: tuple[str, ...] = (),

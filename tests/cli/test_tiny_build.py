@@ -110,7 +110,7 @@ def test_show_writes_the_report_and_prints_where(there):
 
 def test_retry_of_a_reason_that_is_not_there_says_so(there):
     said = there("retry", "my out", "--only", "dns")
-    assert (said.code, said.error) == (2, "no download failed for 'dns'; the ledger has none")
+    assert (said.code, said.error) == (2, "no download failed for 'dns'; seen were none")
 
 
 def test_a_filter_in_a_recipe_file_works_in_every_process(tiny_web, tmp_path):

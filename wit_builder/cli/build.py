@@ -173,6 +173,9 @@ def _build(recipe: "Recipe", there: "Place", hosts: "Hosts", values: dict[str, A
             if until == STAGES[-1]:
                 report.write_report(out)
                 delivery.finished(there)
+    except ConfigError:
+        there.prune("build.json")  # where nothing was started it is gone here
+        raise
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.resumed()}") from None
     result.show(there, json)

@@ -168,6 +168,11 @@ def command(**values: Any) -> None:
     if measured is None:
         connect.check_contact(recipe, hosts)
     drawn = draw(urls, values["sample"], values["list_rows"])
+    if values["pairs"] and values["pairs"] > drawn.hosts.rows:
+        raise ConfigError(
+            f"the list has {drawn.hosts.rows:,.0f} rows, asked for were {values['pairs']:,.0f} pairs",
+            f"--pairs {drawn.hosts.rows:.0f} at most, or --list-rows where these files are a part of a longer list",
+        )
     rates, failures = (measured, {}) if measured else _tried(drawn.rows, recipe, hosts, values)
     diagnosis = diagnose(rates.lost, failures, rates.pairs)
     if not rates.pairs:

@@ -13,9 +13,15 @@ def command(out: str) -> None:
       wit verify out/demo
       wit verify s3://BUCKET/RUN
     """
-    from wit_builder import place
+    from wit_builder import place, report
+    from wit_builder.errors import ConfigError
     from wit_builder.shards import manifest
 
     there = place.at(out)
+    if report.is_fetched(there):
+        raise ConfigError(
+            f"{there.name} holds shards of `wit fetch`, which have no manifest to be compared with",
+            "`wit fetch` itself finds shards that are missing: the same command again",
+        )
     manifest.verify(there)
     click.echo(f"{there.name}: every shard is what its manifest says", err=True)

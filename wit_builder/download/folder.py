@@ -75,10 +75,16 @@ def show(out: Path, files: Iterable[Path]) -> None:
 
 def remove(out: Path, shape: Any, spans: Sequence[tuple[int, int | None]]) -> None:
     """Remove what `wit fetch` wrote, and nothing else: its state last, so that a kill leaves it to be done."""
-    for first, end in spans:
-        for number in range(first, end or first):
-            for path in files(out, stem_of(shape, number)):
-                _remove(path)
+    ours = [
+        path
+        for first, end in spans
+        for number in range(first, end or first)
+        for path in files(out, stem_of(shape, number))
+    ]
+    for path in ours:
+        _check_ours(path)
+    for path in ours:
+        _remove(path)
     (out / LENGTH_FILE).unlink(missing_ok=True)
     for path in (out / "_wit").glob("run-*"):
         publish.clear(path)
@@ -158,12 +164,21 @@ def files(out: Path, stem: str) -> Iterator[Path]:
         yield out / name
 
 
+def _check_ours(path: Path) -> None:
+    if not path.is_dir() or path.is_symlink():
+        return
+    for member in path.iterdir():
+        if not member.match(f"{path.name}*.*"):  # keys begin with the shard's number
+            raise ConfigError(
+                f"{path} holds what `wit fetch` did not write: {member.name}",
+                f"look at {path}; nothing was removed",
+            )
+
+
 def _remove(path: Path) -> None:
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
         return
-    for member in path.glob(f"{path.name}*.*"):  # keys begin with the shard's number
+    for member in path.iterdir():
         member.unlink()
-    if strangers := [member.name for member in path.iterdir()]:
-        raise BuildError(f"{path} holds what `wit fetch` did not write: {strangers[0]}", f"look at {path}")
     path.rmdir()

@@ -60,8 +60,8 @@ def caption_column(columns: Sequence[str], given: str | None, file: str) -> str:
 
 
 def others(columns: Sequence[str], used: Sequence[str], given: Sequence[str] | None, file: str) -> list[str]:
-    """The columns to carry through: those given, else all that are not used. Raises ConfigError."""
-    names = [name for name in columns if name not in used]
+    """The columns to carry through: those given, else all that have a name and are not used. Raises ConfigError."""
+    names = [name for name in columns if name and name not in used]
     if given is not None:
         names = [_existing(columns, name, file, "--columns") for name in given if name not in used]
     if twice := sorted({name for name in (*names, *used) if columns.count(name) > 1}):

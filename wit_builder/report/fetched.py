@@ -64,6 +64,6 @@ def _batches(there: Place, name: str) -> Iterator[pa.RecordBatch]:
                 raise ShardError(
                     f"{there.at(name)} is no sidecar of wit fetch: it has no {' and no '.join(sorted(missing))}"
                 )
-            yield from file.iter_batches(columns=["url", "reason"])
+            yield from file.iter_batches(columns=["url", "reason"], use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"{there.at(name)} cannot be read: {error}") from error

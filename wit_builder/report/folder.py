@@ -85,7 +85,7 @@ class Folder:
                 if missing:
                     self.note(f"{name} is no file of ours: it has no column {', '.join(missing)}")
                     return
-                for batch in file.iter_batches(ROWS_PER_BATCH, columns=columns.names):
+                for batch in file.iter_batches(ROWS_PER_BATCH, columns=columns.names, use_threads=False):
                     yield _cast(batch, columns)
         except (OSError, ValueError, pa.ArrowException) as error:
             self.note(f"{name} cannot be read: {_first_line(error)}")
