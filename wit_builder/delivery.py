@@ -34,13 +34,18 @@ def claim(there: Place, needs: Sequence[str]) -> bool:
     if mine is not None and (busy or mine != _content(there.folder / _SENT)):
         _refuse_change(there, theirs)
         return not busy and _is_complete(mine) and mine != theirs
-    if theirs is None and any(name[0] != "." for name in there.pieces() or ()):
-        raise ConfigError(f"{there.name} is not empty and holds no build", "name another folder with --out")
     if theirs != mine or _is_complete(theirs):
         publish.clear(there.folder)
         if theirs is not None:
             _bring(there, theirs, needs)
     return False
+
+
+def check_free(there: Place) -> None:
+    """Raise ConfigError where a new build would lie among other things at OUT."""
+    new = isinstance(there, Remote) and not (there.folder / _STATE).exists()
+    if new and any(name[0] != "." for name in there.pieces() or ()):
+        raise ConfigError(f"{there.name} is not empty and holds no build", "name another --out")
 
 
 def begun(there: Place) -> None:

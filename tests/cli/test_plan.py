@@ -118,6 +118,9 @@ def test_amounts_are_typed_as_people_do(typed, meant):
 
 def test_more_pairs_than_the_list_has_are_refused(wit, pairs, rates_file):
     said = wit("plan", "--input", "pairs.parquet", "--rates", rates_file, "--pairs", "400M")
+    assert (said.code, said.error[:35]) == (2, "the list has 12 rows, asked for wer")
+    assert said.hint.startswith("--pairs 12 at most, or --list-rows")
+    said = wit("plan", "--input", "pairs.parquet", "--rates", rates_file, "--pairs", "12")
     assert (said.code, said.error[:35]) == (2, "the list has at most 12 rows, of wh")
     assert said.hint.startswith("--pairs 7, or --list-rows")
 

@@ -95,7 +95,7 @@ def test_what_fails_again_keeps_its_newest_reason(web, out, tmp_path):
 
 
 def test_a_reason_that_is_not_there_is_refused(web, out, tmp_path):
-    with pytest.raises(ConfigError, match="no download failed for 'dns'; the ledger has http_404, http_503"):
+    with pytest.raises(ConfigError, match="no download failed for 'dns'; seen were http_404, http_503"):
         fetched(out, web, one(tmp_path), retry=["dns"])
 
 

@@ -11,7 +11,7 @@ from tests.download.lists import asked, fetched, listed, names, rows, tars, tell
 from tests.fetch.pairs import InPlace
 from tests.site.told import told
 from wit_builder.download.state import State
-from wit_builder.errors import BuildError, ConfigError
+from wit_builder.errors import ConfigError
 from wit_builder.fetch import fetch
 from wit_builder.images.picture import ImageSpec
 from wit_builder.shards.writer import ShardSpec
@@ -141,8 +141,10 @@ def test_overwrite_of_files_removes_those_of_its_keys_and_no_other(web, tmp_path
     what = asked(listed(tmp_path / "a.parquet", range(6)), output="files")
     fetched(tmp_path / "out", web, what)
     (tmp_path / "out" / "00000" / "mine.txt").write_text("mine")
-    with pytest.raises(BuildError, match=r"holds what `wit fetch` did not write: mine.txt"):
+    before = sorted((tmp_path / "out").rglob("*"))
+    with pytest.raises(ConfigError, match=r"holds what `wit fetch` did not write: mine.txt"):
         fetched(tmp_path / "out", web, what, "overwrite")
+    assert sorted((tmp_path / "out").rglob("*")) == before
 
 
 def test_overwrite_with_other_options_is_what_it_is_for(out, web, tmp_path):

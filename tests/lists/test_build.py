@@ -153,6 +153,19 @@ def test_a_list_without_captions_is_refused(out, web, tmp_path):
     assert refused.value.hint == "--caption-col NAME"
 
 
+def test_a_recipe_put_right_may_use_the_out_that_was_named(out, web, tmp_path):
+    parquet(tmp_path / "a.parquet", [{"URL": image_url(0), "words": "A picture of a boat"}])
+    with pytest.raises(ConfigError, match="captions"):
+        run(out, web.connect_to, recipe(tmp_path / "a.parquet"))
+    assert not out.exists()
+    assert run(out, web.connect_to, recipe(tmp_path / "a.parquet", caption_col="words"))["clean"].kept == 1
+
+
+def test_a_column_without_a_name_is_left_out(out, web, tmp_path):
+    parquet(tmp_path / "a.parquet", [{"": 1, "URL": image_url(0), "TEXT": "A picture of a boat"}])
+    assert run(out, web.connect_to, recipe(tmp_path / "a.parquet"))["clean"].kept == 1
+
+
 def test_what_is_retried_still_says_what_it_carries(finished, tmp_path):
     retry._pick(finished, tmp_path, ["http_500"])
     table = pq.read_table(tmp_path / "retried.parquet")

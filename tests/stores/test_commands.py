@@ -146,6 +146,20 @@ def test_what_holds_no_build_is_said(url, bucket, wit):
     assert wit("retry", url, "--only", "dns").error == f"'{url}' holds no build"
 
 
+def test_a_build_is_not_put_among_other_things(here, url, bucket, wit):
+    put(f"{url}/thesis.doc", b"")
+    said = wit(*build(url))
+    assert (said.code, said.error) == (2, f"{url} is not empty and holds no build")
+    assert list(bucket.objects("run")) == ["thesis.doc"]
+
+
+@pytest.mark.parametrize("slip", ["s3:/bucket/run", "gs:bucket/run"])
+def test_a_url_with_too_few_slashes_is_no_folder(here, wit, slip):
+    said = wit(*build(slip))
+    assert (said.code, said.error) == (2, f"{slip!r} is no folder and no URL")
+    assert not (here / slip.partition("/")[0]).exists()
+
+
 def test_a_complete_build_is_complete_and_another_recipe_is_refused(brought, here, url, bucket, wit):
     before = bucket.objects("run")
     assert wit(*build(url)).err == f"{url} is complete already\n"

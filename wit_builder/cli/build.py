@@ -161,6 +161,7 @@ def _build(recipe: "Recipe", there: "Place", hosts: "Hosts", values: dict[str, A
     stages = STAGES[: STAGES.index(until) + 1]
     watcher = progress.watcher(quiet=values["quiet"], json=json, stages=stages, out=out)
     delivery.claim(there, delivery.SHOWN)
+    delivery.check_free(there)
     if build.start(out, recipe, values["resume"]):
         delivery.finished(there)
         watcher.say(f"{there.name} is complete already")

@@ -58,7 +58,7 @@ def fetched(there: Place) -> Fetched:
 
 def _batches(there: Place, name: str) -> Iterator[pa.RecordBatch]:
     try:
-        with there.open(name) as opened, pq.ParquetFile(opened) as file:
+        with there.open(name) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
             missing = {"url", "reason"} - set(file.schema_arrow.names)
             if missing:
                 raise ShardError(

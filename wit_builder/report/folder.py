@@ -80,7 +80,7 @@ class Folder:
         A string column comes without nulls: "" stands for them.
         """
         try:
-            with self.there.open(name) as opened, pq.ParquetFile(opened) as file:
+            with self.there.open(name) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
                 missing = [column for column in columns.names if column not in file.schema_arrow.names]
                 if missing:
                     self.note(f"{name} is no file of ours: it has no column {', '.join(missing)}")
