@@ -111,7 +111,7 @@ _PRICE = "in a currency of yours; none is printed without."
     type=click.FloatRange(0, min_open=True),
     default=30.0,
     show_default=True,
-    help="Seconds that one request may take, tried up to four times.",
+    help="Seconds that one request may take.",
 )
 @click.option(
     "--size", type=click.IntRange(1), default=256, show_default=True, help="As for `wit build url-list`."
