@@ -208,15 +208,12 @@ class Road:
         recipe = self._recipe
         params = {"crawl": crawl, "web": recipe.web, "extraction": recipe.extraction}
         self._run("collect", "wit_builder.crawl.collect:collect", [None], params, Needs(io=True))
-        pages = self.done["collect"][0].funnel["pages"]
-        if not pages.kept:
-            publish.clear(self._root / "collect")
-            reasons = ", ".join(f"{reason} ({n})" for reason, n in pages.dropped.most_common(3))
-            raise BuildError(
-                f"no page could be read from the seeds {', '.join(crawl.seeds[:3])}: {reasons}",
-                "check the network, then the same command with --resume asks again; other seeds, another "
-                "contact or an allow_network for private addresses need another --out",
-            )
+        self._check_any(
+            "pages",
+            f"no page could be read from the seeds {', '.join(crawl.seeds[:3])}",
+            "check the network, then the same command with --resume asks again; other seeds, another "
+            "contact or an allow_network for private addresses need another --out",
+        )
 
     def _read_archives(self, archives: Archives) -> None:
         """Raises BuildError when no archive holds a page."""
@@ -224,15 +221,11 @@ class Road:
         tasks += [{"kind": "wat", "file": file} for file in inputs.files(archives.wat, "wat")]
         params = {"web": self._recipe.web, "extraction": self._recipe.extraction}
         self._run("collect", "wit_builder.archive.collect:collect", tasks, params)
-        pages = self.funnel()["pages"]
-        if not pages.kept:
-            publish.clear(self._root / "collect")
-            reasons = ", ".join(f"{reason} ({n})" for reason, n in pages.dropped.most_common(3))
-            raise BuildError(
-                f"no page could be read from the archives, {tasks[0]['file']} the first: "
-                f"{reasons or 'none holds a response'}",
-                "--warc wants whole responses (.warc.gz), --wat Common Crawl's metadata (.wat.gz)",
-            )
+        self._check_any(
+            "pages",
+            f"no page could be read from the archives, {tasks[0]['file']} the first",
+            "--warc wants whole responses (.warc.gz), --wat Common Crawl's metadata (.wat.gz)",
+        )
 
     def _read_list(self, urls: UrlList) -> None:
         """Raises ConfigError when the list has no captions, or is another than when this build began;
@@ -242,15 +235,20 @@ class Road:
             lists.check_unchanged(urls, settings.decode(self._param("collect", "sources")))
         tasks, params = ([], {}) if planned else self._plan_list(urls)
         self._run("collect", "wit_builder.lists.collect:collect", tasks, params)
-        rows = self.funnel()["extract"]
-        if not rows.kept:
+        self._check_any(
+            "extract",
+            f"not one row of {', '.join(urls.files[:3])} can be used",
+            "mend the list, then the same command with --resume reads it again; other columns need "
+            "another --out",
+        )
+
+    def _check_any(self, stage: str, otherwise: str, hint: str) -> None:
+        """Raises BuildError where nothing was collected; the next run then collects again."""
+        count = self.funnel()[stage]
+        if not count.kept:
             publish.clear(self._root / "collect")
-            reasons = ", ".join(f"{reason} ({n})" for reason, n in rows.dropped.most_common(3))
-            raise BuildError(
-                f"not one row of {', '.join(urls.files[:3])} can be used: {reasons}",
-                "mend the list, then the same command with --resume reads it again; other columns need "
-                "another --out",
-            )
+            reasons = ", ".join(f"{reason} ({n})" for reason, n in count.dropped.most_common(3))
+            raise BuildError(f"{otherwise}: {reasons or 'none holds a response'}", hint)
 
     def _plan_list(self, urls: UrlList) -> tuple[list[Any], dict[str, Any]]:
         plan = lists.plan(urls)
