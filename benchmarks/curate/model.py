@@ -28,8 +28,10 @@ def main() -> None:
     parser.add_argument("--embeddings", type=int, default=100_000)
     parser.add_argument("--clusters", type=int, default=100)
     wanted = parser.parse_args()
-    duplicates(wanted.embeddings, wanted.clusters)
-    embed(wanted.pictures)
+    if wanted.embeddings:
+        duplicates(wanted.embeddings, wanted.clusters)
+    if wanted.pictures:
+        embed(wanted.pictures)
 
 
 def embed(count: int) -> None:
@@ -50,9 +52,9 @@ def embed(count: int) -> None:
     print(f"images: {count / seconds:.1f} a second and core")
     texts = [f"a photograph of {n} boats on a calm lake" for n in range(count)]
     seconds = _cpu(lambda: model.embed_texts(texts))
-    print(
-        f"texts: {count / seconds:.1f} a second and core; weights {size / 1e9:.2f} GB, peak {_peak():.2f} GB"
-    )
+    print(f"texts: {count / seconds:.1f} a second and core")
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    print(f"memory: weights {size / 1e9:.2f} GB, the process {resident / 1e9:.2f} GB")
 
 
 def duplicates(count: int, clusters: int) -> None:

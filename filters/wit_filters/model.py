@@ -42,7 +42,8 @@ class ClipScore:
         check_range(self, "minimum", -1, 1)
         load.pin(self)
 
-    def judge(self, items: Sequence[HasCaption], images: Iterable[bytes], /) -> list[Verdict]:  # noqa: D102
+    def judge(self, items: Sequence[HasCaption], images: Iterable[bytes], /) -> list[Verdict]:
+        """A verdict for each picture, with its score."""
         clip = load.clip_of(self)
         texts = clip.embed_texts(item.caption for item in items)
         scores = (clip.embed_images(images) * texts).sum(axis=1)
@@ -71,7 +72,8 @@ class Aesthetic:
         check_range(self, "minimum", -100, 100)
         load.pin(self)
 
-    def judge(self, items: Sequence[HasImage], images: Iterable[bytes], /) -> list[Verdict]:  # noqa: D102
+    def judge(self, items: Sequence[HasImage], images: Iterable[bytes], /) -> list[Verdict]:
+        """A verdict for each picture, with its score."""
         return _verdicts("aesthetic", _rated(self, images), low=self.minimum, reason="aesthetic_low")
 
 
@@ -99,7 +101,8 @@ class Nsfw:
         check_range(self, "maximum", 0, 1)
         load.pin(self)
 
-    def judge(self, items: Sequence[HasImage], images: Iterable[bytes], /) -> list[Verdict]:  # noqa: D102
+    def judge(self, items: Sequence[HasImage], images: Iterable[bytes], /) -> list[Verdict]:
+        """A verdict for each picture, with its score."""
         return _verdicts("nsfw", _rated(self, images), high=self.maximum, reason="nsfw_high")
 
 

@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_read_is_named(field, value):
 def test_without_torch_it_says_what_to_install(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "open_clip" else find(name))
-    with pytest.raises(ConfigError, match="Named needs a model, and open_clip is not installed") as caught:
+    with pytest.raises(ConfigError, match="needs torch and open_clip; not installed: open_clip") as caught:
         load.clip_of(pinned())
     assert caught.value.hint == "pip install 'wit-builder[train]'"
 

@@ -45,14 +45,14 @@ def pin(rule: Rule) -> None:
 def clip_of(rule: Rule) -> "Clip":
     """The rule's model, on one thread.
 
-    Takes its parameters times 4 bytes: 0.6 GB for ViT-B-32, 1.7 GB for ViT-L-14, and 0.4 GB for torch.
+    A process with ViT-B-32 takes 1.9 GB, of which 0.6 are weights (benchmarks/curate/model.py).
     Raises ConfigError when torch or open_clip is not installed, when open_clip does not know the model or would
     fetch a part of it from the network, when the checkpoint is none of that model; BuildError when a file is
     another than when the recipe was made.
     """
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise ConfigError(
-            f"{type(rule).__name__} needs a model, and {', '.join(missing)} is not installed",
+            f"a CLIP model needs torch and open_clip; not installed: {', '.join(missing)}",
             "pip install 'wit-builder[train]'",
         )
     if _sum(list(_files(rule))) != rule.fingerprint:
