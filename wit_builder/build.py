@@ -273,7 +273,7 @@ class Road:
         self._run(
             "select-judge",
             "wit_builder.curation.select:judge",
-            [{"parts": group} for group in _groups(parts, ROWS_PER_JUDGE)],
+            [{"parts": group} for group in _groups(parts)],
             {"filters": self._recipe.candidate_filters, "partitions": partitions},
         )
         self._run(
@@ -345,7 +345,7 @@ class Road:
                 "build into another --out with more samples in a shard",
             )
         sources = [{"samples": [path], "failures": []} for path in kept]
-        sources += [{"samples": [], "failures": group} for group in _groups(failed, ROWS_PER_JUDGE)]
+        sources += [{"samples": [], "failures": group} for group in _groups(failed)]
         self._run(
             "pack-route",
             "wit_builder.pack.pack:route",
@@ -427,7 +427,7 @@ def _number_of(files: Mapping[str, int], rows: int) -> int:
     return max(1, math.ceil(sum(files.values()) / rows))
 
 
-def _groups(files: Mapping[str, int], rows: int) -> list[list[str]]:
+def _groups(files: Mapping[str, int], rows: int = ROWS_PER_JUDGE) -> list[list[str]]:
     """The files in groups of about so many rows, one at least."""
     groups: list[list[str]] = [[]]
     here = 0
