@@ -81,6 +81,7 @@ class Sample:
     tar: str  # staged tar that holds the image, relative to the stage's folder
     offset: int  # of the image's bytes in that tar
     length: int  # of the image's bytes
+    scores: tuple[tuple[str, float], ...] = ()  # what models gave, by name of the score
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ _TYPES: dict[Any, pa.DataType] = {
     datetime: UTC_MICROSECONDS,
     tuple[Text, ...]: _TEXTS,
     tuple[str, ...]: pa.list_(pa.string()),
+    tuple[tuple[str, float], ...]: pa.map_(pa.string(), pa.float64()),
 }
 _UNITS = {
     "found_at": "UTC, microseconds",
@@ -251,4 +253,5 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
     row["alt_texts"] = tuple(Text(**t) for t in row["alt_texts"])
     if "queries" in row:
         row["queries"] = tuple(row["queries"])
+        row["scores"] = tuple(row["scores"])
     return row

@@ -193,6 +193,7 @@ def _fetched(visit: Visit, picture: Picture, tar: str, offset: int, length: int)
         tar,
         offset,
         length,
+        (),
     )
 
 

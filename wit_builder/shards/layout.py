@@ -39,6 +39,7 @@ _OURS: dict[str, pa.DataType] = {
     "source": _STRING,
     "id": _STRING,
     "original_bytes": pa.int64(),
+    "scores": SAMPLE_SCHEMA.field("scores").type,
 }
 _ASIDE = {"found_at": UTC_MICROSECONDS, "fetched_at": UTC_MICROSECONDS, "reason": _STRING}
 
