@@ -46,7 +46,7 @@ def run(
         publish.tidy(out)
         root = out / "retry"
         begun = _begin(out, root, only)
-        build.write_session(root, connections)
+        build.write_session(root, connections, build.listed(recipe, out, root))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
         road = build.Road(
@@ -156,4 +156,5 @@ def _new_funnel(out: Path) -> Funnel:
         funnel[stage].dropped = reasons
     funnel["clean"].kept = sum(info.samples for info in manifest.read_manifest(out))
     funnel["fetch"].kept = funnel["clean"].seen
+    funnel["select"].kept = funnel["fetch"].seen  # what is on a list now is lost there
     return funnel
