@@ -6,10 +6,11 @@ picture is: mirrored and turned copies hash to something else.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 import faiss
 import numpy as np
@@ -73,6 +74,11 @@ class Blocked:
         pdq = _of_kind(entries, "pdq")
         radii = pc.unique(pdq.column("radius")).to_pylist()
         self._pdq = [_Near(pdq.filter(pc.equal(pdq.column("radius"), radius)), radius) for radius in radii]
+
+    @classmethod
+    def of_tombstones(cls, stones: Sequence[tombstones.Tombstone] = ()) -> Self:
+        """Those of a list of tombstones; of none, nothing is."""
+        return cls(tombstones.as_list(tombstones.NAME, stones))
 
     def candidate(self, item: HasUrl) -> Verdict:
         """A filter: drops what has a listed address, its page's among them. Drops for: `blocked`."""

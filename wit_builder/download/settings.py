@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wit_builder import settings
-from wit_builder.errors import ConfigError
 from wit_builder.blocklist.settings import Blocklist
+from wit_builder.errors import ConfigError
 from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.shards.layout import Layout
