@@ -103,7 +103,9 @@ def _as_json(result: "Forgotten") -> dict[str, object]:
 def _sentence(result: "Forgotten", dry_run: bool) -> str:
     from wit_builder.cli.progress import many
 
-    stay = f"{many(result.tombstones, 'tombstone')} {'would keep' if dry_run else 'keep'} out what was named"
+    stay = (
+        f"what was named {'would stay' if dry_run else 'stays'} out ({many(result.tombstones, 'tombstone')})"
+    )
     if not (result.shards or result.candidates or result.losses):
         return f"nothing in it is of what was named; {stay}"
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(result.pairs.items()))
