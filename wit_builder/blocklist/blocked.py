@@ -1,8 +1,8 @@
 """Is this on a list? Asked of candidates, of addresses before they are fetched, of pictures before they are kept.
 
-The lists of a run are read and checked once, into one file that its tasks load: 64 bytes an address or
-sha256 in memory, 32 a PDQ hash. PDQ hashes are compared with all that are listed, exactly; only the upright
-picture is: mirrored and turned copies hash to something else.
+The lists of a run are read and checked once, into one file that its tasks load, each process once: 100 to 170 MB a
+million entries. A PDQ hash is compared with all that are listed, exactly, in a time that grows with their number
+(benchmarks/curate/forget.py); only that of the upright picture: mirrored and turned copies hash to something else.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ class Blocked:
         """Raise ImageError("blocked") for a picture by its bytes or its look, both in hex."""
         if name := self._sha256.find(sha256):
             raise ImageError(REASON, _evidence("sha256", name, sha256))
-        for near in self._pdq:  # a thread: a million take 1.5 ms, and other downloads go on
+        for near in self._pdq:  # in a thread, so that other downloads go on
             if found := await asyncio.to_thread(near.find, phash):
                 raise ImageError(REASON, _evidence("pdq", *found))
 
