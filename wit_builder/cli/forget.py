@@ -9,6 +9,7 @@ from wit_builder.cli.build import SCRATCH
 
 if TYPE_CHECKING:
     from wit_builder.blocklist.entries import Kind
+    from wit_builder.blocklist.tombstones import Tombstone
     from wit_builder.forget.request import Forgotten
 
 
@@ -62,21 +63,28 @@ def command(
 
     import orjson
 
-    from wit_builder import delivery, place, report
-    from wit_builder.errors import ConfigError
-    from wit_builder.forget import build, fetched, request
+    from wit_builder.errors import BuildError
+    from wit_builder.forget import request
 
     words: dict[Kind, tuple[str, ...]] = {"url": url, "domain": domain, "sha256": sha256, "pdq": pdq}
     stones = request.asked(words, file, radius, why, datetime.now(UTC))
+    try:
+        result = _forgotten(out, scratch, stones, dry_run)
+    except BuildError as error:  # stages hint at an option of `wit build`
+        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
+    if json:
+        click.echo(orjson.dumps(_as_json(result) | {"dry_run": dry_run}))
+    else:
+        click.echo(_sentence(result, dry_run))
+
+
+def _forgotten(out: str, scratch: Path | None, stones: "list[Tombstone]", dry_run: bool) -> "Forgotten":
+    from wit_builder import delivery, place, report
+    from wit_builder.errors import ConfigError
+    from wit_builder.forget import build, fetched
+
     with place.of(out, scratch) as there:
-        if report.is_fetched(there):
-            if isinstance(there, place.Remote):
-                raise ConfigError(
-                    f"{out} holds shards of `wit fetch`, and those are forgotten in a folder only",
-                    "bring them into a folder, forget there, and bring them back",
-                )
-            result = fetched.forget(there.folder, stones, dry_run)
-        else:
+        if not report.is_fetched(there):
             if delivery.claim(there, delivery.RETRIED):
                 delivery.finished(there)
             result = build.forget(there, stones, dry_run)
@@ -84,10 +92,13 @@ def command(
                 there.release()
             else:
                 delivery.finished(there)
-    if json:
-        click.echo(orjson.dumps(_as_json(result) | {"dry_run": dry_run}))
-    else:
-        click.echo(_sentence(result, dry_run))
+            return result
+        if isinstance(there, place.Remote):
+            raise ConfigError(
+                f"{out} holds shards of `wit fetch`, and those are forgotten in a folder only",
+                "bring them into a folder, forget there, and bring them back",
+            )
+        return fetched.forget(there.folder, stones, dry_run)
 
 
 def _as_json(result: "Forgotten") -> dict[str, object]:

@@ -91,9 +91,8 @@ def _new_ledger(out: Path, blocked: Blocked, found: Found) -> Iterator[pa.Table]
     missing = dict(found.samples)
     for stage in ledger.STAGES:
         for rows in ledger.read(out, stage):
-            if stage == "clean":
-                known = rows.filter(pc.equal(rows.column("reason"), REASON)).column("id").to_pylist()
-                missing = {id_: kind for id_, kind in missing.items() if id_ not in set(known)}
+            for id_ in rows.filter(pc.equal(rows.column("reason"), REASON)).column("id").to_pylist():
+                missing.pop(id_, None)
             yield _nameless(rows, found_.loss_goes(rows, blocked, found))
     now = datetime.now(UTC)
     lost = [Loss(id_, "clean", REASON, "", "", kind, now) for id_, kind in sorted(missing.items())]
