@@ -17,7 +17,7 @@ from tests.builds import Killed, image_url
 from tests.cli.processes import environment
 from tests.forget import folders
 from tests.journeys.folders import ROOT, lost, tars
-from wit_builder import report, retry
+from wit_builder import ledger, report, retry
 from wit_builder.blocklist import tombstones
 from wit_builder.errors import ConfigError, ShardError
 from wit_builder.forget import build, request
@@ -60,7 +60,9 @@ def state(out):
     """All that does not hang on the clock."""
     parts = [pq.read_table(path).to_pylist() for path in sorted(out.glob("candidates/*.parquet"))]
     stones = [stone.what for stone in tombstones.read(str(out / tombstones.NAME))]
-    return tars(out), folders.rows(out), lost(out), parts, stones, (out / "funnel.json").read_bytes()
+    losses = [row for stage in ledger.STAGES for rows in ledger.read(out, stage) for row in rows.to_pylist()]
+    said = sorted((row["id"], row["reason"], row["evidence"]) for row in losses)
+    return tars(out), folders.rows(out), lost(out), said, parts, stones, (out / "funnel.json").read_bytes()
 
 
 def mortal(monkeypatch, steps):
