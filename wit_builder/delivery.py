@@ -10,12 +10,14 @@ from pathlib import Path
 import orjson
 
 from wit_builder import build, publish, storage
+from wit_builder.blocklist import tombstones
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.place import Place, Remote
 from wit_builder.shards import manifest
 
 SHOWN = ("funnel.json", "manifest/*")  # what the result of a build is read from
-RETRIED = (*SHOWN, "ledger/*/*", "candidates/*", "shards/*.parquet")  # what a retry goes on from
+# what a retry goes on from, and what is forgotten
+RETRIED = (*SHOWN, "ledger/*/*", "candidates/*", "shards/*.parquet", "shards/__len__", tombstones.NAME)
 
 _STATE = "build.json"
 _SENT = ".at-out.json"  # in the scratch folder: the build.json that OUT had when it was last looked at
@@ -30,7 +32,7 @@ def claim(there: Place, needs: Sequence[str]) -> bool:
     if not isinstance(there, Remote):
         return False
     mine, theirs = _content(there.folder / _STATE), there.read(_STATE)
-    busy = any((there.folder / name).exists() for name in ("work", "retry"))
+    busy = any((there.folder / name).exists() for name in ("work", "retry", publish.FORGETTING))
     if mine is not None and (busy or mine != _content(there.folder / _SENT)):
         _refuse_change(there, theirs)
         return not busy and _is_complete(mine) and mine != theirs
@@ -75,6 +77,7 @@ def finished(there: Place) -> None:
 
 def _in_order(out: Path) -> Iterator[Path]:
     """The files of a build, but for its build.json, as readers may meet them."""
+    yield from sorted(out.glob(tombstones.NAME))
     for tar in sorted((out / "shards").glob("*.tar")):
         yield from (tar, tar.with_suffix(".parquet"), tar.with_name(f"{tar.stem}_stats.json"))
     for pattern in ("candidates/*.parquet", "ledger/*/*.parquet", "README.md", "report.html", "funnel.json"):

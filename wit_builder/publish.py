@@ -20,14 +20,16 @@ import pyarrow.parquet as pq
 
 import wit_builder
 from wit_builder import ledger, place, settings, storage
+from wit_builder.blocklist import tombstones
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.ledger import Funnel
 from wit_builder.place import Place
 from wit_builder.recipe import Recipe
 from wit_builder.shards import card, manifest
-from wit_builder.shards.writer import ShardInfo
+from wit_builder.shards.writer import ShardInfo, file_sha256
 
 _FAULT = "this is a fault of wit-builder, please report it; what was done is kept"
+FORGETTING = ".forget"  # folder of OUT while something is being forgotten
 _GONE = ".gone"  # end of the name of a folder that is being removed
 
 
@@ -68,18 +70,35 @@ def shards(out: Path, files: Sequence[Path]) -> None:
 
 
 def finish(recipe: Recipe, at: Path | Place, funnel: Funnel, work: Path, command: str | None = None) -> None:
-    """Check the build, describe it, call it complete, and clear the folder it was worked in.
+    """Check the build, describe it, call it complete, and clear the folder it was worked in."""
+    describe(settings.encode(recipe), at, funnel, command)
+    clear(work)
 
-    command: that builds it again; by default the one that build.json has.
+
+def describe(recipe: Any, at: Path | Place, funnel: Funnel, command: str | None = None) -> None:
+    """Check the build, write funnel and card, and call it complete.
+
+    recipe: as build.json has it. command: that builds it again; by default the one that build.json has.
     """
     check(at, funnel)
     out = place.at(at).folder
     storage.write_json(out / "funnel.json", funnel.as_json())
-    encoded = settings.encode(recipe)
-    known = command or (read_state(out) or {}).get("command") or f"wit build {recipe.name}"
-    storage.write_bytes(out / "README.md", card.render_card(_facts(recipe, out, funnel, known)).encode())
-    write_state(out, encoded, "complete", known)
-    clear(work)
+    known = command or (read_state(out) or {}).get("command") or f"wit build {recipe['name']}"
+    facts = _facts(recipe["name"], out, funnel, known)
+    storage.write_bytes(out / "README.md", card.render_card(facts).encode())
+    write_state(out, recipe, "complete", known)
+
+
+def recounted(at: Path | Place) -> Funnel:
+    """The funnel of a finished build whose ledger and shards have changed, counted anew from both."""
+    out = place.at(at).folder
+    funnel = Funnel.from_json(orjson.loads((out / "funnel.json").read_bytes()))
+    for stage, reasons in ledger.count(out).items():
+        funnel[stage].dropped = reasons
+    funnel["clean"].kept = sum(info.samples for info in manifest.read_manifest(out))
+    funnel["fetch"].kept = funnel["clean"].seen
+    funnel["select"].kept = funnel["fetch"].seen  # what is on a list now is lost there
+    return funnel
 
 
 def check(at: Path | Place, funnel: Funnel) -> None:
@@ -96,6 +115,12 @@ def check(at: Path | Place, funnel: Funnel) -> None:
     for left, here, right, found in numbers:
         if here != found:
             raise BuildError(f"{left} {here} items and {right} {found}", _FAULT)
+
+
+def refuse_half_forgotten(out: Path) -> None:
+    """Raise ConfigError where a `wit forget` of OUT was cut short."""
+    if (out / FORGETTING).exists():
+        raise ConfigError(f"{str(out)!r} has an unfinished `wit forget`", f"wit forget {out}")
 
 
 def read_state(out: Path) -> dict[str, Any] | None:
@@ -127,6 +152,7 @@ def write_state(out: Path, recipe: Any, state: str, command: str | None = None) 
         "started_at": before.get("started_at", now),
         "finished_at": now if state == "complete" else None,
         "versions": _versions(),
+        "tombstones": file_sha256(stones) if (stones := out / tombstones.NAME).exists() else None,
     }
     storage.write_json(out / "build.json", value)
 
@@ -161,7 +187,7 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _facts(recipe: Recipe, out: Path, funnel: Funnel, command: str) -> card.CardFacts:
+def _facts(name: str, out: Path, funnel: Funnel, command: str) -> card.CardFacts:
     infos = manifest.read_manifest(out)
     counts: dict[str, Counter[str]] = {"lang": Counter(), "licence": Counter()}
     for info in infos:
@@ -174,8 +200,8 @@ def _facts(recipe: Recipe, out: Path, funnel: Funnel, command: str) -> card.Card
             {r: n for r, n in funnel[stage].dropped.items() if r.startswith(("opt_out", "robots"))}
         )
     return card.CardFacts(
-        name=recipe.name,
-        recipe=recipe.name,
+        name=name,
+        recipe=name,
         samples=sum(info.samples for info in infos),
         shards=len(infos),
         bytes=sum(info.bytes for info in infos),

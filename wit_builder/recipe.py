@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from wit_builder.archive.settings import Archives
+from wit_builder.blocklist.settings import Blocklist
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.clean import Duplicates
 from wit_builder.demo_web.web import DemoWeb
@@ -44,6 +45,7 @@ class Recipe:
     extraction: Extraction = field(default_factory=Extraction)
     candidate_filters: tuple[Any, ...] = ()  # before the download: see url, caption, language
     sample_filters: tuple[Any, ...] = ()  # after it: see the picture too
+    blocklist: Blocklist = field(default_factory=Blocklist)  # what must not be taken
     image: ImageSpec = field(default_factory=ImageSpec)
     duplicates: Duplicates = field(default_factory=Duplicates)
     shards: ShardSpec = field(default_factory=ShardSpec)

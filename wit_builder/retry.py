@@ -19,7 +19,6 @@ from wit_builder.curation.select import pair_heads
 from wit_builder.engine.local import Executor
 from wit_builder.engine.task import read_json
 from wit_builder.errors import ConfigError
-from wit_builder.ledger import Funnel
 from wit_builder.place import Place
 from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA
@@ -46,7 +45,7 @@ def run(
         publish.tidy(out)
         root = out / "retry"
         begun = _begin(out, root, only)
-        build.write_session(root, connections)
+        build.write_session(root, connections, build.listed(recipe, out, root))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
         road = build.Road(
@@ -66,6 +65,7 @@ def _recipe(out: Path) -> Recipe:
         raise ConfigError(f"{str(out)!r} holds no build", "give the folder that `wit build --out` wrote")
     if state["state"] != "complete":
         raise ConfigError(f"the build in {str(out)!r} is not finished", "wit build ... --resume, then retry")
+    publish.refuse_half_forgotten(out)
     recipe = settings.decode(state["recipe"])
     if not isinstance(recipe, Recipe):
         raise ConfigError(f"the recipe in {str(out / 'build.json')!r} is none: {recipe}")
@@ -136,7 +136,7 @@ def _publish(recipe: Recipe, there: Place, road: build.Road, retried: pa.Array) 
     out = there.folder
     publish.shards(out, road.shards())
     ledger.write(out, _new_ledger(out, road, retried))
-    publish.finish(recipe, there, _new_funnel(out), out / "retry")
+    publish.finish(recipe, there, publish.recounted(out), out / "retry")
 
 
 def _new_ledger(out: Path, road: build.Road, retried: pa.Array) -> Iterator[pa.Table]:
@@ -147,13 +147,3 @@ def _new_ledger(out: Path, road: build.Road, retried: pa.Array) -> Iterator[pa.T
                 table = table.filter(pc.invert(pc.is_in(table.column("id"), retried)))
             yield table
     yield from ledger.tables(road.losses())
-
-
-def _new_funnel(out: Path) -> Funnel:
-    """Counted anew from the ledger and the shards."""
-    funnel = Funnel.from_json(read_json(out / "funnel.json"))
-    for stage, reasons in ledger.count(out).items():
-        funnel[stage].dropped = reasons
-    funnel["clean"].kept = sum(info.samples for info in manifest.read_manifest(out))
-    funnel["fetch"].kept = funnel["clean"].seen
-    return funnel

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from wit_builder.blocklist.settings import Blocklist
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.clean import Duplicates
 from wit_builder.images.process import ImageSpec
@@ -34,6 +35,7 @@ def recipe(
     delay: float = 1.0,
     deadline: float = 30.0,
     allow_network: tuple[str, ...] = (),
+    blocklist: tuple[str, ...] = (),
 ) -> Recipe:
     """Crawl the web from your seeds: `wit build crawl --seeds https://example.org/ --contact me@example.org`.
 
@@ -64,6 +66,8 @@ def recipe(
         robots.txt may ask for more.
     deadline: seconds that one request may take; one that used them up is not tried again, `wit retry` does that.
     allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
+    blocklist: list of what must not be taken, as KIND:FILE; kinds are sha256, pdq, urls, domains, and tombstones
+        (which `wit forget` wrote).
     """
     return Recipe(
         name=name,
@@ -85,6 +89,7 @@ def recipe(
         ),
         candidate_filters=rules.of_candidates(languages),
         sample_filters=rules.of_samples(min_side),
+        blocklist=Blocklist.named(blocklist),
         image=ImageSpec(size=size, mode=mode, format=format),
         duplicates=Duplicates(radius=None if near_duplicates < 0 else near_duplicates),
         shards=ShardSpec(samples_per_shard=samples_per_shard),

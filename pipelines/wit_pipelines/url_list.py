@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from wit_builder.blocklist.settings import Blocklist
 from wit_builder.curation.clean import Duplicates
 from wit_builder.images.process import ImageSpec
 from wit_builder.lists.settings import UrlList
@@ -30,6 +31,7 @@ def recipe(
     delay: float = 1.0,
     deadline: float = 30.0,
     allow_network: tuple[str, ...] = (),
+    blocklist: tuple[str, ...] = (),
 ) -> Recipe:
     """Pairs from a list of URLs: `wit build url-list --input pairs.parquet --contact me@example.org`.
 
@@ -56,6 +58,8 @@ def recipe(
         robots.txt may ask for more.
     deadline: seconds that one request may take; one that used them up is not tried again, `wit retry` does that.
     allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
+    blocklist: list of what must not be taken, as KIND:FILE; kinds are sha256, pdq, urls, domains, and tombstones
+        (which `wit forget` wrote).
     """
     return Recipe(
         name=name,
@@ -74,6 +78,7 @@ def recipe(
         ),
         candidate_filters=rules.of_candidates(languages),
         sample_filters=rules.of_samples(min_side),
+        blocklist=Blocklist.named(blocklist),
         image=ImageSpec(size=size, mode=mode, format=format),
         duplicates=Duplicates(radius=None if near_duplicates < 0 else near_duplicates),
         shards=ShardSpec(samples_per_shard=samples_per_shard),

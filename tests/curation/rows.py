@@ -48,6 +48,7 @@ def ran(function, folder: Path, arg, **params) -> Task:
     """The task after the function ran in it."""
     task = Task(folder, function.__name__, "00000", arg, params)
     task.folder.mkdir(parents=True, exist_ok=True)
+    (folder / "session.json").write_text('{"blocklist": ""}')
     function(task)
     return task
 

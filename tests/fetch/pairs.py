@@ -66,7 +66,9 @@ def task(
     root.mkdir(exist_ok=True)
     rows = to_table([candidate(url) for url in urls], CANDIDATE_SCHEMA)
     shuffle.write(root / "in", rows, np.zeros(len(urls), np.int64), 1)
-    (root / "session.json").write_bytes(orjson.dumps({"connect_to": list(connect_to.items())}))
+    (root / "session.json").write_bytes(
+        orjson.dumps({"connect_to": list(connect_to.items()), "blocklist": ""})
+    )
     polite = Politeness(**({"host_delay_s": 0.0, "ip_delay_s": 0.0, "backoff_s": 0.01} | politeness))
     web = WebSettings(
         politeness=polite, allow_network=("127.0.0.0/8",), connections=connections, silence_s=silence_s

@@ -47,7 +47,7 @@ def test_each_parameter_has_its_place_in_the_recipe(parameter, value, path):
 
 
 def test_every_parameter_is_tried_above_or_below():
-    rest = {"seeds", "contact", "languages", "min_side"}
+    rest = {"seeds", "contact", "languages", "min_side", "blocklist"}
     assert set(inspect.signature(crawl.recipe).parameters) == {row[0] for row in PLACES} | rest
 
 
@@ -77,6 +77,11 @@ def test_languages_are_filtered_when_some_are_wanted():
 def test_what_is_no_code_of_a_language_is_refused(code):
     with pytest.raises(ConfigError, match="is no ISO 639 code"):
         made(languages=("en", code))
+
+
+def test_lists_of_what_must_not_be_taken_are_named_with_their_kind():
+    blocklist = made(blocklist=("sha256:a.txt", "pdq:s3://b/c.csv.gz", "sha256:d.txt")).blocklist
+    assert (blocklist.sha256, blocklist.pdq) == (("a.txt", "d.txt"), ("s3://b/c.csv.gz",))
 
 
 def test_it_comes_back_from_build_json():

@@ -44,7 +44,7 @@ def test_each_parameter_has_its_place_in_the_recipe(parameter, value, path):
 
 
 def test_every_parameter_is_tried_above_or_below():
-    rest = {"input", "contact", "languages", "min_side"}
+    rest = {"input", "contact", "languages", "min_side", "blocklist"}
     assert set(inspect.signature(url_list.recipe).parameters) == {row[0] for row in PLACES} | rest
 
 
@@ -57,6 +57,10 @@ def test_the_rules_are_those_of_a_crawl():
     assert made(min_side=300).sample_filters[0].min_side == 300
     assert made(languages=("en",)).candidate_filters[-1].allowed == ("en",)
     assert made(near_duplicates=-1).duplicates.radius is None
+
+
+def test_lists_of_what_must_not_be_taken_are_named_with_their_kind():
+    assert made(blocklist=("urls:a.txt",)).blocklist.urls == ("a.txt",)
 
 
 def test_a_list_must_be_named():

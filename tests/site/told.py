@@ -23,6 +23,7 @@ class Say:
     type: str = "image/png"
     wait: float = 0.0  # seconds before the answer
     chunked: bool = False  # without Content-Length
+    location: str = ""  # of a redirect
     first: Callable[[], object] = lambda: None  # done when asked
 
 
@@ -62,7 +63,7 @@ class Web:
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(say.wait)
         self.at_once -= 1
-        headers = {"Content-Type": say.type}
+        headers = {"Content-Type": say.type} | ({"Location": say.location} if say.location else {})
         if not say.chunked:
             return web.Response(body=say.body, status=say.status, headers=headers)
         stream = web.StreamResponse(status=say.status, headers=headers)

@@ -1,5 +1,6 @@
 """Fixtures of tests that need a store: an S3 server for the session, and the way to it in the environment."""
 
+import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,12 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from tests import builds
 from tests.cli.conftest import wit  # noqa: F401  (a fixture)
-from tests.site import s3
+from tests.site import faulty, s3
+from wit_builder import place, store
+
+RECIPE = "from tests import builds\n\n\ndef recipe():\n    return builds.recipe()\n"
 
 
 @dataclass(frozen=True)
@@ -56,3 +61,45 @@ def bucket(nanio, monkeypatch):
     name = f"b-{uuid.uuid4().hex[:12]}"
     nanio.bucket(name)
     return Bucket(nanio, name)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a recipe file, to type commands in; scratch folders lie below it."""
+    (tmp_path / "tiny.py").write_text(RECIPE)
+    monkeypatch.setenv("WIT_SCRATCH", str(tmp_path / "scratch"))
+    for name in ("AT_ONCE_S", "PATIENCE_S"):
+        monkeypatch.setattr(store, name, 1.0)
+    return tmp_path
+
+
+@pytest.fixture
+def url(bucket):
+    return f"{bucket.url}/run"
+
+
+@pytest.fixture
+def proxy(bucket, monkeypatch):
+    with faulty.before(bucket.server.port) as told:
+        lead(monkeypatch, bucket.server, told.port)
+        yield told
+
+
+@pytest.fixture
+def waiting(here, url, bucket):
+    """The scratch folder of a build that is complete in it, and of which nothing is at OUT yet; a proxy goes
+    before it, since the folder's name depends on the endpoint.
+    """
+    return shutil.copytree(builds.finished(), place._scratch(url, None))
+
+
+@pytest.fixture
+def brought(waiting, url, wit):  # noqa: F811
+    """A build that is complete at OUT."""
+    assert wit(*build(url)).code == 0
+
+
+def build(url, web=None):
+    """The command; without a web nothing can be fetched."""
+    reach = ["--connect-to", f"*.test=127.0.0.1:{web.port}"] if web else []
+    return ["build", "./tiny.py", "--out", url, *reach, "--connect-to", "*="]

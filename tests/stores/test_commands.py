@@ -15,12 +15,8 @@ from tests import builds
 from tests.builds import image_url
 from tests.cli.processes import environment, ran
 from tests.journeys.folders import lost, tars
-from tests.site import faulty
 from tests.site.told import Say, picture, told
-from tests.stores.conftest import lead
-from wit_builder import place, store
-
-RECIPE = "from tests import builds\n\n\ndef recipe():\n    return builds.recipe()\n"
+from tests.stores.conftest import RECIPE, build
 
 
 @pytest.fixture(scope="module")
@@ -37,48 +33,6 @@ def mended():
         builds.tell(web)
         web.answers |= {image_url(9): Say(picture(9)), image_url(10): Say(picture(1))}
         yield web
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with a recipe file, to type commands in; scratch folders lie below it."""
-    (tmp_path / "tiny.py").write_text(RECIPE)
-    monkeypatch.setenv("WIT_SCRATCH", str(tmp_path / "scratch"))
-    for name in ("AT_ONCE_S", "PATIENCE_S"):
-        monkeypatch.setattr(store, name, 1.0)
-    return tmp_path
-
-
-@pytest.fixture
-def url(bucket):
-    return f"{bucket.url}/run"
-
-
-@pytest.fixture
-def proxy(bucket, monkeypatch):
-    with faulty.before(bucket.server.port) as told:
-        lead(monkeypatch, bucket.server, told.port)
-        yield told
-
-
-@pytest.fixture
-def waiting(here, url, bucket):
-    """The scratch folder of a build that is complete in it, and of which nothing is at OUT yet; a proxy goes
-    before it, since the folder's name depends on the endpoint.
-    """
-    return shutil.copytree(builds.finished(), place._scratch(url, None))
-
-
-@pytest.fixture
-def brought(waiting, url, wit):
-    """A build that is complete at OUT."""
-    assert wit(*build(url)).code == 0
-
-
-def build(url, web=None):
-    """The command; without a web nothing can be fetched."""
-    reach = ["--connect-to", f"*.test=127.0.0.1:{web.port}"] if web else []
-    return ["build", "./tiny.py", "--out", url, *reach, "--connect-to", "*="]
 
 
 def retry(out, web):

@@ -9,6 +9,7 @@ from tests.structure.documents import ROOT, documents, python_in
 from wit_builder.cli import COMMANDS
 from wit_builder.cli.build import common_options
 from wit_builder.cli.fetch import command as fetch
+from wit_builder.cli.forget import command as forget
 from wit_builder.cli.retry import command as retry
 
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
@@ -23,7 +24,12 @@ def test_every_command_stands_in_the_docs(name):
 
 
 @pytest.mark.parametrize(
-    "option", [option.opts[0] for option in [*common_options(), *retry.params] if option.opts[0][0] == "-"]
+    "option",
+    [
+        option.opts[0]
+        for option in [*common_options(), *retry.params, *forget.params]
+        if option.opts[0][0] == "-"
+    ],
 )
 def test_every_common_option_stands_in_the_docs(option):
     assert re.search(rf"`[^`]*{option}\b[^`]*`", COMMANDS_PAGE.read_text())

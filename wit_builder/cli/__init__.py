@@ -20,6 +20,7 @@ COMMANDS = {  # name: (module, one line)
     "show": ("wit_builder.cli.show", "What is in a build: funnel, hosts, languages, a contact sheet."),
     "fetch": ("wit_builder.cli.fetch", "Fetch a list's images into shards, as img2dataset does."),
     "retry": ("wit_builder.cli.retry", "Take failed downloads up again, into new shards."),
+    "forget": ("wit_builder.cli.forget", "Remove pairs from a finished build, and keep them out."),
     "verify": ("wit_builder.cli.verify", "Compare a build's shards with its manifest."),
     "filters": ("wit_builder.cli.filters", "The installed filters, with defaults and reasons."),
     "demo-web": ("wit_builder.cli.demo_web", "Serve the demo web on its own."),

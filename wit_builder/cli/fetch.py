@@ -109,6 +109,13 @@ _WEB = (
     _option("delay", 1.0, "Seconds between two requests to a host, at least.", type=float),
     _option("user_agent_token", "", "Name of yours for the User-Agent; rules for it are obeyed too."),
     _option("disallowed_header_directives", None, "Opt-outs to honour besides ours.", metavar="LIST"),
+    _option(
+        "blocklist",
+        (),
+        "What must not be taken: sha256:FILE, pdq:FILE, urls:FILE, domains:FILE or tombstones:FILE.",
+        multiple=True,
+        metavar="KIND:FILE",
+    ),
     _option("allow_network", (), "Private network that may be reached, such as 127.0.0.0/8.", multiple=True),
     _option("connect-to", (), "As for `wit build`.", multiple=True, metavar="HOST=IP:PORT"),
     _option("max_shard_retry", 1, "How often a crashed task is tried again.", type=click.IntRange(0, 100)),

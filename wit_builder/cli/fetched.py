@@ -9,6 +9,7 @@ import click
 import orjson
 
 from wit_builder import place, report
+from wit_builder.blocklist.settings import Blocklist
 from wit_builder.cli import complaint, connect, progress, result, typed
 from wit_builder.cli.stopping import stoppable
 from wit_builder.download import road
@@ -87,6 +88,7 @@ def asked(values: Values) -> Download:
             ours=(*OURS, "hash_check") if verified else OURS,
         ),
         web=_web(values),
+        blocklist=Blocklist.named(values["blocklist"]),
         columns=tuple(keys[name] for name in shown),
         retries=values["max_shard_retry"],
     )

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
+from wit_builder.blocklist import blocked
 from wit_builder.curation import survivor, tables
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
@@ -30,16 +31,17 @@ _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_sour
 
 
 def judge(task: Task) -> None:
-    """Identifies languages and filters the candidates of some parts.
+    """Identifies languages and filters the candidates of some parts; what is blocked goes first.
 
     arg: {parts: [parquet path]}; params: filters, partitions (of URLs).
     Hands on `candidates` (a shuffle file by URL) and `losses`.
     """
+    filters = (blocked.of(task).candidate, *task.params["filters"])
     kept, losses = [CANDIDATE_SCHEMA.empty_table()], []
     for part in task.arg["parts"]:
         for batch in pq.ParquetFile(part).iter_batches(BATCH):
             rows = _with_language(pa.table(batch))
-            survivors, dropped = tables.judged(rows, candidates(rows), task.params["filters"], "select")
+            survivors, dropped = tables.judged(rows, candidates(rows), filters, "select")
             kept.append(survivors)
             losses.append(dropped)
     table = pa.concat_tables(kept)

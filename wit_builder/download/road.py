@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder import build, publish, storage
+from wit_builder.blocklist import blocked, tombstones
 from wit_builder.download import folder, state, there
 from wit_builder.download.settings import Download, Mode
 from wit_builder.download.windows import Shard, Window, Windows, row_id
@@ -63,9 +64,10 @@ def run(
     user asked to stop.
     """
     listed = lists.plan(asked.urls)
+    home = where.out / state.FOLDER
+    refused = blocked.gathered(asked.blocklist, home / tombstones.NAME)
     there.taken_up(where.place, mode)
     state.admit(where.out, asked, mode)
-    home = where.out / state.FOLDER
     _make(home)
     with build.only_one(home):
         publish.tidy(home)
@@ -78,6 +80,7 @@ def run(
             root = home / f"run-{this.first:05d}"
             layout = replace(asked.layout, carried=_columns(listed.carried, asked.columns))
             road = _Road(replace(asked, layout=layout), where, root, executor, watcher)
+            road.refuses(refused)
             windows = road.read(listed.tasks, this.first)
             this.end = windows.end
             known.write(where.out)
@@ -125,6 +128,11 @@ class _Road:
         self._asked, self._where, self._root = asked, where, root
         self._executor, self._watcher = executor, watcher
         self._shape = asked.shape()
+        self._refused = ""  # file of what must not be taken
+
+    def refuses(self, entries: pa.Table) -> None:
+        """From now on none of these is taken."""
+        self._refused = blocked.write(self._root, entries)
 
     def read(self, tasks: Sequence[Any], first: int) -> Windows:
         """Read the list into parts. Raises ConfigError where its shards outnumber their digits."""
@@ -213,7 +221,7 @@ class _Road:
 
         ids: of the only rows that are fetched; the others stay as they are published.
         """
-        build.write_session(root, self._where.connect_to)
+        build.write_session(root, self._where.connect_to, self._refused)
         wanted, only = root / "shards.json", root / "only.parquet"
         if not wanted.exists():
             pq.write_table(pa.table({"id": pa.array(ids, pa.string())}), only)

@@ -1,9 +1,10 @@
 """What is asked of a fetch: which list, what its shards look like, how the web is asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wit_builder import settings
+from wit_builder.blocklist.settings import Blocklist
 from wit_builder.errors import ConfigError
 from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
@@ -33,6 +34,7 @@ class Download:
     shards: ShardSpec
     layout: Layout  # `carried` is filled in once the list's columns are known
     web: WebSettings
+    blocklist: Blocklist = field(default_factory=Blocklist)
     columns: tuple[str, ...] = ()  # of the list, that stand in the output
     retries: int = 1  # of a task that crashed
 

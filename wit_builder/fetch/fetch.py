@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import uvloop
 
+from wit_builder.blocklist import blocked
 from wit_builder.engine import shuffle
 from wit_builder.engine.task import Stopped, Task
 from wit_builder.errors import Dropped, Transient
@@ -62,9 +63,10 @@ class _Fetch:
 
     def __init__(self, task: Task, table: pa.Table, chunks: Chunks) -> None:
         self._task, self._chunks = task, chunks
-        self._urls, self._ids, self._extras = (
-            table.column(name).combine_chunks() for name in ("url", "id", "extra")
+        self._urls, self._ids, self._extras, self._pages = (
+            table.column(name).combine_chunks() for name in ("url", "id", "extra", "page_url")
         )
+        self._blocked = blocked.of(task)
         self._web: WebSettings = task.params["web"]
         self._queues: HostQueues[_Item] = HostQueues(self._web.politeness)
         self._backlog = Backlog(BODIES_A_PROCESS * task.cpus)
@@ -110,9 +112,10 @@ class _Fetch:
 
     async def _settle(self, item: _Item, visitor: ImageVisitor, pixels: Pixels) -> None:
         try:
-            visit = await visitor.image(self._urls[item.row].as_py())
+            visit = await visitor.image(self._allowed(item), self._may_lead_to)
             with self._backlog:
                 picture = await pixels.process(visit.body, self._extras[item.row].as_py())
+            await self._blocked.check_picture(picture.sha256, picture.phash)
         except Transient as error:
             if not self._again(item, error):
                 self._lose(item, error)
@@ -121,6 +124,18 @@ class _Fetch:
         else:
             self._kept += 1
             self._chunks.add_sample(item.row, visit, picture)
+
+    def _allowed(self, item: _Item) -> str:
+        """Its address. Raises Forbidden where that, or its page's, is blocked."""
+        url: str = self._urls[item.row].as_py()
+        for address in (url, self._pages[item.row].as_py()):
+            self._blocked.check_address(address)
+        return url
+
+    def _may_lead_to(self, url: str) -> bool:
+        """Of a redirect. Raises Forbidden where its target is blocked."""
+        self._blocked.check_address(url)
+        return True
 
     def _again(self, item: _Item, error: Transient) -> bool:
         """Put the item back for another try, if it has one left.

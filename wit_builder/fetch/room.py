@@ -119,13 +119,13 @@ class ImageVisitor(Visitor):
         self._most = settings.max_image_bytes
         self.room = Room(max(BODY_BYTES, 2 * self._most))
 
-    async def image(self, url: str) -> Visit:
+    async def image(self, url: str, in_scope: Callable[[str], bool] | None = None) -> Visit:
         """As `visit`."""
         try:
-            return await self.visit(url, "image")
+            return await self.visit(url, "image", in_scope)
         except NoRoom:
             await self.room.wait_for(self._most)
-        return await self.visit(url, "image")
+        return await self.visit(url, "image", in_scope)
 
     def _image_gate(self) -> Callable[[Head], None]:
         task = asyncio.current_task()

@@ -48,6 +48,7 @@ KINDS = {
     "damaged": "list",
     "image_too_small": "filter",
     "image_too_long": "filter",
+    "blocked": "filter",
 }
 
 MANY_HOSTS = 20  # from here on the fault is hardly theirs

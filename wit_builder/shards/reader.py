@@ -51,6 +51,12 @@ def read_shard(path: Path, file: BinaryIO | None = None) -> Iterator[Pair]:
         yield _pair(path, group)
 
 
+def read_members(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Key and members (extension to bytes) of each sample as they lie in the tar, in order. Raises ShardError."""
+    with _open(path) as file:
+        yield from ((group.key, group.members) for group in _groups(path, file))
+
+
 @dataclass(slots=True)
 class _Group:
     key: str

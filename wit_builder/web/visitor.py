@@ -128,7 +128,7 @@ class Visitor:
         """Ask for the URL, and for where it redirects to, up to 5 times.
 
         The caller took an item of the URL's host from the queues and releases it afterwards.
-        in_scope: asked about each redirect's target, not about the URL itself.
+        in_scope: asked about each redirect's target, not about the URL itself; may raise Forbidden itself.
         Raises Forbidden, Transient or Gone; the host's failures are counted here, retrying is the caller's.
         """
         first = host = self._host(url)

@@ -1,0 +1,133 @@
+"""Reads lists. A line that cannot be read refuses the whole list: passed over, it would let in what it names.
+
+Text, one entry a line; `#` begins a comment, blank lines count for nothing. A line of hashes may have other
+columns (quality, id, file name), with commas, semicolons, tabs or blanks between, and one of its columns is a
+hash; a first line of column names is known. UTF-8, also as .gz. Tombstones are parquet (tombstones.py).
+"""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from wit_builder import remote
+from wit_builder.blocklist import tombstones
+from wit_builder.blocklist.entries import EXPECTED, SCHEMA, Kind, value_of
+from wit_builder.blocklist.settings import Blocklist
+from wit_builder.errors import ConfigError
+
+MAX_LINE = 64 << 10  # bytes
+MAX_ENTRIES = 50_000_000  # of one list: 3.2 GB in memory
+
+_ROWS = 65_536
+_ENDINGS = (".txt", ".csv", ".tsv", ".gz")
+_BETWEEN = re.compile(r"[,;\s]+")
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
+_HEADERS = {
+    "sha256": {"sha256", "hash", "sha256_hash"},
+    "pdq": {"pdq", "hash", "pdq_hash", "phash"},
+}  # names of a hash's column
+
+
+def read(lists: Blocklist) -> pa.Table:
+    """All entries, with entries.SCHEMA's columns.
+
+    Raises ConfigError that names file and line of the first that cannot be read, and a list without any.
+    """
+    kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+        ("sha256", lists.sha256),
+        ("pdq", lists.pdq),
+        ("url", lists.urls),
+        ("domain", lists.domains),
+    )
+    tables = [SCHEMA.empty_table()]
+    for kind, words in kinds:
+        radius = lists.pdq_radius if kind == "pdq" else None
+        tables += [_of_text(kind, radius, file.url) for file in remote.expand(words, _ENDINGS)]
+    files = remote.expand(lists.tombstones, (".parquet",))
+    tables += [tombstones.as_list(file.url, tombstones.read(file.url)) for file in files]
+    return pa.concat_tables(tables)
+
+
+def _of_text(kind: Kind, radius: int | None, url: str) -> pa.Table:
+    with remote.opened(url) as file:
+        pieces = list(_values(kind, url, file))
+    values = pa.chunked_array(pieces, pa.string())
+    if not len(values):
+        raise ConfigError(f"{url} lists nothing", "leave it out, or put back the list that it was")
+    count = len(values)
+    return pa.table(
+        [
+            pa.repeat(kind, count),
+            values,
+            pa.repeat(pa.scalar(radius, pa.int32()), count),
+            pa.repeat(PurePosixPath(url).name, count),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _values(kind: Kind, url: str, file: BinaryIO) -> Iterator[pa.Array]:
+    """The values, many at a time."""
+    some: list[str] = []
+    total = 0
+    for number, line in _lines(url, file):
+        word = _word(kind, line, number)
+        if word is None:
+            continue
+        try:
+            some.append(value_of(kind, word))
+        except ConfigError as error:
+            raise ConfigError(f"{url}, line {number}: {error}", _hint(kind)) from error
+        if len(some) == _ROWS:
+            total += len(some)
+            yield pa.array(some, pa.string())
+            some = []
+        if total > MAX_ENTRIES:
+            raise ConfigError(f"{url} has more than {MAX_ENTRIES} entries", "split it into several files")
+    yield pa.array(some, pa.string())
+
+
+def _word(kind: Kind, line: str, number: int) -> str | None:
+    """What of the line is the entry; None where it has none. The line itself where it cannot be told."""
+    if not line or line.startswith("#"):
+        return None
+    if kind not in _HEADERS or _HASH.fullmatch(line):
+        return line
+    columns = [column.strip("\"'") for column in _BETWEEN.split(line)]
+    hashes = [column for column in columns if _HASH.fullmatch(column)]
+    if len(hashes) == 1:
+        return hashes[0]
+    is_header = number == 1 and not hashes and _HEADERS[kind].intersection(map(str.lower, columns))
+    return None if is_header else line
+
+
+def _lines(url: str, file: BinaryIO) -> Iterator[tuple[int, str]]:
+    """Each line with its number from 1, without blanks around it."""
+    for number, raw in enumerate(_raw_lines(url, file), 1):
+        if len(raw) > MAX_LINE:
+            raise ConfigError(f"{url}, line {number} is longer than {MAX_LINE} bytes; an entry is a line")
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{url}, line {number} is not UTF-8: {error}") from error
+        yield number, line.strip()
+
+
+def _raw_lines(url: str, file: BinaryIO) -> Iterable[bytes]:
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    lines: BinaryIO = gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[assignment]
+    try:
+        while line := lines.readline(MAX_LINE + 1):
+            yield line
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ConfigError(f"{url} is cut or damaged: {error}", "get it anew") from error
+
+
+def _hint(kind: Kind) -> str:
+    return f"mend or remove that line; each holds one {EXPECTED[kind]}, # begins a comment"

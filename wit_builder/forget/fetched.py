@@ -1,0 +1,101 @@
+"""Forgets in a folder that `wit fetch` wrote: its shards, and the tombstones in OUT/_wit."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from wit_builder import build, publish, storage
+from wit_builder.blocklist import tombstones
+from wit_builder.blocklist.blocked import Blocked
+from wit_builder.blocklist.tombstones import Tombstone
+from wit_builder.download import folder, state
+from wit_builder.download.state import State
+from wit_builder.engine.task import read_json
+from wit_builder.errors import ConfigError
+from wit_builder.forget.request import Forgotten, joined, of_out
+from wit_builder.shards import removal
+
+_COLUMNS = ("url", "final_url", "page_url", "sha256", "phash")
+
+
+def forget(out: Path, new: Sequence[Tombstone], dry_run: bool = False) -> Forgotten:
+    """Take out of the shards what these tombstones, and those that are there already, name.
+
+    Raises ConfigError when OUT is none of `wit fetch`, is unfinished or keeps no rows, and for a sha256 where it
+    has none.
+    """
+    shape = _shape(out, new)
+    home = out / state.FOLDER
+    with build.only_one(home):
+        publish.tidy(home)
+        storage.sweep(out)
+        stones = joined(of_out(home), new)
+        if not stones:
+            raise ConfigError("what shall be forgotten?", f"wit forget {out} --domain example.org")
+        blocked = Blocked.of_tombstones(stones)
+        pairs, lost = Counter[str](), Counter[str]()  # of all shards by kind; of failures by shard
+        stems = {stem for stem in _stems(out) if _look(out / f"{stem}.parquet", blocked, pairs, lost)}
+        if not dry_run:
+            with storage.plain_errors(out):
+                _apply(out, blocked, stems, stones, shape)
+    return Forgotten(pairs, 0, lost.total(), tuple(sorted(stems)), len(stones))
+
+
+def _shape(out: Path, new: Sequence[Tombstone]) -> dict[str, object]:
+    known = State.read(out)
+    if known is None:
+        raise ConfigError(f"{str(out)!r} holds shards that `wit fetch` did not write")
+    if any((out / state.FOLDER).glob("run-*")):
+        raise ConfigError(f"{str(out)!r} is not finished", "the same `wit fetch` again, then forget")
+    shape: dict[str, object] = known.shape
+    if shape["output_format"] == "dummy":
+        raise ConfigError(f"{str(out)!r} was written with --output_format dummy: nothing is kept there")
+    digest = known.shape["layout"]["hash"]
+    if digest != "sha256" and any(stone.kind == "sha256" for stone in new):
+        raise ConfigError(
+            f"the shards in {str(out)!r} keep no sha256 (--compute_hash {digest})", "--pdq, or --url"
+        )
+    return shape
+
+
+def _stems(out: Path) -> list[str]:
+    return sorted(path.name.removesuffix("_stats.json") for path in out.glob("*_stats.json"))
+
+
+def _look(sidecar: Path, blocked: Blocked, pairs: Counter[str], lost: Counter[str]) -> bool:
+    """Whether something goes from that shard; counts it."""
+    before = pairs.total() + lost.total()
+    with pq.ParquetFile(sidecar) as file:
+        names = [name for name in (*_COLUMNS, "reason") if name in file.schema_arrow.names]
+        for rows in map(pa.table, file.iter_batches(columns=names)):
+            kinds = blocked.kinds(rows)
+            for kind, reason in zip(kinds, rows.column("reason").to_pylist(), strict=True):
+                if kind:
+                    (lost if reason else pairs)[kind] += 1
+    return pairs.total() + lost.total() > before
+
+
+def _apply(
+    out: Path, blocked: Blocked, stems: set[str], stones: Sequence[Tombstone], shape: dict[str, object]
+) -> None:
+    """Repeatable: the names of the shards stay written down until all of them are done."""
+    home = out / state.FOLDER
+    if stones != of_out(home):
+        tombstones.write(home / tombstones.NAME, stones)
+    journal = home / "forget.json"
+    stems = stems | set(read_json(journal) if journal.exists() else ())
+    storage.write_json(journal, sorted(stems))
+
+    def change(rows: pa.Table) -> tuple[pa.Table, removal.Texts]:
+        stay = pc.equal(pa.array(blocked.kinds(rows), pa.string()), "")
+        return rows.filter(stay), {}
+
+    for stem in sorted(stems):
+        removal.rewrite(out, stem, change)
+    if shape["output_format"] == "webdataset":
+        folder.write_length(out)
+    journal.unlink()
