@@ -20,6 +20,8 @@ from wit_builder import ledger, publish, settings, storage
 from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
+from wit_builder.curation import balanced, histogram
+from wit_builder.curation.balance import Balance
 from wit_builder.demo_web import serve
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
@@ -29,6 +31,7 @@ from wit_builder.ledger import Funnel
 from wit_builder.lists import plan as lists
 from wit_builder.lists.collect import CARRIED
 from wit_builder.lists.settings import UrlList
+from wit_builder.queries.listing import load
 from wit_builder.recipe import Recipe
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")
@@ -99,6 +102,8 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
         write_session(root, connect_to)
         road = Road(recipe, root, executor, watcher)
         try:
+            if recipe.queries is not None and not road.queries.exists():
+                histogram.write(road.queries, load(recipe.queries))
             for stage in STAGES[: STAGES.index(until) + 1]:
                 getattr(road, stage)()
                 storage.write_json(where.out / "funnel.json", road.funnel().as_json())
@@ -173,6 +178,11 @@ class Road:
         self._first_shard = first_shard
         self.done: dict[str, list[engine.Done]] = {}
 
+    @property
+    def queries(self) -> Path:
+        """The list of queries, as it was when this began (histogram.py); where the recipe has none, nothing."""
+        return self._root / histogram.NAME
+
     def funnel(self) -> Funnel:
         """What the stages that were run have counted."""
         funnel = Funnel()
@@ -192,6 +202,11 @@ class Road:
     def losses(self) -> list[Path]:
         """All losses, parquet of LOSS_SCHEMA."""
         return [path for records in self.done.values() for path in engine.files(records, "losses")]
+
+    def show_queries(self, out: Path) -> None:
+        """Show the list with its counts in OUT, if the recipe has one."""
+        if self._recipe.queries is not None:
+            storage.publish(Path(self.files("clean-tell", "queries")[0]), out / histogram.NAME)
 
     def collect(self) -> None:
         """Gather candidates from the recipe's source."""
@@ -271,7 +286,12 @@ class Road:
             "select-judge",
             "wit_builder.curation.select:judge",
             [{"parts": group} for group in _groups(parts)],
-            {"filters": self._recipe.candidate_filters, "partitions": partitions},
+            {
+                "filters": self._recipe.candidate_filters,
+                "partitions": partitions,
+                "queries": self._recipe.queries,
+                "list": str(self.queries),
+            },
         )
         self._run(
             "select-unique",
@@ -292,7 +312,7 @@ class Road:
         self._run("fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params, Needs(io=True))
 
     def clean(self) -> None:
-        """Filters that see the picture, then duplicates."""
+        """Filters that see the picture, then duplicates, then the balance."""
         fetched = _sized(self.files("fetch", "samples"))
         partitions = _number_of(fetched, ROWS_PER_PARTITION)
         rules = {"duplicates": self._recipe.duplicates, "incumbents": self._incumbents}
@@ -312,19 +332,32 @@ class Road:
             "clean-similar",
             "wit_builder.curation.clean:similar",
             [{"samples": self.files("clean-exact", "samples")}],
-            rules,
+            rules | {"last": self._recipe.queries is None},
             Needs(),  # not bounded: it grows with the square of the samples (near.py)
         )
+        if self._recipe.queries is not None:
+            self._balance(self._recipe.balance)
+
+    def _balance(self, balance: Balance | None) -> None:
+        samples = self.files("clean-exact", "samples")
+        ranges = _number_of(_sized(samples), ROWS_PER_PARTITION)
+        balanced.run(self._run, self.files, samples, ranges, str(self.queries), balance)
+        if balance is not None and balance.target is not None:
+            found = engine.read_json(Path(self.files("clean-solve", "found")[0]))
+            self._watcher.say(
+                f"{found['per_query']:,} pairs per query keep {found['kept']:,}, the nearest to {balance.target:,}"
+            )
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""
-        kept, dropped = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
+        kept, similar = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
+        surplus = self.files("clean-decide", "dropped") if self._recipe.queries else []  # of each of `kept`
         failed = _sized(self.files("fetch", "failures"))
         spec = self._recipe.shards
         self._run(
             "pack-order",
             "wit_builder.pack.pack:order",
-            [{"samples": kept, "dropped": dropped, "failures": list(failed)}],
+            [{"samples": kept, "dropped": similar + surplus, "failures": list(failed)}],
             {"per_shard": spec.samples_per_shard},
         )
         (ordered,) = self.files("pack-order", "shards")
@@ -334,13 +367,16 @@ class Road:
                 f"{self._first_shard + shards} shards cannot be numbered with {spec.index_digits} digits",
                 "build into another --out with more samples in a shard",
             )
-        sources = [{"samples": [path], "failures": []} for path in kept]
-        sources += [{"samples": [], "failures": group} for group in _groups(failed)]
+        sources = [
+            {"samples": [path], "dropped": similar + surplus[n : n + 1], "failures": []}
+            for n, path in enumerate(kept)
+        ]
+        sources += [{"samples": [], "dropped": [], "failures": group} for group in _groups(failed)]
         self._run(
             "pack-route",
             "wit_builder.pack.pack:route",
             sources if shards else [],
-            {"shards": ordered, "dropped": dropped},
+            {"shards": ordered},
         )
         params = {
             "samples": self.files("pack-route", "samples"),
@@ -397,6 +433,7 @@ def _publish(recipe: Recipe, where: Where, road: Road) -> None:
     for i, path in enumerate(road.files("collect", "candidates")):
         storage.publish(Path(path), out / "candidates" / f"part-{i:05d}.parquet")
     publish.shards(out, road.shards())
+    road.show_queries(out)
     ledger.write(out, ledger.tables(road.losses()))
     publish.finish(recipe, out, road.funnel(), out / "work", where.command)
 

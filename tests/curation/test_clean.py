@@ -26,7 +26,7 @@ def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), inc
     for partition in range(partitions):
         tasks.append(ran(clean.exact, folder, partition, inputs=inputs, partitions=partitions, **rules))
     survivors = [str(path) for task in tasks[1:] for path in out(task, "samples")]
-    tasks.append(ran(clean.similar, folder, {"samples": survivors}, **rules))
+    tasks.append(ran(clean.similar, folder, {"samples": survivors}, last=True, **rules))
     dropped = set(table(out(tasks[-1], "dropped")).column("id").to_pylist())
     for task in tasks[1:]:
         tasks[0].funnel.add(task.funnel)

@@ -88,7 +88,7 @@ class Rows:
         rows = _repeated([len(page.found) for page in pages])
         for name, field in _OF_PAGE.items():
             columns[name] = _column(name, [getattr(page, field) for page in pages]).take(rows)
-        for name, value in (("lang", ""), ("lang_score", 0.0), ("extra", "")):
+        for name, value in (("lang", ""), ("lang_score", 0.0), ("extra", ""), ("queries", []), ("query_spans", [])):
             columns[name] = pa.repeat(pa.scalar(value, CANDIDATE_SCHEMA.field(name).type), len(rows))
         return pa.table([columns[name] for name in CANDIDATE_SCHEMA.names], schema=CANDIDATE_SCHEMA)
 

@@ -95,8 +95,9 @@ def exact(task: Task) -> None:
 def similar(task: Task) -> None:
     """One of each connected group of near-duplicates.
 
-    arg: {samples: [parquet path]}; params: duplicates, incumbents.
-    Hands on `dropped` (parquet of ids, sorted) and `losses`; counts what the whole clean step kept.
+    arg: {samples: [parquet path]}; params: duplicates, incumbents, last (whether nothing is dropped after it).
+    Hands on `dropped` (parquet of ids, sorted) and `losses`; counts what the whole clean step kept, if it is
+    the last.
     """
     table = _read(task.arg["samples"], [*_RULE, "phash"])
     incumbents = _incumbents(task.params["incumbents"])
@@ -115,7 +116,8 @@ def similar(task: Task) -> None:
     losses = tables.losses_of(lost, "clean", "near_duplicate", lost.column("evidence"))
     tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.sort_by("id"))
     tables.hand_on_losses(task, "clean", [losses])
-    task.funnel["clean"].kept += table.num_rows - len(gone)
+    if task.params["last"]:
+        task.funnel["clean"].kept += table.num_rows - len(gone)
 
 
 def _rule(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bytes_]]:

@@ -22,7 +22,6 @@ TEXT_SOURCE = "list"  # where the captions stood
 MAX_EVIDENCE = 500  # characters
 
 _AT = CANDIDATE_SCHEMA.field("found_at").type
-_NO_TEXTS = pa.array([], CANDIDATE_SCHEMA.field("alt_texts").type.value_type)
 _NO_FAILURES = FAILURE_SCHEMA.empty_table()
 
 Why = tuple[str, str]  # reason, evidence
@@ -123,7 +122,8 @@ class Judge:
     ) -> pa.Table:
         count = len(numbers)
         columns: dict[str, Any] = {name: pa.repeat("", count) for name in CANDIDATE_SCHEMA.names}
-        columns["alt_texts"] = pa.ListArray.from_arrays(np.zeros(count + 1, np.int32), _NO_TEXTS)
+        for name in ("alt_texts", "queries", "query_spans"):
+            columns[name] = pa.repeat(pa.scalar([], CANDIDATE_SCHEMA.field(name).type), count)
         columns["text_source"] = pa.repeat(TEXT_SOURCE, count)
         columns["lang_score"] = pa.repeat(0.0, count)
         columns["id"] = pa.array(ids, pa.string())

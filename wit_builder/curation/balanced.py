@@ -1,0 +1,41 @@
+"""The steps of the balance, in their order; what each of them does stands in balance.py."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from wit_builder.curation.balance import Balance
+
+Run = Callable[[str, str, Sequence[Any], Mapping[str, Any]], None]  # stage, function, arguments, params
+Files = Callable[[str, str], list[str]]  # what a stage's tasks handed on under that kind
+
+_TASKS = "wit_builder.curation.balance"
+
+
+def run(
+    run: Run,
+    files: Files,
+    samples: Sequence[str],
+    ranges: int,
+    queries: str,
+    balance: Balance | None,
+) -> None:
+    """Drop what is too much of the survivors of `clean-similar`, and count the queries of all.
+
+    samples: parquet paths; ranges: parts of them that a task holds in memory; queries: path of the list;
+    balance: None keeps all.
+    """
+    own = [{"samples": path, "file": number} for number, path in enumerate(samples)]
+    params = {"queries": queries, "balance": balance, "files": len(own), "ranges": ranges}
+    params |= {"dropped": files("clean-similar", "dropped")}
+    needs, found = [], []
+    if balance is not None:
+        run("clean-spread", f"{_TASKS}:spread", own, params)
+        rows = params | {"rows": files("clean-spread", "rows")}
+        run("clean-weigh", f"{_TASKS}:weigh", [None], rows)
+        run("clean-need", f"{_TASKS}:need", range(ranges), rows | {"counts": files("clean-weigh", "counts")})
+        needs = files("clean-need", "needs")
+        if balance.target is not None:
+            run("clean-solve", f"{_TASKS}:solve", [None], params | {"sizes": files("clean-need", "sizes")})
+            found = files("clean-solve", "found")
+    run("clean-decide", f"{_TASKS}:decide", own, params | {"needs": needs, "found": found})
+    run("clean-tell", f"{_TASKS}:tell", [None], params | {"counts": files("clean-decide", "counts"), "found": found})
