@@ -21,7 +21,6 @@ from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation import balanced, histogram
-from wit_builder.curation.balance import Balance
 from wit_builder.demo_web import serve
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
@@ -38,9 +37,7 @@ STAGES = ("collect", "select", "fetch", "clean", "pack")
 
 ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through: 8 s
 ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory: 0.9 GB
-ROWS_PER_BIN = (
-    2_000_000  # candidates of one fetch task: 1.7 GB. Many, as it takes as long as its slowest host
-)
+ROWS_PER_BIN = 2_000_000  # candidates of one fetch task: 1.7 GB. Many: it takes as long as its slowest host
 
 BOUNDED = Needs(timeout_s=6 * 3600.0)  # what takes seconds or minutes, unless somebody's filter hangs
 
@@ -176,12 +173,8 @@ class Road:
         self._recipe, self._root, self._executor, self._watcher = recipe, root, executor, watcher
         self._incumbents = str(incumbents) if incumbents else None
         self._first_shard = first_shard
+        self.queries = root / histogram.NAME  # the list as it was when this began, if the recipe has one
         self.done: dict[str, list[engine.Done]] = {}
-
-    @property
-    def queries(self) -> Path:
-        """The list of queries, as it was when this began (histogram.py); where the recipe has none, nothing."""
-        return self._root / histogram.NAME
 
     def funnel(self) -> Funnel:
         """What the stages that were run have counted."""
@@ -286,12 +279,8 @@ class Road:
             "select-judge",
             "wit_builder.curation.select:judge",
             [{"parts": group} for group in _groups(parts)],
-            {
-                "filters": self._recipe.candidate_filters,
-                "partitions": partitions,
-                "queries": self._recipe.queries,
-                "list": str(self.queries),
-            },
+            {"filters": self._recipe.candidate_filters, "partitions": partitions}
+            | {"queries": self._recipe.queries, "list": str(self.queries)},
         )
         self._run(
             "select-unique",
@@ -336,17 +325,9 @@ class Road:
             Needs(),  # not bounded: it grows with the square of the samples (near.py)
         )
         if self._recipe.queries is not None:
-            self._balance(self._recipe.balance)
-
-    def _balance(self, balance: Balance | None) -> None:
-        samples = self.files("clean-exact", "samples")
-        ranges = _number_of(_sized(samples), ROWS_PER_PARTITION)
-        balanced.run(self._run, self.files, samples, ranges, str(self.queries), balance)
-        if balance is not None and balance.target is not None:
-            found = engine.read_json(Path(self.files("clean-solve", "found")[0]))
-            self._watcher.say(
-                f"{found['per_query']:,} pairs per query keep {found['kept']:,}, the nearest to {balance.target:,}"
-            )
+            samples, say = self.files("clean-exact", "samples"), self._watcher.say
+            ranges = _number_of(_sized(samples), ROWS_PER_PARTITION)
+            balanced.run(self._run, self.files, samples, ranges, str(self.queries), self._recipe.balance, say)
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""

@@ -15,7 +15,13 @@ from wit_builder.place import Place, Remote
 from wit_builder.shards import manifest
 
 SHOWN = ("funnel.json", "manifest/*")  # what the result of a build is read from
-RETRIED = (*SHOWN, "ledger/*/*", "candidates/*", "shards/*.parquet")  # what a retry goes on from
+RETRIED = (
+    *SHOWN,
+    "ledger/*/*",
+    "candidates/*",
+    "shards/*.parquet",
+    "queries.parquet",
+)  # what a retry goes on from
 
 _STATE = "build.json"
 _SENT = ".at-out.json"  # in the scratch folder: the build.json that OUT had when it was last looked at
@@ -77,7 +83,8 @@ def _in_order(out: Path) -> Iterator[Path]:
     """The files of a build, but for its build.json, as readers may meet them."""
     for tar in sorted((out / "shards").glob("*.tar")):
         yield from (tar, tar.with_suffix(".parquet"), tar.with_name(f"{tar.stem}_stats.json"))
-    for pattern in ("candidates/*.parquet", "ledger/*/*.parquet", "README.md", "report.html", "funnel.json"):
+    shown = ("queries.parquet", "README.md", "report.html", "funnel.json")
+    for pattern in ("candidates/*.parquet", "ledger/*/*.parquet", *shown):
         yield from sorted(out.glob(pattern))
     yield from (out / "shards" / manifest.LENGTH_FILE, out / manifest.FILE)
 

@@ -216,6 +216,12 @@ def to_table(rows: Sequence[Candidate] | Sequence[Sample] | Sequence[Loss], sche
     )
 
 
+def empty_lists(name: str, count: int) -> pa.Array:
+    """So many empty lists of that column of a candidate."""
+    kind = CANDIDATE_SCHEMA.field(name).type
+    return pa.ListArray.from_arrays(pa.array([0] * (count + 1), pa.int32()), pa.array([], kind.value_type))
+
+
 def extended(table: pa.Table, schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
     """The table with the columns that the schema has behind the table's own; rows: their values, row by row."""
     added = schema.names[table.num_columns :]

@@ -96,7 +96,12 @@ def spread(task: Task) -> None:
     ranges, ids = task.params["ranges"], columns.fixed(rows.column("id"), 32)
     priority = priorities(ids, task.params["balance"].seed)
     numbers = histogram.numbers(rows.column("queries"), histogram.entries(task.params["queries"]))
-    values = [rows.column("id"), pa.repeat(pa.scalar(task.arg["file"], pa.int32()), len(ids)), priority, numbers]
+    values = [
+        rows.column("id"),
+        pa.repeat(pa.scalar(task.arg["file"], pa.int32()), len(ids)),
+        priority,
+        numbers,
+    ]
     part = (uniform(priority) * ranges).astype(np.int64)
     shuffle.write(task.new_file("rows", ".shuffle"), pa.table(values, schema=_SPREAD), part, ranges)
 

@@ -76,7 +76,7 @@ def numbers(column: pa.ChunkedArray, entries: pa.Array) -> pa.Array:
 
 
 def counted(column: pa.ChunkedArray, stays: pa.ChunkedArray, entries: pa.Array) -> pa.Table:
-    """Of these pairs' lists: how many hold each query, and how many of those stay. Queries without one are left out."""
+    """Of these pairs' lists: how many hold each query, and how many of those stay; no row for a query of none."""
     count = len(entries)
     matched, kept = (_bins(numbers(rows, entries), count) for rows in (column, column.filter(stays)))
     found = np.flatnonzero(matched)

@@ -16,13 +16,11 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
-from wit_builder.curation import histogram, matched, survivor, tables
+from wit_builder.curation import matched, survivor, tables
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract.captions import MAX_TEXTS
-from wit_builder.queries.match import Matcher
-from wit_builder.queries.settings import Queries, Rule
-from wit_builder.records import CANDIDATE_SCHEMA, LOSS_SCHEMA, candidates
+from wit_builder.records import CANDIDATE_SCHEMA, candidates
 from wit_builder.text import language
 from wit_builder.web.url import host_of, registrable_domain
 
@@ -45,7 +43,7 @@ def judge(task: Task) -> None:
             survivors, dropped = tables.judged(rows, candidates(rows), task.params["filters"], "select")
             losses.append(dropped)
             if task.params["queries"] is not None:
-                survivors, dropped = _asked_for(survivors, task.params["queries"], task.params["list"])
+                survivors, dropped = matched.judged(survivors, task.params["queries"], task.params["list"])
                 losses.append(dropped)
             kept.append(survivors)
     table = pa.concat_tables(kept)
@@ -99,25 +97,6 @@ def _with_language(rows: pa.Table) -> pa.Table:
 @lru_cache(maxsize=65_536)  # captions come back, as a site says the same on every page
 def _language(caption: str) -> tuple[str, float]:
     return language.identify([caption])[0]
-
-
-def _asked_for(rows: pa.Table, wanted: Queries, path: str) -> tuple[pa.Table, pa.Table]:
-    """The rows with the queries that their captions hold, and losses of those without, if one is required."""
-    entries = histogram.entries(path)
-    found = _matcher(path, wanted.rule, wanted.exact_case).match(rows.column("caption").to_pylist())
-    for name, column in matched.columns(found, rows.num_rows, entries).items():
-        rows = rows.set_column(rows.schema.get_field_index(name), CANDIDATE_SCHEMA.field(name), column)
-    if not wanted.required:
-        return rows, LOSS_SCHEMA.empty_table()
-    some = pc.greater(pc.list_value_length(rows.column("queries")), 0)
-    lost = rows.filter(pc.invert(some))
-    evidence = pa.repeat(f"none of {len(entries):,} queries", lost.num_rows)
-    return rows.filter(some), tables.losses_of(lost, "select", "no_query", evidence)
-
-
-@lru_cache(maxsize=1)  # a worker judges part after part
-def _matcher(path: str, rule: Rule, exact_case: tuple[str, ...]) -> Matcher:
-    return Matcher(histogram.queries(path), rule, exact_case)
 
 
 def _fingerprints(table: pa.Table) -> NDArray[np.uint64]:

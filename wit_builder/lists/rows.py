@@ -12,7 +12,14 @@ import pyarrow.compute as pc
 
 from wit_builder.errors import Dropped
 from wit_builder.lists.carried import MAX_EXTRA
-from wit_builder.records import CANDIDATE_SCHEMA, FAILURE_SCHEMA, LOSS_SCHEMA, candidate_id, url_id
+from wit_builder.records import (
+    CANDIDATE_SCHEMA,
+    FAILURE_SCHEMA,
+    LOSS_SCHEMA,
+    candidate_id,
+    empty_lists,
+    url_id,
+)
 from wit_builder.shards.layout import AS_LISTED
 from wit_builder.text.normalize import fold
 from wit_builder.web.canonical import canonical
@@ -123,7 +130,7 @@ class Judge:
         count = len(numbers)
         columns: dict[str, Any] = {name: pa.repeat("", count) for name in CANDIDATE_SCHEMA.names}
         for name in ("alt_texts", "queries", "query_spans"):
-            columns[name] = pa.repeat(pa.scalar([], CANDIDATE_SCHEMA.field(name).type), count)
+            columns[name] = empty_lists(name, count)
         columns["text_source"] = pa.repeat(TEXT_SOURCE, count)
         columns["lang_score"] = pa.repeat(0.0, count)
         columns["id"] = pa.array(ids, pa.string())
