@@ -16,7 +16,6 @@ from wit_builder.queries.settings import Queries
 from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates, losses
 from wit_filters.caption import CaptionLength
 
-
 NOTHING_ASKED = {"queries": None, "list": ""}
 
 
