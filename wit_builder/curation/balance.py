@@ -276,9 +276,9 @@ def _flat(rows: pa.Table) -> tuple[Numbers, Numbers]:
 def _pieces(table: pa.Table) -> list[pa.Table]:
     """The rows in pieces of about MATCHES queries."""
     lengths = pc.list_value_length(table.column("queries")).to_numpy().astype(np.int64)
-    piece = np.cumsum(lengths) // MATCHES
-    starts = np.flatnonzero(np.diff(piece, prepend=-1))
-    return [table.slice(a, b - a) for a, b in zip(starts, [*starts[1:], len(lengths)], strict=True)]
+    starts = np.flatnonzero(np.diff(np.cumsum(lengths) // MATCHES, prepend=-1))
+    ends = np.append(starts, len(lengths))[1:]
+    return [table.slice(start, end - start) for start, end in zip(starts, ends, strict=True)]
 
 
 def _least(values: Numbers, begins: Numbers) -> Numbers:
