@@ -38,7 +38,9 @@ def vague(scene: Scene) -> str:
 def held(caption: str, entries: Sequence[str]) -> list[str]:
     """The entries whose words stand in the caption one behind the other, in any case."""
     text, run = _words(caption), caption.casefold()
-    return [entry for entry in entries if (entry in run if _UNSPACED.search(entry) else _words(entry) in text)]
+    return [
+        entry for entry in entries if (entry in run if _UNSPACED.search(entry) else _words(entry) in text)
+    ]
 
 
 @lru_cache(maxsize=4096)

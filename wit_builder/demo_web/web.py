@@ -217,9 +217,7 @@ def _sitemapped(seed: int) -> Museum:
     return museum
 
 
-def _museum_truth(
-    seed: int, max_depth: int, sitemaps: bool, queries: tuple[str, ...]
-) -> Iterator[Expected]:
+def _museum_truth(seed: int, max_depth: int, sitemaps: bool, queries: tuple[str, ...]) -> Iterator[Expected]:
     museum = _museum(seed)
     yield from (expected.page(f"{START}halls/{name}.html") for name in (*museum.halls, NAME))
     yield from museum.pages
