@@ -8,7 +8,7 @@ A query of one word is looked up without it.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from wit_builder.errors import ConfigError
 from wit_builder.queries import metaclip
+from wit_builder.queries.forms import forms, portions
 from wit_builder.queries.listing import Query
 from wit_builder.queries.settings import Rule
 from wit_builder.text import words
@@ -25,7 +26,6 @@ from wit_builder.text.words import Split
 
 _Ints = NDArray[np.int32]
 _Places = NDArray[np.intp]
-_AT_ONCE = 1 << 18  # characters that are looked at together
 _NONE, _BY_CASE = -1, -2  # in the place of a query's number
 _SURROGATES = 0x800  # code points from U+D800 on that are no characters
 _UNKNOWN = " "  # for a word of no query
@@ -57,7 +57,7 @@ class Matcher:
         self._metaclip = rule == "metaclip"
         self._characters = _Characters()
         self._cases: dict[str, list[tuple[str | None, int]]] = {}  # of rows whose query hangs on the case
-        numbers = self._numbers(queries, frozenset(exact_case))
+        numbers = self._numbers(queries, rule, frozenset(exact_case))
         rows = [row for row in numbers if len(row) > 1]
         self._many = np.array([numbers[row] for row in rows], np.int32)
         self._single = np.full(self._characters.limit, _NONE, np.int32)
@@ -73,13 +73,13 @@ class Matcher:
 
     def match(self, texts: Sequence[str]) -> Matches:
         """The matches of many texts, of any length; the faster the more there are."""
-        parts = [self._match(texts[first:last], first) for first, last in _portions(texts)]
+        parts = [self._match(texts[first:last], first) for first, last in portions(texts)]
         return Matches(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    def _numbers(self, queries: Sequence[Query], exact: frozenset[str]) -> dict[str, int]:
+    def _numbers(self, queries: Sequence[Query], rule: Rule, exact: frozenset[str]) -> dict[str, int]:
         """By row of characters the query that it means."""
         numbers: dict[str, int] = {}
-        for number, (folded, own) in enumerate(_forms([query.entry for query in queries], self._metaclip)):
+        for number, (folded, own) in enumerate(forms([query.entry for query in queries], rule)):
             row = self._characters.added(folded)
             case = own if queries[number].source in exact else None
             if not row:
@@ -159,24 +159,3 @@ def _character(number: int) -> str:
             f"the queries have over {number:,} different words", "divide them among several recipes"
         )
     return chr(code)
-
-
-def _forms(entries: Sequence[str], as_metaclip: bool) -> Iterator[tuple[list[str], str]]:
-    """Of each entry its words as they are compared, and as one text in their own case."""
-    if as_metaclip:
-        yield from ((metaclip.words(entry), "") for entry in entries)
-        return
-    for first, last in _portions(entries):
-        split = words.split(entries[first:last], cased=True)
-        yield from zip(map(str.split, split.texts()), split.cased_texts(), strict=True)
-
-
-def _portions(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """First and behind the last of the texts that are looked at together; one portion at least."""
-    first = size = 0
-    for number, text in enumerate(texts):
-        if size and size + len(text) > _AT_ONCE:
-            yield first, number
-            first, size = number, 0
-        size += len(text) + 1
-    yield first, len(texts)

@@ -75,6 +75,11 @@ def looked_up(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.
     return found, small
 
 
+def stands_alone(char: str) -> bool:
+    """Whether it is a letter of a script that is written without spaces."""
+    return int(looked_up(np.array([ord(char)], np.uint32))[0][0]) == ALONE
+
+
 @lru_cache(maxsize=1)
 def unusual() -> NDArray[np.bool_]:
     """By code point below 0x20000: whether it may change in NFC, or become several when case is folded."""

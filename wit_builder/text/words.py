@@ -20,7 +20,7 @@ Words are compared in NFC, and by Unicode's full case folding or in their own ca
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from wit_builder.text.letters import (
     any_unusual,
     followers,
     looked_up,
+    stands_alone,
 )
 from wit_builder.text.normalize import MANY_MARKS, MAX_MARKS
 
@@ -77,6 +78,20 @@ class Split:
 def forms(texts: Sequence[str]) -> list[str]:
     """Of each text its words with one space between them, case folded; "" where it has none."""
     return split(texts).texts()
+
+
+def spelled(words: Sequence[str]) -> str:
+    """The words as a text that has them again: with spaces, but none between letters that stand alone."""
+    parts = [words[0]] if words else []
+    for before, word in pairwise(words):
+        joined = stands_alone(before[0]) and stands_alone(word[0])
+        parts.append(word if joined else f" {word}")
+    return "".join(parts)
+
+
+def is_part(word: str) -> bool:
+    """Whether it belongs to the word before or behind it: a possessive, an elision, signs."""
+    return word[0] in "'+#" or word[-1] == "'"
 
 
 def split(texts: Sequence[str], *, cased: bool = False) -> Split:
@@ -204,8 +219,11 @@ def _starts(kinds: _Kinds, folded: _Codes) -> _Flags:
     marks = odd[of_kind == MARK]
     kinds[marks] = _base(kinds, marks, (WORD, ALONE))
     apostrophes = odd[of_kind == APOSTROPHE]
-    inner = (kinds[apostrophes - 1] == WORD) & (kinds[apostrophes + 1] == WORD)
-    kinds[apostrophes] = np.where(inner, WORD, BOUNDARY)
+    behind = kinds[apostrophes + 1] == WORD
+    possessive = behind & (folded[apostrophes + 1] == _S)
+    possessive &= kinds[np.minimum(apostrophes + 2, len(kinds) - 1)] != WORD  # also of text in tokens: cat 's
+    inner = behind & (kinds[apostrophes - 1] == WORD) & ~possessive
+    kinds[apostrophes] = np.where(inner | possessive, WORD, BOUNDARY)
     signs = odd[of_kind == SIGN]
     kinds[signs] = np.where(_base(kinds, signs, (WORD,)) == WORD, SIGN, BOUNDARY)
 
@@ -213,26 +231,25 @@ def _starts(kinds: _Kinds, folded: _Codes) -> _Flags:
     starts |= kinds == ALONE
     starts &= kinds != BOUNDARY
     starts[marks] = False
-    _cut(starts, kinds, folded, apostrophes[inner])
+    starts[apostrophes[possessive]] = True
+    starts[_elided(kinds, folded, apostrophes[inner]) + 1] = True
     return starts
 
 
 def _base(kinds: _Kinds, odd: NDArray[np.intp], allowed: tuple[int, ...]) -> _Kinds:
     """Of each of these places the kind of what stands before their run, BOUNDARY where it is not allowed."""
-    first = np.diff(odd, prepend=-1) != 1
+    first = np.diff(odd, prepend=-2) != 1
     base = kinds[(odd[first] - 1)[np.cumsum(first) - 1]]
     return np.where(np.isin(base, allowed), base, BOUNDARY).astype(np.uint8)
 
 
-def _cut(starts: _Flags, kinds: _Kinds, folded: _Codes, inner: NDArray[np.intp]) -> None:
-    """Let a word begin at the apostrophe of a possessive, and behind that of an elision."""
-    possessive = (folded[inner + 1] == _S) & (kinds[inner + 2] != WORD)
-    starts[inner[possessive]] = True
-    others = inner[~possessive]
+def _elided(kinds: _Kinds, folded: _Codes, inner: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which of the apostrophes within words stand behind an elision."""
+    found = [inner[:0]]
     for elision in _ELISIONS:
-        at = others
+        at = inner
         for back, letter in enumerate(reversed(elision), 1):
             before = at - back
-            fits = kinds[before] != WORD if letter == " " else folded[before] == ord(letter)
-            at = at[fits]
-        starts[at + 1] = True
+            at = at[kinds[before] != WORD if letter == " " else folded[before] == ord(letter)]
+        found.append(at)
+    return np.concatenate(found)
