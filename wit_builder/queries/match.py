@@ -27,7 +27,7 @@ from wit_builder.text.words import Split
 _Ints = NDArray[np.int32]
 _Places = NDArray[np.intp]
 _NONE, _BY_CASE = -1, -2  # in the place of a query's number
-_SURROGATES = 0x800  # code points from U+D800 on that are no characters
+_FIRST_SURROGATE, _SURROGATES = 0xD800, 0x800  # code points from there on, so many, are no characters
 _UNKNOWN = " "  # for a word of no query
 
 
@@ -136,14 +136,18 @@ class _Characters(dict[str, str]):
 
     @property
     def limit(self) -> int:
-        """Above every character in code points."""
-        return ord(_character(len(self)))
+        """Above the code points of all characters."""
+        return _code(len(self))
 
     def added(self, words: Sequence[str]) -> str:
         """The row of these words, each with its character from now on."""
         for word in words:
             if word not in self:
-                self[word] = _character(len(self))
+                if self.limit > sys.maxunicode:
+                    raise ConfigError(
+                        f"the queries have over {len(self):,} different words", "take fewer lists at a time"
+                    )
+                self[word] = chr(self.limit)
         return self.known(words)
 
     def known(self, words: Sequence[str]) -> str:
@@ -151,11 +155,7 @@ class _Characters(dict[str, str]):
         return "".join(map(self.__getitem__, words))
 
 
-def _character(number: int) -> str:
+def _code(number: int) -> int:
+    """The code point of so many a character, with the surrogates left out."""
     code = ord(_UNKNOWN) + 1 + number
-    code += _SURROGATES * (code >= 0xD800)
-    if code > sys.maxunicode - 1:
-        raise ConfigError(
-            f"the queries have over {number:,} different words", "divide them among several recipes"
-        )
-    return chr(code)
+    return code + _SURROGATES if code >= _FIRST_SURROGATE else code
