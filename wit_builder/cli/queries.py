@@ -240,17 +240,18 @@ class _Progress:
         self._quiet = quiet
         self._step = ""
         self._bytes = self._words = 0
-        self._began = self._said = time.monotonic()
+        self._began = self._said = self._seen = time.monotonic()
 
     def __call__(self, step: str, bytes_: int, words: int) -> None:
         now = time.monotonic()
         if step != self._step:
-            self._step, self._bytes, self._words, self._began, self._said = step, 0, 0, now, now
+            self._step, self._bytes, self._words, self._began = step, 0, 0, self._seen
+        self._seen = now
         self._bytes += bytes_
         self._words += words
         if not self._quiet and now - self._said >= _EVERY_S:
             self._said = now
-            seconds = now - self._began
+            seconds = max(now - self._began, 1e-6)
             what = "titles" if step == "titles" else "words"
             click.echo(
                 f"{step}: {self._bytes / 1e9:,.2f} GB read, {self._words:,} {what}, "
@@ -276,4 +277,4 @@ def _say_built(built: "Built", out: Path, sha256: str, json: bool) -> None:
 
 
 def _reasons(counts: Counter[str]) -> str:
-    return ", ".join(f"{reason} {count:,}" for reason, count in (+counts).most_common())
+    return ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())

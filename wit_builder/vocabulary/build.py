@@ -59,7 +59,7 @@ def build(settings: Vocabulary, scratch: Path, follow: Follow, memory: int = MEM
         raise ConfigError("no entry was found in any source", "lower the thresholds, or look at the inputs")
     queries = list(taken.values())
     kept = _best(queries, settings.max_entries) if settings.max_entries else queries
-    return Built(kept, skipped, len(queries) - len(kept))
+    return Built(kept, {source: +reasons for source, reasons in skipped.items()}, len(queries) - len(kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ class _Sources:
         files = remote.expand(settings.corpus, _TEXTS)
         corpus = Corpus(files, self.scratch, self.memory, self.follow)
         found = corpus.words(min(settings.min_count, settings.bigram_min_count), self.skipped["words"])
-        words = {word: count for word, count in found.counts.items() if count >= settings.min_count}
+        frequent = ((word, count) for word, count in found.counts.items() if count >= settings.min_count)
+        words = {word: count for word, count in frequent if not is_part(word)}
         pairs = corpus.bigrams(found, settings.bigram_min_count, settings.bigram_min_npmi)
         whole = (
             (left, right, count) for left, right, count in pairs if not (is_part(left) or is_part(right))

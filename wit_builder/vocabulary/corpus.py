@@ -1,5 +1,6 @@
 """The lines of a corpus: plain text or WET archives (the texts of Common Crawl's pages), packed or not."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from wit_builder.lists import files
 from wit_builder.remote import Source
 
 MAX_LINE = 1 << 20  # bytes; a longer one is cut at a space
+_ARCHIVE = re.compile(r"\.(?:wet|warc)(?:\.|$)")  # also known by how it begins
 _MAX_TEXT = 10 << 20  # bytes of a record, as of a page
 
 
@@ -29,6 +31,9 @@ def lines(source: Source, skipped: Counter[str]) -> Iterator[tuple[list[str], in
 
 def blocks(source: Source, skipped: Counter[str]) -> Iterator[tuple[bytes, int]]:
     """Whole lines as bytes, and how many of the file, as it lies, have been read in all."""
+    if _ARCHIVE.search(files.name_of(source.url)):
+        yield from _records(source, skipped)
+        return
     with files.opened(source) as file:
         rest = b""
         try:
