@@ -10,20 +10,30 @@ damaged list is never taken for the one that a data set names.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from wit_builder import storage
+from wit_builder import remote, storage
 from wit_builder.errors import ConfigError
+from wit_builder.queries.forms import forms
 from wit_builder.queries.settings import Queries
+from wit_builder.text.normalize import fold
 
 VERSION = 1
-HEADER = b"entry\tsource\tcount\n"
+MAX_ENTRY = 256  # characters; MetaCLIP 2 has the same bound (docs/metaclip2.md)
+MAX_BYTES = 1 << 30  # of a file
 GIVEN = "given"  # the source of entries that stand in a recipe
-_FIRST_LINE = re.compile(rb"# wit queries (\d+), (\d+) entries, sha256 ([0-9a-f]{64})\n")
+METACLIP = "metaclip"
+
+_MAGIC = b"# wit queries "
+_FIRST_LINE = re.compile(rb"# wit queries 1, (\d+) entries, sha256 ([0-9a-f]{64})")
+_HEADER = b"entry\tsource\tcount\n"
+_CONTROL = re.compile("[\x00-\x08\t\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")  # Cc but for ends of lines
+_PLAIN = "tail -n +3 FILE | cut -f1 > entries.txt makes a plain list of it, which may be edited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,74 +42,148 @@ class Query:
 
     entry: str  # as it is shown; what is compared is its form under the rule
     source: str  # words, bigrams, titles, wordnet, metaclip, the name of a plain file, or given
-    count: int  # how often it was seen, or views; 0 where the source does not say
+    count: int  # how often it was seen, or its views; 0 where the source does not say
 
 
-def load(settings: Queries) -> list[Query]:
-    """The queries that a recipe asks for, its files one behind the other; each entry once.
+def load(settings: Queries, skipped: Counter[str] | None = None) -> list[Query]:
+    """The queries that a recipe asks for, its files one behind the other, each once.
 
-    Raises ConfigError as `read` does, and where a source of `exact_case` has no query.
+    Two are the same when they match the same: then the first one counts.
+    skipped: counts by reason what is left out: `duplicate`, `no_word`, and what `read` leaves out.
+    Raises ConfigError as `read` does; when nothing is left; where a source of `exact_case` has no query.
     """
-    if settings.entries:
-        return list(_once(Query(entry, GIVEN, 0) for entry in settings.entries))
-    queries = list(_once(query for path in settings.files for query in read(Path(path))))
+    skipped = Counter() if skipped is None else skipped
+    queries = [query for file in settings.files for query in read(file, skipped)]
+    given = (entry for entry in settings.entries if not _counted(why_not(entry), skipped))
+    queries += [Query(entry, GIVEN, 0) for entry in given]
     sources = {query.source for query in queries}
-    if missing := set(settings.exact_case) - sources:
+    if missing := sorted(set(settings.exact_case) - sources):
         raise ConfigError(
-            f"Queries.exact_case names {min(missing)!r}, and the files have only {', '.join(sorted(sources))}"
+            f"Queries.exact_case names {missing[0]!r}, and the queries are of {', '.join(sorted(sources))}",
+            f'exact_case=("{min(sources)}",)',
+        )
+    kept = list(_once(queries, settings, skipped))
+    if not kept:
+        raise ConfigError(f"none of the {len(queries):,} queries has a word in it")
+    return kept
+
+
+def read(file: Path | str, skipped: Counter[str] | None = None) -> list[Query]:
+    """The queries of a file (a path or URL) in any of the three formats, in its order.
+
+    skipped: counts by reason the entries that are left out: `blank`, `too_long` (over 256 characters),
+    `control_characters`, `not_utf8`. Of ours none may be, and none is.
+    Raises ConfigError for a file that cannot be read or holds no query, one of ours that has changed since it
+    was written, and JSON that is no list of texts.
+    """
+    skipped = Counter() if skipped is None else skipped
+    with remote.opened(str(file)) as opened:
+        data = opened.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{file} has over {MAX_BYTES:,} bytes, which no list of queries has")
+    if data.startswith(_MAGIC):
+        return list(_ours(str(file), data))
+    if data.lstrip()[:1] in (b"[", b"{"):
+        entries, source = _metaclip(str(file), data), METACLIP
+    else:
+        entries, source = _lines(data, skipped), Path(str(file)).stem
+    queries = [Query(entry, source, 0) for entry in entries if not _counted(why_not(entry), skipped)]
+    if not queries:
+        why = ", ".join(f"{reason} {count:,}" for reason, count in skipped.most_common())
+        raise ConfigError(
+            f"{file} holds no query{f' ({why})' if why else ''}, expected an entry a line",
+            "`wit queries build --words FILE` reads words with their counts" if "control" in why else None,
         )
     return queries
 
 
-def read(path: Path) -> list[Query]:
-    """The queries of a file of any of the three formats, in its order.
-
-    Raises ConfigError for a file that cannot be read, or that holds no query; one of ours that was changed
-    since it was written; a JSON that is no list of texts.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    if data.startswith(b"# wit queries "):
-        return _ours(path, data)
-    if data.lstrip()[:1] in (b"[", b"{"):
-        return _metaclip(path, data)
-    lines = data.decode("utf-8-sig", "replace").splitlines()
-    return [Query(line.strip(), path.stem, 0) for line in lines if line.strip()]
+def why_not(entry: str) -> str:
+    """The reason for which an entry is left out, "" for one that may stand in a list."""
+    if not entry or entry.isspace():
+        return "blank"
+    if len(entry) > MAX_ENTRY:
+        return "too_long"
+    return "control_characters" if _CONTROL.search(entry) else ""
 
 
 def write(path: Path, queries: Iterable[Query]) -> None:
     """The file of these queries, whole or absent; the same bytes whatever their order."""
-    rows = sorted(queries, key=lambda query: query.entry)
-    lines = (f"{query.entry}\t{query.source}\t{query.count}\n" for query in rows)
-    rest = HEADER + "".join(lines).encode()
-    digest = hashlib.sha256(rest).hexdigest()
-    first = f"# wit queries {VERSION}, {len(rows)} entries, sha256 {digest}\n"
+    rows = sorted(f"{query.entry}\t{query.source}\t{query.count}\n" for query in queries)
+    rest = _HEADER + "".join(rows).encode()
+    first = f"# wit queries {VERSION}, {len(rows)} entries, sha256 {hashlib.sha256(rest).hexdigest()}\n"
     storage.write_bytes(path, first.encode() + rest)
 
 
-def _ours(path: Path, data: bytes) -> list[Query]:
-    first, rest = data.split(b"\n", 1)
-    match = _FIRST_LINE.fullmatch(first + b"\n")
-    if not match or hashlib.sha256(rest).hexdigest() != match[3].decode():
-        raise ConfigError(f"{path} is not as `wit queries build` wrote it")
-    rows = rest[len(HEADER) :].decode().split("\n")[:-1]
-    return [Query(entry, source, int(count)) for entry, source, count in (row.split("\t") for row in rows)]
+def digest(file: Path | str) -> str:
+    """The sha256 that the first line of one of our files says, in hex; "" for a file of another format."""
+    with remote.opened(str(file)) as opened:
+        match = _FIRST_LINE.match(opened.read(200))
+    return match[2].decode() if match else ""
 
 
-def _metaclip(path: Path, data: bytes) -> list[Query]:
+def _ours(file: str, data: bytes) -> Iterator[Query]:
+    first, _, rest = data.partition(b"\n")
+    match = _FIRST_LINE.fullmatch(first)
+    if not match:
+        raise ConfigError(
+            f"{file} begins with {first[:100].decode(errors='replace')!r}, expected a list of version {VERSION}",
+            "write it anew with `wit queries build`",
+        )
+    if (found := hashlib.sha256(rest).hexdigest()) != match[2].decode():
+        raise ConfigError(
+            f"{file} has changed since it was written: the sha256 of its rows is {found[:12]}..., "
+            f"its first line says {match[2][:12].decode()}...",
+            _PLAIN,
+        )
+    rows = rest.decode("utf-8", "replace").split("\n")[1:-1]
+    if len(rows) != int(match[1]):
+        raise ConfigError(f"{file} has {len(rows):,} entries, its first line says {int(match[1]):,}", _PLAIN)
+    for row in rows:
+        entry, _, rest_of_row = row.partition("\t")
+        source, _, count = rest_of_row.partition("\t")
+        if not count.isdecimal():
+            raise ConfigError(f"{file} has the row {row[:100]!r}, expected entry, source and count", _PLAIN)
+        yield Query(entry, source, int(count))
+
+
+def _metaclip(file: str, data: bytes) -> Iterator[str]:
     try:
         entries = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise ConfigError(f"{path} begins like JSON and is none: {error}") from error
-    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
-        raise ConfigError(f"{path} is no list of texts, as MetaCLIP's metadata.json is")
-    return [Query(entry, "metaclip", 0) for entry in entries]
+        raise ConfigError(f"{file} begins like JSON and is none: {error}") from error
+    if not isinstance(entries, list):
+        raise ConfigError(
+            f'{file} holds one {type(entries).__name__}, expected a list of texts: ["cat", ...]'
+        )
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, str):
+            raise ConfigError(f"item {number} of {file} is {entry!r:.100}, expected a text")
+        yield entry
 
 
-def _once(queries: Iterable[Query]) -> Iterable[Query]:
-    first: dict[str, Query] = {}
-    for query in queries:
-        first.setdefault(query.entry, query)
-    return first.values()
+def _lines(data: bytes, skipped: Counter[str]) -> Iterator[str]:
+    for line in data.removeprefix(b"\xef\xbb\xbf").splitlines():
+        try:
+            text = line.decode().strip(" ")
+        except UnicodeDecodeError:
+            skipped["not_utf8"] += 1
+            continue
+        yield text if _CONTROL.search(text) else fold(text)
+
+
+def _counted(reason: str, skipped: Counter[str]) -> str:
+    if reason:
+        skipped[reason] += 1
+    return reason
+
+
+def _once(queries: Sequence[Query], settings: Queries, skipped: Counter[str]) -> Iterator[Query]:
+    seen: set[tuple[str, str | None]] = set()
+    found = forms([query.entry for query in queries], settings.rule)
+    for query, (words, cased) in zip(queries, found, strict=True):
+        key = " ".join(words), cased if query.source in settings.exact_case else None
+        if key in seen or not words:
+            skipped["duplicate" if words else "no_word"] += 1
+        else:
+            seen.add(key)
+            yield query

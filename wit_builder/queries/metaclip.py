@@ -3,6 +3,8 @@
 Seven signs of punctuation get a space on either side, tab and ends of lines become spaces, and an entry matches
 where it stands with a space before and behind it, in its own case. Entries stay as they are: one that holds
 such a sign, "St. Louis", matches nothing.
+
+What stands between two spaces is a word here, also where that is nothing; then a match is a row of words.
 """
 
 from collections.abc import Sequence
@@ -16,31 +18,33 @@ _BLANK = tuple(map(ord, "\t\n\r"))
 _SPACE, _END = ord(" "), ord(END)
 
 
-def pattern(entry: str) -> str:
-    """What is searched for in the text of a `split`; "" for an entry that can match nothing."""
-    return "" if not entry or any(sign in entry for sign in "\t\n\r") else f" {entry} "
+def words(entry: str) -> list[str]:
+    """The words of an entry; none where it can match nothing."""
+    return [] if not entry or any(sign in entry for sign in "\t\n\r") else entry.split(" ")
 
 
-def split(texts: Sequence[str], *, cased: bool = False) -> Split:
-    """The texts spaced out, each with `END` behind it. cased: makes no difference, as case is kept."""
-    padded = "".join(f" {text} {END}" for text in texts)
-    codes = np.frombuffer(padded.encode("utf-32-le", "surrogatepass"), np.uint32)
-    lengths = np.fromiter((len(text) + 3 for text in texts), np.int32, len(texts))
-    ends = np.cumsum(lengths, dtype=np.int32)
-    places = np.arange(len(codes), dtype=np.int32) - np.repeat(ends - lengths, lengths) - 1
+def split(texts: Sequence[str]) -> Split:
+    """The words of each text, in order. Never raises."""
+    whole = "".join(f"{text} {END} " for text in texts)
+    codes = np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), np.uint32)
+    lengths = np.fromiter(map(len, texts), np.int32, len(texts))
+    ends = np.cumsum(lengths + 3, dtype=np.int32) - 3  # of the texts, each with three characters behind it
+    places = np.arange(len(codes), dtype=np.int32) - np.repeat(ends - lengths, lengths + 3)
     codes = np.where(np.isin(codes, _BLANK), np.uint32(_SPACE), codes)
-    codes[ends - 1] = _END
-    widths = np.where(np.isin(codes, _APART), 3, 1)
-    out = np.repeat(codes, widths)
-    middles = np.cumsum(widths) - (widths + 1) // 2
-    apart = middles[widths == 3]
-    out[apart - 1] = out[apart + 1] = _SPACE
-    lasts = np.repeat(lengths - 3, lengths)
-    text = out.tobytes().decode("utf-32-le", "surrogatepass")
+    codes[ends + 1] = _END
+    apart = np.isin(codes, _APART)
+    widths = np.where(apart, 3, 1)
+    spaced = np.repeat(codes, widths)
+    middles = (np.cumsum(widths) - 2)[apart]
+    spaced[middles - 1] = spaced[middles + 1] = _SPACE
+    places = np.repeat(places, widths)
+    spaces = np.flatnonzero(spaced == _SPACE)
+    begins = places[np.append(0, spaces[:-1] + 1)] if len(spaces) else places
+    stops = places[np.maximum(spaces - 1, 0)] + 1
     return Split(
-        text=text,
-        cased=text,
-        ends=middles[ends - 1].astype(np.int32),
-        begins=np.repeat(np.maximum(places, 0), widths),
-        stops=np.repeat(np.minimum(places + 1, lasts), widths),
+        words=spaced.tobytes().decode("utf-32-le", "surrogatepass").split(" ")[:-1],
+        cased=[],
+        ends=np.flatnonzero(spaced[spaces - 1] == _END).astype(np.int32),
+        begins=begins,
+        stops=np.maximum(begins, stops),
     )

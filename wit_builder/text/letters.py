@@ -75,6 +75,30 @@ def looked_up(codes: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.
     return found, small
 
 
+def stands_alone(char: str) -> bool:
+    """Whether it is a letter of a script that is written without spaces."""
+    return int(looked_up(np.array([ord(char)], np.uint32))[0][0]) == ALONE
+
+
+@lru_cache(maxsize=1)
+def unusual() -> NDArray[np.bool_]:
+    """By code point below 0x20000: whether it may change in NFC, or become several when case is folded."""
+    table = np.zeros(_LOOKED_UP, np.bool_)
+    for code in range(0x80, _LOOKED_UP):
+        char = chr(code)
+        small = unicodedata.normalize("NFC", char.casefold())
+        table[code] = (
+            len(small) != 1 or unicodedata.normalize("NFC", char) != char or unicodedata.combining(char)
+        )
+    table[[ord(char) for char in followers()]] = True
+    return table
+
+
+def any_unusual(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which of these code points are `unusual`."""
+    return unusual().take(codes, mode="clip") | (codes - 0x2F800 < 0x220)  # Han beyond that NFC replaces
+
+
 @lru_cache(maxsize=1)
 def followers() -> frozenset[str]:
     """Letters and signs that NFC may join to what stands before them although they are no combining marks."""

@@ -20,7 +20,7 @@ Words are compared in NFC, and by Unicode's full case folding or in their own ca
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain, pairwise, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,55 +33,65 @@ from wit_builder.text.letters import (
     NOTHING,
     SIGN,
     WORD,
+    any_unusual,
     followers,
     looked_up,
+    stands_alone,
 )
 from wit_builder.text.normalize import MANY_MARKS, MAX_MARKS
 
-END = "\n"  # stands behind the words of each text
+END = "\n"  # stands behind the words of each text; no word holds it
 
 _Ints = NDArray[np.int32]
 _Codes = NDArray[np.uint32]
 _Kinds = NDArray[np.uint8]
 _Flags = NDArray[np.bool_]
+_Places = NDArray[np.intp]
 
 _ELISIONS = (*(f" {letter}" for letter in "cdjlmnst"), " un", "qu", "ll")  # l', un', lorsqu', dell'
 _SPACE, _END, _QUOTE, _S = map(ord, (" ", END, "'", "s"))
+_ASCII = 127
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The words of several texts, one behind the other: " st louis \\n cat \\n" of "St. Louis!" and "(cat)".
+    """The words of several texts, one behind the other, behind those of each an `END`."""
 
-    In front of every word stands one space, behind the last of each text a space and `END`.
-    """
-
-    text: str  # case folded
-    cased: str  # the same in its own case, character for character; "" unless it was asked for
-    ends: _Ints  # of each text: where its END stands in `text`
-    begins: _Ints  # of each character of `text`: where in its text that begins, in code points
+    words: list[str]  # case folded
+    cased: list[str]  # the same in their own case; empty unless asked for
+    ends: _Ints  # of each text: where its END stands in `words`
+    begins: _Ints  # of each word: where in its text it begins, in code points
     stops: _Ints  # ... and where it ends
 
-    def words(self) -> list[str]:
+    def texts(self) -> list[str]:
         """Of each text its words with one space between them, case folded; "" where it has none."""
-        return [line[1:-1] for line in self.text.split(END)[:-1]]
+        return [" ".join(self.words[end - count : end]) for end, count in self._counts()]
 
-    def cased_words(self) -> list[str]:
+    def cased_texts(self) -> list[str]:
         """The same in their own case."""
-        return [line[1:-1] for line in self.cased.split(END)[:-1]]
+        return [" ".join(self.cased[end - count : end]) for end, count in self._counts()]
 
-    def places(self, starts: _Ints, ends: _Ints) -> tuple[_Ints, _Ints, _Ints]:
-        """The number of the text, and begin and end in it, of stretches of `text`.
-
-        starts, ends: of stretches that begin and end with a character of a word.
-        """
-        texts = np.searchsorted(self.ends, starts).astype(np.int32)
-        return texts, self.begins[starts], self.stops[ends - 1]
+    def _counts(self) -> Iterator[tuple[int, int]]:
+        return zip(self.ends.tolist(), (np.diff(self.ends, prepend=-1) - 1).tolist(), strict=True)
 
 
 def forms(texts: Sequence[str]) -> list[str]:
     """Of each text its words with one space between them, case folded; "" where it has none."""
-    return split(texts).words()
+    return split(texts).texts()
+
+
+def spelled(words: Sequence[str]) -> str:
+    """The words as a text that has them again: with spaces, but none between letters that stand alone."""
+    parts = [words[0]] if words else []
+    for before, word in pairwise(words):
+        joined = stands_alone(before[0]) and stands_alone(word[0])
+        parts.append(word if joined else f" {word}")
+    return "".join(parts)
+
+
+def is_part(word: str) -> bool:
+    """Whether it belongs to the word before or behind it: a possessive, an elision, signs."""
+    return word[0] in "'+#" or word[-1] == "'"
 
 
 def split(texts: Sequence[str], *, cased: bool = False) -> Split:
@@ -89,66 +99,81 @@ def split(texts: Sequence[str], *, cased: bool = False) -> Split:
 
     cased: whether the words in their own case are wanted too. About 60 bytes of memory a character.
     """
-    whole, breaks, begins, stops = _joined(texts)
-    codes = np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), np.uint32)
-    kinds, folded = looked_up(codes)
+    joined = _joined(texts)
+    kinds, folded = looked_up(joined.codes)
     if len(gone := np.flatnonzero(kinds == NOTHING)):
-        breaks = breaks - np.searchsorted(gone, breaks).astype(np.int32)
-        codes, kinds, folded = np.delete(codes, gone), np.delete(kinds, gone), np.delete(folded, gone)
-        begins, stops = np.delete(begins, gone), np.delete(stops, gone)
+        joined = joined.without(gone)
+        kinds, folded = np.delete(kinds, gone), np.delete(folded, gone)
     starts = _starts(kinds, folded)
+    breaks = joined.breaks
     kinds[breaks], starts[breaks], folded[breaks] = WORD, True, _END  # it has its place among the words
     kept = np.flatnonzero(kinds)
-    places = np.cumsum((kinds != BOUNDARY).view(np.uint8) + starts.view(np.uint8), dtype=np.int32) - 1
-    lay = _Layout(int(places[-1]) + 1 if len(places) else 0, kept, places[kept])
-    if cased:
-        codes = np.where((folded == _QUOTE) | (folded == _END), folded, codes)
+    firsts = np.flatnonzero(starts[kept])
+    places = np.arange(len(kept)) + np.cumsum(starts[kept]) - 1  # a space in front of each word but the first
+    own = np.where((folded == _QUOTE) | (folded == _END), folded, joined.codes) if cased else folded[:0]
     return Split(
-        text=lay.text(folded),
-        cased=lay.text(codes) if cased else "",
-        ends=places[breaks],
-        begins=lay.laid(begins),
-        stops=lay.laid(stops),
+        words=_words(folded, kept, places),
+        cased=_words(own, kept, places) if cased else [],
+        ends=np.searchsorted(kept[firsts], breaks).astype(np.int32),
+        begins=joined.begins[kept[firsts]],
+        stops=joined.stops[kept[np.append(firsts[1:], len(kept)) - 1]] if len(kept) else joined.stops[:0],
     )
 
 
+def _words(codes: _Codes, kept: _Places, places: _Places) -> list[str]:
+    if not len(kept):
+        return []
+    out = np.full(places[-1] + 1, _SPACE, np.uint32)
+    out[places] = codes[kept]
+    return out.tobytes().decode("utf-32-le").split(" ")
+
+
 @dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where the characters of words go among the spaces in front of words."""
+class _Joined:
+    """The characters of several texts, one behind each text besides."""
 
-    size: int  # characters in all
-    kept: NDArray[np.intp]  # which characters are of words
-    places: _Ints  # where each of them goes
+    codes: _Codes
+    breaks: _Places  # where the characters behind texts are
+    begins: _Ints  # of each character: where in its text it begins, in code points
+    stops: _Ints
 
-    def laid(self, values: NDArray[Any], between: int = -1) -> NDArray[Any]:
-        out = np.full(self.size, between, values.dtype)
-        out[self.places] = values[self.kept]
-        return out
-
-    def text(self, codes: _Codes) -> str:
-        return self.laid(codes, _SPACE).tobytes().decode("utf-32-le")
+    def without(self, gone: _Places) -> "_Joined":
+        breaks = self.breaks - np.searchsorted(gone, self.breaks)
+        return _Joined(
+            np.delete(self.codes, gone), breaks, np.delete(self.begins, gone), np.delete(self.stops, gone)
+        )
 
 
-def _joined(texts: Sequence[str]) -> tuple[str, _Ints, _Ints, _Ints]:
-    """The texts with a character behind each, where those are, and of each character its place in its text."""
+def _joined(texts: Sequence[str]) -> _Joined:
+    """Every text in a form that `_is_plain`."""
+    joined = _as_they_are(texts)
+    if joined.codes.max(initial=0) <= _ASCII:
+        return joined
+    numbers = np.unique(np.searchsorted(joined.breaks, np.flatnonzero(any_unusual(joined.codes)))).tolist()
+    composed = {number: _composed(texts[number]) for number in numbers if not _is_plain(texts[number])}
+    if not composed:
+        return joined
     pieces = list(texts)
-    composed = {n: _composed(text) for n, text in enumerate(pieces) if not _is_plain(text)}
-    for n, (text, _, _) in composed.items():
-        pieces[n] = text
-    lengths = np.fromiter((len(piece) + 1 for piece in pieces), np.int32, len(pieces))
-    ends = np.cumsum(lengths, dtype=np.int32)
-    begins = np.arange(ends[-1] if len(ends) else 0, dtype=np.int32) - np.repeat(ends - lengths, lengths)
-    stops = begins + 1
-    for n, (_, first, last) in composed.items():
-        begins[ends[n] - lengths[n] : ends[n] - 1] = first
-        stops[ends[n] - lengths[n] : ends[n] - 1] = last
-    return "".join(f"{piece}{END}" for piece in pieces), ends - 1, begins, stops
+    for number, (text, _, _) in composed.items():
+        pieces[number] = text
+    joined = _as_they_are(pieces)
+    for number, (text, begins, stops) in composed.items():
+        there = slice(joined.breaks[number] - len(text), joined.breaks[number])
+        joined.begins[there], joined.stops[there] = begins, stops
+    return joined
+
+
+def _as_they_are(texts: Sequence[str]) -> _Joined:
+    whole = "".join([*chain.from_iterable(zip(texts, repeat(END)))])
+    codes = np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), np.uint32)
+    lengths = np.fromiter(map(len, texts), np.intp, len(texts)) + 1
+    ends = np.cumsum(lengths)
+    begins = (np.arange(len(codes)) - np.repeat(ends - lengths, lengths)).astype(np.int32)
+    return _Joined(codes, ends - 1, begins, begins + 1)
 
 
 def _is_plain(text: str) -> bool:
     """Whether each character becomes one when case is folded, and the whole is in NFC then."""
-    if text.isascii():
-        return True
     if len(text) > MAX_MARKS and MANY_MARKS.search(text):
         return False
     folded = text.casefold()
@@ -194,8 +219,11 @@ def _starts(kinds: _Kinds, folded: _Codes) -> _Flags:
     marks = odd[of_kind == MARK]
     kinds[marks] = _base(kinds, marks, (WORD, ALONE))
     apostrophes = odd[of_kind == APOSTROPHE]
-    inner = (kinds[apostrophes - 1] == WORD) & (kinds[apostrophes + 1] == WORD)
-    kinds[apostrophes] = np.where(inner, WORD, BOUNDARY)
+    behind = kinds[apostrophes + 1] == WORD
+    possessive = behind & (folded[apostrophes + 1] == _S)
+    possessive &= kinds[np.minimum(apostrophes + 2, len(kinds) - 1)] != WORD  # also of text in tokens: cat 's
+    inner = behind & (kinds[apostrophes - 1] == WORD) & ~possessive
+    kinds[apostrophes] = np.where(inner | possessive, WORD, BOUNDARY)
     signs = odd[of_kind == SIGN]
     kinds[signs] = np.where(_base(kinds, signs, (WORD,)) == WORD, SIGN, BOUNDARY)
 
@@ -203,26 +231,25 @@ def _starts(kinds: _Kinds, folded: _Codes) -> _Flags:
     starts |= kinds == ALONE
     starts &= kinds != BOUNDARY
     starts[marks] = False
-    _cut(starts, kinds, folded, apostrophes[inner])
+    starts[apostrophes[possessive]] = True
+    starts[_elided(kinds, folded, apostrophes[inner]) + 1] = True
     return starts
 
 
 def _base(kinds: _Kinds, odd: NDArray[np.intp], allowed: tuple[int, ...]) -> _Kinds:
     """Of each of these places the kind of what stands before their run, BOUNDARY where it is not allowed."""
-    first = np.diff(odd, prepend=-1) != 1
+    first = np.diff(odd, prepend=-2) != 1
     base = kinds[(odd[first] - 1)[np.cumsum(first) - 1]]
     return np.where(np.isin(base, allowed), base, BOUNDARY).astype(np.uint8)
 
 
-def _cut(starts: _Flags, kinds: _Kinds, folded: _Codes, inner: NDArray[np.intp]) -> None:
-    """Let a word begin at the apostrophe of a possessive, and behind that of an elision."""
-    possessive = (folded[inner + 1] == _S) & (kinds[inner + 2] != WORD)
-    starts[inner[possessive]] = True
-    others = inner[~possessive]
+def _elided(kinds: _Kinds, folded: _Codes, inner: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which of the apostrophes within words stand behind an elision."""
+    found = [inner[:0]]
     for elision in _ELISIONS:
-        at = others
+        at = inner
         for back, letter in enumerate(reversed(elision), 1):
             before = at - back
-            fits = kinds[before] != WORD if letter == " " else folded[before] == ord(letter)
-            at = at[fits]
-        starts[at + 1] = True
+            at = at[kinds[before] != WORD if letter == " " else folded[before] == ord(letter)]
+        found.append(at)
+    return np.concatenate(found)
