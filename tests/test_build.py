@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests import builds
-from tests.builds import GOOD, Killed, Silent, recipe, run
+from tests.builds import GOOD, Killed, Silent, recipe, run, tell
 from tests.journeys.folders import kept, lost, tars
 from tests.site.told import told
 from wit_builder import build, publish
@@ -20,6 +20,7 @@ from wit_builder.cli import wit
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import BuildError, ConfigError
+from wit_builder.queries.settings import Queries
 from wit_builder.shards import manifest
 from wit_builder.shards.writer import ShardSpec
 
@@ -158,6 +159,35 @@ def test_a_damaged_build_json_is_said(out, content, said):
     (out / "build.json").write_bytes(content)
     with pytest.raises(ConfigError, match=said):
         build.start(out, recipe(), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), (b"", "queries"), (b"# wit queries 1, 1 entries, sha256 0", "quer")],
+)
+def test_a_bad_list_of_queries_is_refused_before_anything_is_started(out, tmp_path, content, said):
+    listed = tmp_path / "queries.tsv"
+    if content is not None:
+        listed.write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        run(out, made=recipe(queries=Queries(files=(str(listed),))))
+    assert not out.exists()
+
+
+def test_the_list_is_read_when_the_build_begins_and_may_go_away(out, tmp_path):
+    with told() as web:
+        tell(web)
+        listed = tmp_path / "queries.txt"
+        listed.write_text("picture\nzebra\n")
+        made = recipe(queries=Queries(files=(str(listed),)))
+        run(out, web.connect_to, made, until="collect")
+        listed.unlink()
+        run(out, web.connect_to, made)
+    rows = pq.read_table(out / "queries.parquet").to_pylist()
+    assert [(row["entry"], row["source"], row["kept"]) for row in rows] == [
+        ("picture", "queries", GOOD),
+        ("zebra", "queries", 0),
+    ]
 
 
 def test_a_build_json_that_cannot_be_read_is_said(out):

@@ -6,9 +6,11 @@ from typing import Any, Protocol
 import pytest
 
 from wit_builder.crawl.settings import Crawl
+from wit_builder.curation.balance import Balance
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.images.process import ImageSpec
+from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.records import Candidate, HasCaption, HasImage, HasUrl, Sample
 from wit_builder.shards.writer import ShardSpec
@@ -195,3 +197,9 @@ def test_what_is_no_filter_is_refused(thing):
 def test_a_class_is_no_filter():
     with pytest.raises(ConfigError, match="sample_filters holds the class ImageSpec, expected a value of it"):
         recipe(sample_filters=(ImageSpec,))
+
+
+def test_a_balance_needs_queries():
+    with pytest.raises(ConfigError, match=r"balance is given without Recipe\.queries"):
+        recipe(balance=Balance())
+    assert recipe(balance=Balance(), queries=Queries(entries=("boat",))).balance == Balance()

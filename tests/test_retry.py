@@ -12,13 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests import builds
-from tests.builds import GOOD, Killed, Silent, image_url
+from tests.builds import GOOD, SUBJECTS, Killed, Silent, image_url
 from tests.journeys.folders import ROOT, kept, lost, tars
 from tests.site.told import REACH, Say, picture, told
 from wit_builder import build, ledger, publish, retry
+from wit_builder.curation.balance import Balance
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel
+from wit_builder.queries.settings import Queries
 from wit_builder.shards import manifest
 
 NEW, COPY = 9, 10  # images that failed with 500, and come now: one is new, one is a copy of image 1
@@ -253,3 +255,46 @@ def _rows(out):
 def _sidecars(out):
     """The rows of all sidecars, without their times."""
     return [{k: v for k, v in row.items() if k not in ("fetched_at", "found_at")} for row in _rows(out)]
+
+
+@pytest.fixture(scope="module")
+def balanced(tmp_path_factory):
+    """A build of at most 3 pairs with "picture", from before the web was mended; do not change it."""
+    with told() as told_web:
+        builds.tell(told_web)
+        out = tmp_path_factory.mktemp("balanced") / "out"
+        entries = ("picture", SUBJECTS[0], SUBJECTS[NEW])
+        asked = {"queries": Queries(entries=entries), "balance": Balance(per_query=3)}
+        builds.run(out, told_web.connect_to, builds.recipe(**asked))
+    return out
+
+
+def test_a_pair_that_no_full_query_brings_in_comes_in_by_its_own(web, balanced, tmp_path):
+    out = shutil.copytree(balanced, tmp_path / "out")
+    before, had = tars(out), counts(out)
+    assert had["picture"] == (GOOD, len(kept(out)), 3)
+    assert again(out, ["5xx"], web) == (2, 1)
+    assert {name: tars(out)[name] for name in before} == before
+    assert counts(out) == {
+        "picture": (GOOD + 1, len(kept(out)), 3),
+        SUBJECTS[0]: had[SUBJECTS[0]],
+        SUBJECTS[NEW]: (1, 1, 1),
+    }
+
+
+def test_a_pair_that_only_a_full_query_holds_does_not_come_in(web, tmp_path):
+    out = tmp_path / "out"
+    with told() as broken:
+        builds.tell(broken)
+        asked = {"queries": Queries(entries=("picture",)), "balance": Balance(per_query=None, target=4)}
+        builds.run(out, broken.connect_to, builds.recipe(**asked))
+    assert len(kept(out)) == 4
+    assert again(out, ["5xx"], web) == (2, 0)
+    assert [row[2] for row in lost(out) if row[1] == "query_full"].count(image_url(NEW)) == 1
+    assert counts(out)["picture"] == (GOOD + 1, 4, 4)
+
+
+def counts(out):
+    """{query: (matched, kept, brought)} of OUT/queries.parquet."""
+    rows = pq.read_table(out / "queries.parquet").to_pylist()
+    return {row["entry"]: (row["matched"], row["kept"], row["brought"]) for row in rows}

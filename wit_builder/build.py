@@ -21,7 +21,7 @@ from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.blocklist import blocked, tombstones
 from wit_builder.crawl.settings import Crawl
-from wit_builder.curation import meaning
+from wit_builder.curation import balanced, histogram, meaning
 from wit_builder.demo_web import serve
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
@@ -32,15 +32,14 @@ from wit_builder.ledger import Funnel
 from wit_builder.lists import plan as lists
 from wit_builder.lists.collect import CARRIED
 from wit_builder.lists.settings import UrlList
+from wit_builder.queries.listing import load
 from wit_builder.recipe import Recipe
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")
 
 ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through: 8 s
 ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory: 0.9 GB
-ROWS_PER_BIN = (
-    2_000_000  # candidates of one fetch task: 1.7 GB. Many, as it takes as long as its slowest host
-)
+ROWS_PER_BIN = 2_000_000  # candidates of one fetch task: 1.7 GB. Many: it takes as long as its slowest host
 
 BOUNDED = Needs(timeout_s=6 * 3600.0)  # what takes seconds or minutes, unless somebody's filter hangs
 
@@ -102,6 +101,8 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
         road = Road(recipe, root, executor, watcher)
         try:
             write_session(root, connect_to, listed(recipe, where.out, root))
+            if recipe.queries is not None and not road.queries.exists():
+                histogram.write(road.queries, load(recipe.queries))
             for stage in STAGES[: STAGES.index(until) + 1]:
                 getattr(road, stage)()
                 storage.write_json(where.out / "funnel.json", road.funnel().as_json())
@@ -186,6 +187,7 @@ class Road:
         self._incumbents = str(incumbents) if incumbents else None
         self._first_shard = first_shard
         self._staged = str(root / "fetch")  # what Sample.tar is relative to
+        self.queries = root / histogram.NAME  # the list as it was when this began, if the recipe has one
         self.done: dict[str, list[engine.Done]] = {}
 
     def funnel(self) -> Funnel:
@@ -207,6 +209,11 @@ class Road:
     def losses(self) -> list[Path]:
         """All losses, parquet of LOSS_SCHEMA."""
         return [path for records in self.done.values() for path in engine.files(records, "losses")]
+
+    def show_queries(self, out: Path) -> None:
+        """Show the list with its counts in OUT, if the recipe has one."""
+        if self._recipe.queries is not None:
+            storage.publish(Path(self.files("clean-tell", "queries")[0]), out / histogram.NAME)
 
     def collect(self) -> None:
         """Gather candidates from the recipe's source."""
@@ -286,7 +293,8 @@ class Road:
             "select-judge",
             "wit_builder.curation.select:judge",
             [{"parts": group} for group in _groups(parts)],
-            {"filters": self._recipe.candidate_filters, "partitions": partitions},
+            {"filters": self._recipe.candidate_filters, "partitions": partitions}
+            | {"queries": self._recipe.queries, "list": str(self.queries)},
         )
         self._run(
             "select-unique",
@@ -307,7 +315,7 @@ class Road:
         self._run("fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params, Needs(io=True))
 
     def clean(self) -> None:
-        """Filters that see the picture, then duplicates."""
+        """Filters that see the picture, then duplicates, then the balance."""
         fetched = _sized(self.files("fetch", "samples"))
         partitions = _number_of(fetched, ROWS_PER_PARTITION)
         rules = {"duplicates": self._recipe.duplicates, "incumbents": self._incumbents}
@@ -331,22 +339,39 @@ class Road:
             rules,
             Needs(),  # not bounded: it grows with the square of the samples (near.py)
         )
+        samples = self.files("clean-exact", "samples")
         if (semantic := self._recipe.duplicates.semantic) is not None:
-            exact, similar = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
-            partitions = _number_of(_sized(exact), ROWS_PER_PARTITION)
-            meaning.run(self._run, self.files, _sized(exact), similar, self._staged, partitions, semantic)
+            sizes, similar = _sized(samples), self.files("clean-similar", "dropped")
+            parts = _number_of(sizes, ROWS_PER_PARTITION)
+            meaning.run(self._run, self.files, sizes, similar, self._staged, parts, semantic)
+        if self._recipe.queries is not None:
+            ranges = _number_of(_sized(samples), ROWS_PER_PARTITION)
+            balanced.run(
+                self._run,
+                self.files,
+                samples,
+                self._duplicates(),
+                ranges,
+                str(self.queries),
+                self._recipe.balance,
+                self._watcher.say,
+            )
+
+    def _duplicates(self) -> list[str]:
+        """What was dropped of the samples of `clean-exact` for what they look like or show; parquet of ids."""
+        stages = [stage for stage in ("clean-similar", "clean-semantic") if stage in self.done]
+        return [path for stage in stages for path in self.files(stage, "dropped")]
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""
-        kept, dropped = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
-        if "clean-semantic" in self.done:
-            dropped += self.files("clean-semantic", "dropped")
+        kept, similar = self.files("clean-exact", "samples"), self._duplicates()
+        surplus = self.files("clean-decide", "dropped") if self._recipe.queries else []  # of each of `kept`
         failed = _sized(self.files("fetch", "failures"))
         spec = self._recipe.shards
         self._run(
             "pack-order",
             "wit_builder.pack.pack:order",
-            [{"samples": kept, "dropped": dropped, "failures": list(failed)}],
+            [{"samples": kept, "dropped": similar + surplus, "failures": list(failed)}],
             {"per_shard": spec.samples_per_shard},
         )
         (ordered,) = self.files("pack-order", "shards")
@@ -356,13 +381,16 @@ class Road:
                 f"{self._first_shard + shards} shards cannot be numbered with {spec.index_digits} digits",
                 "build into another --out with more samples in a shard",
             )
-        sources = [{"samples": [path], "failures": []} for path in kept]
-        sources += [{"samples": [], "failures": group} for group in _groups(failed)]
+        sources = [
+            {"samples": [path], "dropped": similar + surplus[n : n + 1], "failures": []}
+            for n, path in enumerate(kept)
+        ]
+        sources += [{"samples": [], "dropped": [], "failures": group} for group in _groups(failed)]
         self._run(
             "pack-route",
             "wit_builder.pack.pack:route",
             sources if shards else [],
-            {"shards": ordered, "dropped": dropped},
+            {"shards": ordered},
         )
         params = {
             "samples": self.files("pack-route", "samples"),
@@ -419,6 +447,7 @@ def _publish(recipe: Recipe, where: Where, road: Road) -> None:
     for i, path in enumerate(road.files("collect", "candidates")):
         storage.publish(Path(path), out / "candidates" / f"part-{i:05d}.parquet")
     publish.shards(out, road.shards())
+    road.show_queries(out)
     ledger.write(out, ledger.tables(road.losses()))
     publish.finish(recipe, out, road.funnel(), out / "work", where.command)
 

@@ -16,8 +16,10 @@ from wit_builder.place import Place, Remote
 from wit_builder.shards import manifest
 
 SHOWN = ("funnel.json", "manifest/*")  # what the result of a build is read from
-# what a retry goes on from, and what is forgotten
-RETRIED = (*SHOWN, "ledger/*/*", "candidates/*", "shards/*.parquet", "shards/__len__", tombstones.NAME)
+RETRIED = (  # what a retry goes on from, and what is forgotten
+    *SHOWN,
+    *("ledger/*/*", "candidates/*", "shards/*.parquet", "shards/__len__", "queries.parquet", tombstones.NAME),
+)
 
 _STATE = "build.json"
 _SENT = ".at-out.json"  # in the scratch folder: the build.json that OUT had when it was last looked at
@@ -80,7 +82,8 @@ def _in_order(out: Path) -> Iterator[Path]:
     yield from sorted(out.glob(tombstones.NAME))
     for tar in sorted((out / "shards").glob("*.tar")):
         yield from (tar, tar.with_suffix(".parquet"), tar.with_name(f"{tar.stem}_stats.json"))
-    for pattern in ("candidates/*.parquet", "ledger/*/*.parquet", "README.md", "report.html", "funnel.json"):
+    shown = ("queries.parquet", "README.md", "report.html", "funnel.json")
+    for pattern in ("candidates/*.parquet", "ledger/*/*.parquet", *shown):
         yield from sorted(out.glob(pattern))
     yield from (out / "shards" / manifest.LENGTH_FILE, out / manifest.FILE)
 

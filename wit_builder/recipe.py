@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from wit_builder.archive.settings import Archives
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.crawl.settings import Crawl
+from wit_builder.curation.balance import Balance
 from wit_builder.curation.clean import Duplicates
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.errors import ConfigError
@@ -19,6 +20,7 @@ from wit_builder.extract.settings import Extraction
 from wit_builder.filtering import BatchFilter
 from wit_builder.images.process import ImageSpec
 from wit_builder.lists.settings import UrlList
+from wit_builder.queries.settings import Queries
 from wit_builder.records import Candidate, Sample
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.network import NetworkGuard
@@ -48,6 +50,8 @@ class Recipe:
     blocklist: Blocklist = field(default_factory=Blocklist)  # what must not be taken
     image: ImageSpec = field(default_factory=ImageSpec)
     duplicates: Duplicates = field(default_factory=Duplicates)
+    queries: Queries | None = None  # matched with the captions that candidate_filters keep
+    balance: Balance | None = None  # how many pairs of a query stay, over what duplicates leave
     shards: ShardSpec = field(default_factory=ShardSpec)
     demo_web: DemoWeb | None = None  # a web of our own, served on loopback while the build runs
 
@@ -57,6 +61,11 @@ class Recipe:
         if not self.name.strip():
             raise ConfigError("Recipe.name is empty", 'name="birds"')
         check_web(self.web)
+        if self.balance is not None and self.queries is None:
+            raise ConfigError(
+                "Recipe.balance is given without Recipe.queries, and nothing can be balanced",
+                'queries=Queries(files=("queries.tsv",))',
+            )
         for place, item in (("candidate_filters", Candidate), ("sample_filters", Sample)):
             for rule in getattr(self, place):
                 _check_filter(rule, place, item)

@@ -5,7 +5,7 @@ the ledger. Times are UTC. Ids are stable: the same URL and caption have the sam
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Protocol, Self
 
@@ -19,6 +19,15 @@ class Text:
 
     text: str  # NFC, whitespace folded, never empty
     source: str  # one of extract's sources: alt, figcaption, title, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a query was found in a caption."""
+
+    query: int  # which of the pair's queries, from 0
+    start: int  # code points of the caption before it
+    end: int  # and up to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,8 @@ class Candidate:
     lang: str = ""  # language of the caption, ISO 639; "" before it is identified
     lang_score: float = 0.0  # 0 to 1
     extra: str = ""  # the other columns of a list's row, as a JSON object; "" where there are none
+    queries: tuple[str, ...] = ()  # matched entries of the query list, each once, as the caption has them
+    query_spans: tuple[Span, ...] = ()  # all matches, as the caption has them
 
     def with_language(self, lang: str, score: float) -> Self:
         """The same candidate with its caption's language filled in."""
@@ -63,6 +74,8 @@ class Sample:
     lang: str
     lang_score: float
     extra: str
+    queries: tuple[str, ...]
+    query_spans: tuple[Span, ...]
     final_url: str  # after redirects
     http_status: int
     content_type: str
@@ -76,7 +89,6 @@ class Sample:
     phash: str  # PDQ, 64 hex digits
     phash_quality: int  # PDQ's 0 to 100; low means hardly any detail
     opt_out: str  # opt-out directives met but not asked for by the policy, "" where none
-    queries: tuple[str, ...]  # matched entries of the query list
     format: str  # jpg, png or webp: extension of the stored image
     tar: str  # staged tar that holds the image, relative to the stage's folder
     offset: int  # of the image's bytes in that tar
@@ -162,6 +174,7 @@ _TYPES: dict[Any, pa.DataType] = {
     tuple[Text, ...]: _TEXTS,
     tuple[str, ...]: pa.list_(pa.string()),
     tuple[tuple[str, float], ...]: pa.map_(pa.string(), pa.float64()),
+    tuple[Span, ...]: pa.list_(pa.struct([(name, pa.int32()) for name in ("query", "start", "end")])),
 }
 _UNITS = {
     "found_at": "UTC, microseconds",
@@ -175,6 +188,7 @@ _UNITS = {
     "phash": "PDQ, 256 bits in hex",
     "phash_quality": "PDQ quality, 0 to 100",
     "lang_score": "probability, 0 to 1",
+    "query_spans": "query: index into queries; start, end: code points of the caption",
 }
 
 
@@ -202,6 +216,12 @@ def to_table(rows: Sequence[Candidate] | Sequence[Sample] | Sequence[Loss], sche
         },
         schema=schema,
     )
+
+
+def empty_lists(name: str, count: int) -> pa.Array:
+    """So many empty lists of that column of a candidate."""
+    kind = CANDIDATE_SCHEMA.field(name).type
+    return pa.ListArray.from_arrays(pa.array([0] * (count + 1), pa.int32()), pa.array([], kind.value_type))
 
 
 def extended(table: pa.Table, schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
@@ -246,12 +266,15 @@ def _plain(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode() if not value.isascii() else value
     if isinstance(value, tuple) and value and isinstance(value[0], Text):
         return [{"text": _plain(t.text), "source": t.source} for t in value]
+    if isinstance(value, tuple) and value and isinstance(value[0], Span):
+        return [asdict(span) for span in value]
     return value
 
 
 def _record(row: dict[str, Any]) -> dict[str, Any]:
     row["alt_texts"] = tuple(Text(**t) for t in row["alt_texts"])
-    if "queries" in row:
-        row["queries"] = tuple(row["queries"])
-        row["scores"] = tuple(row["scores"])
+    row["queries"] = tuple(row["queries"] or ())  # null where another version wrote the row
+    row["query_spans"] = tuple(Span(**span) for span in row["query_spans"] or ())
+    if "scores" in row:
+        row["scores"] = tuple(row["scores"] or ())
     return row

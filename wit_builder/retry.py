@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wit_builder import build, ledger, place, publish, settings, storage
-from wit_builder.curation import clean, tables
+from wit_builder.curation import clean, histogram, tables
+from wit_builder.curation.balance import Balance
 from wit_builder.curation.select import pair_heads
 from wit_builder.engine.local import Executor
 from wit_builder.engine.task import read_json
@@ -48,9 +49,10 @@ def run(
         build.write_session(root, connections, build.listed(recipe, out, root))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
-        road = build.Road(
-            replace(recipe, candidate_filters=()), root, executor, watcher, incumbents, begun["first"]
-        )
+        again = replace(recipe, candidate_filters=(), balance=_balance(recipe, out))
+        road = build.Road(again, root, executor, watcher, incumbents, begun["first"])
+        if recipe.queries is not None and not road.queries.exists():
+            storage.write_bytes(road.queries, _published(out / histogram.NAME).read_bytes())
         road.collected([root / "retried.parquet"])
         for stage in build.STAGES[1:]:
             getattr(road, stage)()
@@ -132,9 +134,24 @@ def _write_incumbents(out: Path, root: Path) -> Path:
     return path
 
 
+def _balance(recipe: Recipe, out: Path) -> Balance | None:
+    """The build's balance with the t that it came to."""
+    if recipe.balance is None or recipe.balance.target is None:
+        return recipe.balance
+    found = histogram.how(pq.read_schema(_published(out / histogram.NAME)))
+    return replace(recipe.balance, per_query=found["per_query"], target=None)
+
+
+def _published(path: Path) -> Path:
+    if not path.exists():
+        raise ConfigError(f"{str(path)!r} is missing, which says what was matched", "put back a copy of it")
+    return path
+
+
 def _publish(recipe: Recipe, there: Place, road: build.Road, retried: pa.Array) -> None:
     out = there.folder
     publish.shards(out, road.shards())
+    road.show_queries(out)
     ledger.write(out, _new_ledger(out, road, retried))
     publish.finish(recipe, there, publish.recounted(out), out / "retry")
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import webdataset
 
-from wit_builder.records import Sample, Text, candidate_id
+from wit_builder.records import Sample, Span, Text, candidate_id
 from wit_builder.shards.sidecar import json_of, meta_of
 from wit_builder.shards.tar import TarWriter
 from wit_builder.shards.writer import ShardSpec, write_shard
@@ -83,13 +83,28 @@ def corpus(count: int) -> tuple[dict[str, bytes], list[Sample]]:
                     "",
                     "crawl",
                 ),
-                *(at, "de", 0.98, "", url, 200, "image/jpeg", at, 181_000, 1024, 768, 341, 256),
+                *(
+                    at,
+                    "de",
+                    0.98,
+                    "",
+                    ("feld",),
+                    (Span(0, 24, 28),),
+                    url,
+                    200,
+                    "image/jpeg",
+                    at,
+                    181_000,
+                    1024,
+                    768,
+                    341,
+                    256,
+                ),
                 *(
                     f"{number:064x}",
                     f"{number:064x}",
                     100,
                     "",
-                    ("feld",),
                     "jpg",
                     "a.tar",
                     0,

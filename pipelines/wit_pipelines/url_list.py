@@ -10,7 +10,7 @@ from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.politeness import Politeness
 from wit_builder.web.visitor import WebSettings
-from wit_pipelines import rules
+from wit_pipelines import asked, rules
 
 
 def recipe(
@@ -27,6 +27,8 @@ def recipe(
     mode: Literal["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"] = "keep_ratio",
     format: Literal["jpg", "png", "webp"] = "jpg",
     near_duplicates: int = 31,
+    queries: str = "",
+    per_query: int = 20_000,
     samples_per_shard: int = 10_000,
     delay: float = 1.0,
     deadline: float = 30.0,
@@ -53,6 +55,9 @@ def recipe(
     format: format of the stored image.
     near_duplicates: bits of 256 in which two pictures' hashes (PDQ) may differ and still be one; -1 keeps
         near-duplicates.
+    queries: file of queries, one of which a caption must hold: of `wit queries build`, MetaCLIP's metadata.json, or
+        an entry a line; when none is given, captions need hold none.
+    per_query: pairs that a query may bring in, 20,000 as in CLIP; 0 keeps all.
     samples_per_shard: pairs in a shard.
     delay: seconds between two requests to a host, at least; a tenth of it between two to an IP address;
         robots.txt may ask for more.
@@ -81,5 +86,7 @@ def recipe(
         blocklist=Blocklist.named(blocklist),
         image=ImageSpec(size=size, mode=mode, format=format),
         duplicates=Duplicates(radius=None if near_duplicates < 0 else near_duplicates),
+        queries=asked.queries(queries),
+        balance=asked.balance(queries, per_query),
         shards=ShardSpec(samples_per_shard=samples_per_shard),
     )

@@ -28,12 +28,12 @@ def candidate(url="http://a.test/1.jpg", caption=TEXT, source="alt", page="http:
     )
 
 
-def sample(n=1, caption=TEXT, sha=None, phash=None, side=100, source="alt", quality=100):
+def sample(n=1, caption=TEXT, sha=None, phash=None, side=100, source="alt", quality=100, queries=()):
     url = f"http://a.test/{n}.jpg"
     return Sample(
         *(candidate_id(url, caption), url, caption, source, (), "http://a.test/", "", "en", "", "crawl", NOW),
-        *("en", 0.9, "", url, 200, "image/jpeg", NOW, 9_000, side, side, side, side),
-        *(sha or f"{n:064x}", phash or f"{n * 0x9E3779B97F4A7C15 % 2**61:064x}", quality, "", (), "jpg"),
+        *("en", 0.9, "", queries, (), url, 200, "image/jpeg", NOW, 9_000, side, side, side, side),
+        *(sha or f"{n:064x}", phash or f"{n * 0x9E3779B97F4A7C15 % 2**61:064x}", quality, "", "jpg"),
         *("fetch/0.tar", 0, 1),
     )
 

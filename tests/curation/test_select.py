@@ -8,18 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import candidate, lost, out, ran, written
-from wit_builder.curation import select
+from wit_builder.curation import histogram, select
 from wit_builder.engine import shuffle
 from wit_builder.filtering import Verdict
+from wit_builder.queries.listing import load
+from wit_builder.queries.settings import Queries
 from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates, losses
 from wit_filters.caption import CaptionLength
 
+NOTHING_ASKED = {"queries": None, "list": ""}
 
-def selected(folder, rows, filters=(), partitions=3, bins=2):
+
+def selected(folder, rows, filters=(), partitions=3, bins=2, asking=NOTHING_ASKED):
     """(kept candidates, both tasks' losses, funnel) of the whole select step."""
     folder.mkdir(exist_ok=True)
     parts = [written(folder / f"{i}.parquet", rows[i::2]) for i in range(min(2, len(rows)))]
-    judged = ran(select.judge, folder, {"parts": parts}, filters=filters, partitions=partitions)
+    judged = ran(select.judge, folder, {"parts": parts}, filters=filters, partitions=partitions, **asking)
     inputs = [str(path) for path in out(judged, "candidates")]
     kept, tasks = [], [judged]
     for partition in range(partitions):
@@ -94,7 +98,12 @@ class Talkative:
 
 def losses_of(folder, rows, filters):
     judged = ran(
-        select.judge, folder, {"parts": [written(folder / "p", rows)]}, filters=filters, partitions=1
+        select.judge,
+        folder,
+        {"parts": [written(folder / "p", rows)]},
+        filters=filters,
+        partitions=1,
+        **NOTHING_ASKED,
     )
     return list(losses(pq.read_table(out(judged, "losses")[0])))
 
@@ -116,7 +125,7 @@ def test_a_part_without_rows_is_no_trouble(tmp_path):
 def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):
     rows = [candidate(f"http://{h}.example.org/{n}.jpg") for h in "abc" for n in range(4)]
     part = written(tmp_path / "p", rows)
-    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), partitions=1)
+    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), partitions=1, **NOTHING_ASKED)
     inputs = [str(path) for path in out(judged, "candidates")]
     task = ran(select.unique, tmp_path, 0, inputs=inputs, partitions=1, bins=5)
     sizes = [shuffle.read(out(task, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)]
@@ -127,6 +136,52 @@ def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):
 def test_awful_captions_come_through(tmp_path, caption):
     kept, dropped, _ = selected(tmp_path, [candidate(caption=caption)])
     assert (len(kept), dropped) == (1, [])
+
+
+def asking(folder, *entries, **more):
+    """The parameters of a recipe with these queries."""
+    wanted = Queries(entries=entries, **more)
+    histogram.write(folder / "queries.parquet", load(wanted))
+    return {"queries": wanted, "list": str(folder / "queries.parquet")}
+
+
+def test_a_pair_has_the_queries_of_its_caption_in_its_order_and_where_each_match_stands(tmp_path):
+    rows = [candidate(caption="Kites, a red KITE and 凧 of kites by the sea")]
+    (kept,), _, _ = selected(tmp_path, rows, asking=asking(tmp_path, "red kite", "kites", "sea", "zebra"))
+    assert kept.queries == ("kites", "red kite", "sea")
+    texts = [(kept.queries[span.query], kept.caption[span.start : span.end]) for span in kept.query_spans]
+    assert texts == [("kites", "Kites"), ("red kite", "red KITE"), ("kites", "kites"), ("sea", "sea")]
+
+
+def test_a_pair_without_a_query_is_dropped_where_one_is_required(tmp_path):
+    rows = [candidate(caption="a boat at sea"), candidate("http://a.test/2.jpg", "a boathouse by a lake")]
+    kept, dropped, count = selected(tmp_path, rows, asking=asking(tmp_path, "boat", "sea"))
+    assert [row.queries for row in kept] == [("boat", "sea")]
+    assert dropped == [("no_query", "http://a.test/2.jpg")]
+    assert (count.seen, count.kept) == (2, 1)
+
+
+def test_a_pair_without_a_query_stays_where_none_is_required(tmp_path):
+    rows = [candidate(caption="a boat at sea"), candidate("http://a.test/2.jpg", "a lake in the hills")]
+    kept, dropped, _ = selected(tmp_path, rows, asking=asking(tmp_path, "boat", required=False))
+    assert (sorted(row.queries for row in kept), dropped) == ([(), ("boat",)], [])
+
+
+def test_what_a_filter_drops_is_not_looked_at_for_queries(tmp_path):
+    _, dropped, _ = selected(
+        tmp_path, [candidate(caption="hut")], (CaptionLength(),), asking=asking(tmp_path, "boat")
+    )
+    assert [reason for reason, _ in dropped] == ["caption_few_words"]
+
+
+def test_captions_without_a_match_among_others_keep_the_spans_of_the_others_right(tmp_path):
+    captions = ["nothing", "a boat, a boat", "", "sea", "nothing at all", "the sea and a boat"]
+    rows = [candidate(f"http://a.test/{n}.jpg", caption) for n, caption in enumerate(captions)]
+    kept, _, _ = selected(tmp_path, rows, asking=asking(tmp_path, "boat", "sea", required=False))
+    for row in kept:
+        assert {row.caption[s.start : s.end] for s in row.query_spans} == set(row.queries)
+        assert [s.start for s in row.query_spans] == sorted(s.start for s in row.query_spans)
+    assert sum(len(row.query_spans) for row in kept) == 5
 
 
 @settings(max_examples=25)

@@ -14,7 +14,7 @@ from wit_builder.demo_web.captions import UNWANTED, WANTED
 from wit_builder.demo_web.web import DemoWeb
 
 DEMO = DemoWeb(10)
-TRUTH = list(DEMO.truth())
+TRUTH = DEMO.truth()
 PAIRS = [item for item in TRUTH if item.kind == "pair"]
 KEPT = [item for item in PAIRS if item.reason is None]
 NO_ANSWER = ("robots", "robots_unreachable", "dns", "network_refused")

@@ -42,6 +42,8 @@ def test_a_row_becomes_a_candidate():
             "lang": "",
             "lang_score": 0.0,
             "extra": "",
+            "queries": [],
+            "query_spans": [],
         }
     ]
 

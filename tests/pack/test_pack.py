@@ -52,13 +52,13 @@ def packed(folder: Path, files, *, failed=(), dropped=(), per_shard=10, first=0)
         rows = [replace(sample(n), id=numbered(n)) for n in dropped]
         written(folder / "dropped.parquet", rows)
     gone = [str(folder / "dropped.parquet")]
-    source = {"samples": files, "failures": list(failed)}
-    ordered = ran(pack.order, folder, source | {"dropped": gone}, per_shard=per_shard)
+    source = {"samples": files, "dropped": gone, "failures": list(failed)}
+    ordered = ran(pack.order, folder, source, per_shard=per_shard)
     listed = ordered.folder / ordered.files["shards"][0]
     shards = len(orjson.loads(listed.read_bytes()))
     if not shards:
         return []
-    routed = ran(pack.route, folder, source, shards=str(listed), dropped=gone)
+    routed = ran(pack.route, folder, source, shards=str(listed))
     inputs = {kind: [str(routed.folder / name) for name in names] for kind, names in routed.files.items()}
     spec = ShardSpec(samples_per_shard=per_shard)
     more = {"shards": shards, "first": first, "spec": spec, "staged": str(folder)}

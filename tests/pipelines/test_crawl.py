@@ -47,7 +47,7 @@ def test_each_parameter_has_its_place_in_the_recipe(parameter, value, path):
 
 
 def test_every_parameter_is_tried_above_or_below():
-    rest = {"seeds", "contact", "languages", "min_side", "blocklist"}
+    rest = {"seeds", "contact", "languages", "min_side", "blocklist", "queries", "per_query"}
     assert set(inspect.signature(crawl.recipe).parameters) == {row[0] for row in PLACES} | rest
 
 

@@ -44,7 +44,7 @@ def test_each_parameter_has_its_place_in_the_recipe(parameter, value, path):
 
 
 def test_every_parameter_is_tried_above_or_below():
-    rest = {"input", "contact", "languages", "min_side", "blocklist"}
+    rest = {"input", "contact", "languages", "min_side", "blocklist", "queries", "per_query"}
     assert set(inspect.signature(url_list.recipe).parameters) == {row[0] for row in PLACES} | rest
 
 
@@ -71,3 +71,15 @@ def test_a_list_must_be_named():
 def test_it_comes_back_from_build_json():
     recipe = made(columns=("width",), url_col="URL")
     assert settings.decode(settings.encode(recipe)) == recipe
+
+
+def test_a_list_of_queries_is_balanced_as_in_clip_unless_told_otherwise():
+    assert (made().queries, made().balance) == (None, None)
+    asked = made(queries="queries.tsv")
+    assert (asked.queries.files, asked.queries.required, asked.balance.per_query) == (
+        ("queries.tsv",),
+        True,
+        20_000,
+    )
+    assert made(queries="queries.tsv", per_query=7).balance.per_query == 7
+    assert made(queries="queries.tsv", per_query=0).balance is None

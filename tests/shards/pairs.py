@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from wit_builder.records import Candidate, Failure, Sample, Text, candidate_id
+from wit_builder.records import Candidate, Failure, Sample, Span, Text, candidate_id
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -36,6 +36,8 @@ def candidate(number: int, **changes: Any) -> Candidate:
         found_at=NOON,
         lang="en",
         lang_score=0.97,
+        queries=("kite", "field"),
+        query_spans=(Span(0, 6, 10), Span(1, 16, 21)),
     )
     return replace(made, **changes)
 
@@ -57,7 +59,6 @@ def sample(number: int, **changes: Any) -> Sample:
         phash="cd" * 32,
         phash_quality=100,
         opt_out="",
-        queries=("kite", "field"),
         format="jpg",
         tar="part-0.tar",
         offset=512,

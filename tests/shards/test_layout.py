@@ -100,5 +100,5 @@ def test_fields_can_be_left_out() -> None:
 
 
 def test_a_candidate_of_a_build_has_no_other_columns() -> None:
-    assert Candidate.__slots__[-1] == "extra"
+    assert Candidate.__slots__[-1] == "query_spans"
     assert next(iter(sidecar.meta_of(sample(1), "0"))) == "caption"

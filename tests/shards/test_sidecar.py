@@ -25,8 +25,18 @@ PUBLISHED = {
 }
 OURS = [
     *("final_url", "http_status", "content_type", "page_url", "page_title", "page_lang", "text_source"),
-    *("alt_texts", "lang", "lang_score", "queries", "phash", "phash_quality", "licence", "opt_out", "source"),
-    *("id", "original_bytes", "scores"),
+    *(
+        "alt_texts",
+        "lang",
+        "lang_score",
+        "queries",
+        "query_spans",
+        "phash",
+        "phash_quality",
+        "licence",
+        "opt_out",
+    ),
+    *("source", "id", "original_bytes", "scores"),
 ]
 
 
@@ -70,6 +80,7 @@ def test_json_holds_what_the_sample_is() -> None:
         [{"text": "Kites, page 3", "source": "title"}],
         ["kite", "field"],
     )
+    assert meta["query_spans"][1] == {"query": 1, "start": 16, "end": 21}
     assert "fetched_at" not in meta
 
 
@@ -135,7 +146,8 @@ def test_a_failure_s_row_holds_the_candidate_and_nulls_for_the_image() -> None:
     row = sidecar.row_of(failure(1, "http_404"))
 
     assert (row["url"], row["caption"], row["http_status"]) == (candidate(1).url, candidate(1).caption, 404)
-    assert [row[name] for name in ("key", "width", "sha256", "phash", "final_url", "queries")] == [None] * 6
+    assert row["queries"] == ["kite", "field"]
+    assert [row[name] for name in ("key", "width", "sha256", "phash", "final_url")] == [None] * 5
     assert (row["found_at"], row["fetched_at"]) == (NOON, failure(1, "x").at)
 
 

@@ -18,6 +18,7 @@ from wit_builder.records import (
     UTC_MICROSECONDS,
     Loss,
     Text,
+    empty_lists,
     to_table,
     url_id,
 )
@@ -90,6 +91,8 @@ class Rows:
             columns[name] = _column(name, [getattr(page, field) for page in pages]).take(rows)
         for name, value in (("lang", ""), ("lang_score", 0.0), ("extra", "")):
             columns[name] = pa.repeat(pa.scalar(value, CANDIDATE_SCHEMA.field(name).type), len(rows))
+        for name in ("queries", "query_spans"):
+            columns[name] = empty_lists(name, len(rows))
         return pa.table([columns[name] for name in CANDIDATE_SCHEMA.names], schema=CANDIDATE_SCHEMA)
 
     def losses(self) -> pa.Table:

@@ -22,6 +22,7 @@ COMMANDS = {  # name: (module, one line)
     "retry": ("wit_builder.cli.retry", "Take failed downloads up again, into new shards."),
     "forget": ("wit_builder.cli.forget", "Remove pairs from a finished build, and keep them out."),
     "verify": ("wit_builder.cli.verify", "Compare a build's shards with its manifest."),
+    "queries": ("wit_builder.cli.queries", "Lists of queries: make one, look at it, match captions."),
     "filters": ("wit_builder.cli.filters", "The installed filters, with defaults and reasons."),
     "demo-web": ("wit_builder.cli.demo_web", "Serve the demo web on its own."),
 }

@@ -29,6 +29,7 @@ STEPS = {  # of each stage, in their order
     "clean": (
         *("clean-judge", "clean-exact", "clean-similar"),
         *("clean-embed", "clean-cluster", "clean-assign", "clean-semantic"),  # where the recipe asks for it
+        *("clean-spread", "clean-weigh", "clean-need", "clean-solve", "clean-decide", "clean-tell"),
     ),
     "pack": ("pack-order", "pack-route", "pack-write"),
 }

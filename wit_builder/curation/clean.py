@@ -107,7 +107,7 @@ def similar(task: Task) -> None:
     """One of each connected group of near-duplicates.
 
     arg: {samples: [parquet path]}; params: duplicates, incumbents.
-    Hands on `dropped` (parquet of ids, sorted) and `losses`; counts what the whole clean step kept.
+    Hands on `dropped` (parquet of ids, sorted) and `losses`; counts what it kept.
     """
     table = _read(task.arg["samples"], [*_RULE, "phash"])
     incumbents = _incumbents(task.params["incumbents"])

@@ -1,4 +1,4 @@
-"""Which candidates are worth a download? Language, filters, then one of each (URL, text) and of each URL.
+"""Which candidates are worth a download? Language, filters, queries, then one of each (URL, text) and each URL.
 
 Two stages: `judge` over the collected parts, shuffled by URL; `unique` over partitions of URLs, shuffled by
 registrable domain, so that one fetch task owns a domain.
@@ -17,7 +17,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from wit_builder.blocklist import blocked
-from wit_builder.curation import survivor, tables
+from wit_builder.curation import matched, survivor, tables
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract.captions import MAX_TEXTS
@@ -31,9 +31,12 @@ _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_sour
 
 
 def judge(task: Task) -> None:
-    """Identifies languages and filters the candidates of some parts; what is blocked goes first.
+    """Identifies languages, filters the candidates of some parts and finds the queries of those it keeps.
 
-    arg: {parts: [parquet path]}; params: filters, partitions (of URLs).
+    What is blocked goes first.
+
+    arg: {parts: [parquet path]}; params: filters, partitions (of URLs), queries, list (path of the list of
+    queries; read where there are any).
     Hands on `candidates` (a shuffle file by URL) and `losses`.
     """
     filters = (blocked.of(task).candidate, *task.params["filters"])
@@ -42,8 +45,11 @@ def judge(task: Task) -> None:
         for batch in pq.ParquetFile(part).iter_batches(BATCH):
             rows = _with_language(pa.table(batch))
             survivors, dropped = tables.judged(rows, candidates(rows), filters, "select")
-            kept.append(survivors)
             losses.append(dropped)
+            if task.params["queries"] is not None:
+                survivors, dropped = matched.judged(survivors, task.params["queries"], task.params["list"])
+                losses.append(dropped)
+            kept.append(survivors)
     table = pa.concat_tables(kept)
     partitions = task.params["partitions"]
     part_of = shuffle.partition_of(table.column("url").to_pylist(), partitions)

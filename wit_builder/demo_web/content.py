@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from wit_builder.demo_web.captions import TONGUES, UNWANTED, WANTED
 from wit_builder.demo_web.expected import Pair, Stage
 from wit_builder.demo_web.pictures import SMALL_SIDE, Picture, published
+from wit_builder.demo_web.queries import WORDLESS, vague
 from wit_builder.demo_web.scenes import Scene, key_of, scene_of
 
 BLOCK = 25  # pages
@@ -47,6 +48,7 @@ _COPIES = {
     13: (3, "cropped"),
 }
 _BANNER, _DEAD, _REPEATED_PAIR, _REPEATED_URL, _SMALL, _MOVED = 2, 10, 14, 16, 18, 20
+_VAGUE, _WORDLESS = (19, 21, 23), 24  # in English on any page
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,12 @@ class Content:
             scene = self.scene(i, 8)
             pair = self._pair(i, f"/was/{i}/8.jpg", scene, i)
             yield Figure(pair, Picture(scene), moved_to=pair.url.replace("/was/", "/p/"))
+
+        elif place in _VAGUE or place == _WORDLESS:
+            scene = self.scene(i, 8)
+            url = f"http://{self.image_host(i // BLOCK)}/p/{i}/8.jpg"
+            caption = vague(scene) if place in _VAGUE else WORDLESS.format(n=i)
+            yield Figure(Pair(url, caption, area=scene.area), Picture(scene))
 
     def _copy(self, i: int, back: int, transform: str) -> Figure:
         """A copy of the first picture of an earlier page, under an address and a caption of its own."""

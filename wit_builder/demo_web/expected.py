@@ -1,14 +1,18 @@
 """What a build must make of the demo web: what becomes of each page and each pair, by the written rules.
 
-`settle` applies the rules of duplicates to the pairs of one group of pages. Duplicates never reach beyond
-their group (25 content pages, or the exhibits), so the truth of a million pages is made group by group.
+`settle` applies the rules of queries and duplicates to the pairs of one group of pages. Duplicates never reach
+beyond their group (25 content pages, or the exhibits), so all this is made group by group, for a million pages
+too. `balanced` then looks at all that is kept.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import xxhash
+
+from wit_builder.demo_web.queries import held
 from wit_builder.records import candidate_id
 
 # Where a caption may stand, strongest first: the order in which duplicates are preferred.
@@ -58,8 +62,25 @@ def page(url: str, reason: str | None = None) -> Expected:
     return Expected("page", url, "", "pages", reason)
 
 
-def settle(pairs: Sequence[Pair]) -> list[Expected]:
-    """What becomes of these pairs, in their order; nothing outside them duplicates one of them."""
+def balanced(found: Sequence[Expected], entries: Sequence[str], per_query: int) -> list[Expected]:
+    """What is left when each entry brings in only so many of the kept pairs: those whose hashes are smallest."""
+    members: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for n, item in enumerate(found):
+        if item.kind == "pair" and item.reason is None:
+            hashed = xxhash.xxh3_64_intdigest(f"0/{candidate_id(item.url, item.caption)}".encode())
+            for entry in held(item.caption, entries):
+                members[entry].append((hashed, n))
+    full = {n for pairs in members.values() for _, n in pairs}
+    full -= {n for pairs in members.values() for _, n in sorted(pairs)[:per_query]}
+    return [replace(item, reason="query_full") if n in full else item for n, item in enumerate(found)]
+
+
+def settle(pairs: Sequence[Pair], entries: Sequence[str] | None = None) -> list[Expected]:
+    """What becomes of these pairs, in their order; nothing outside them duplicates one of them.
+
+    entries: queries, one of which a caption must hold; None: it need not.
+    """
+    pairs = [pair if entries is None else _asked_for(pair, entries) for pair in pairs]
     fate: list[tuple[Stage, str | None]] = [pair.lost or ("clean", None) for pair in pairs]
     alive = [n for n, pair in enumerate(pairs) if pair.lost is None or pair.lost[0] in ("fetch", "clean")]
 
@@ -93,6 +114,12 @@ def settle(pairs: Sequence[Pair]) -> list[Expected]:
         Expected("pair", pair.url, pair.caption, stage, reason, pair.transform)
         for pair, (stage, reason) in zip(pairs, fate, strict=True)
     ]
+
+
+def _asked_for(pair: Pair, entries: Sequence[str]) -> Pair:
+    """The pair, lost where nothing before the download has dropped it and it holds none of the entries."""
+    gone = (pair.lost is not None and pair.lost[0] not in ("fetch", "clean")) or held(pair.caption, entries)
+    return pair if gone else replace(pair, lost=("select", "no_query"))
 
 
 def _grouped(

@@ -29,9 +29,10 @@ from wit_builder.demo_web import (
 from wit_builder.demo_web.answers import NOT_FOUND, Answer, redirect, text
 from wit_builder.demo_web.captions import WANTED
 from wit_builder.demo_web.content import Content
-from wit_builder.demo_web.expected import Expected, Pair, settle
+from wit_builder.demo_web.expected import Expected, Pair, balanced, settle
 from wit_builder.demo_web.markup import content_page, index_page
 from wit_builder.demo_web.museum import Museum, picture_answer
+from wit_builder.demo_web.queries import ENTRIES
 from wit_builder.demo_web.traps import LAST_SHAPE, NAME, Traps
 
 START = "http://start.demo.test/"
@@ -70,6 +71,16 @@ class DemoWeb:
         """Languages of the captions that are kept; one more is on the web."""
         return WANTED
 
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """What captions are asked for; one of them must be held."""
+        return ENTRIES
+
+    @property
+    def per_query(self) -> int:
+        """Pairs that a query may bring in: more than show one thing, fewer than hold a frequent word."""
+        return 10 + self.pages // 8
+
     def connect_to(self, port: int) -> dict[str, str | None]:
         """Where the hosts are when the web is served on that port of 127.0.0.1; the first pattern counts."""
         return {
@@ -90,23 +101,28 @@ class DemoWeb:
         answer = self._exhibit(url, asked) if self.exhibits else None
         return answer or self._index(url) or self._content(url) or self._robots(url) or NOT_FOUND
 
-    def truth(self, max_depth: int = 12, *, sitemaps: bool = True) -> Iterator[Expected]:
+    def truth(self, max_depth: int = 12, *, sitemaps: bool = True) -> list[Expected]:
         """What becomes of every page and pair, whatever the order of the crawl.
 
         max_depth: links between a seed and a page, at most; those one further are met and lost as too_deep.
         sitemaps: whether those of the seeds are read. Raises ValueError where max_depth cuts more than traps.
         """
+        return balanced(list(self.settled(max_depth, sitemaps=sitemaps)), self.queries, self.per_query)
+
+    def settled(self, max_depth: int = 12, *, sitemaps: bool = True) -> Iterator[Expected]:
+        """The same before queries are balanced, group by group; for a million pages too."""
         if max_depth < self.depth:
             raise ValueError(f"max_depth {max_depth} cuts pages off; this web is {self.depth} deep")
         yield expected.page(START)
         if self.exhibits:
-            yield from _museum_truth(self.seed, max_depth, sitemaps)
+            yield from _museum_truth(self.seed, max_depth, sitemaps, self.queries)
         for level in range(len(self._levels)):
             yield from (expected.page(self._index_url(level, n)) for n in range(self._levels[level]))
         content = self.content
         for block in range(content.blocks):
             yield from (expected.page(content.url(i)) for i in content.in_block(block))
-            yield from settle([figure.pair for i in content.in_block(block) for figure in content.figures(i)])
+            pairs = [figure.pair for i in content.in_block(block) for figure in content.figures(i)]
+            yield from settle(pairs, self.queries)
 
     @property
     def content(self) -> Content:
@@ -201,7 +217,7 @@ def _sitemapped(seed: int) -> Museum:
     return museum
 
 
-def _museum_truth(seed: int, max_depth: int, sitemaps: bool) -> Iterator[Expected]:
+def _museum_truth(seed: int, max_depth: int, sitemaps: bool, queries: tuple[str, ...]) -> Iterator[Expected]:
     museum = _museum(seed)
     yield from (expected.page(f"{START}halls/{name}.html") for name in (*museum.halls, NAME))
     yield from museum.pages
@@ -214,4 +230,4 @@ def _museum_truth(seed: int, max_depth: int, sitemaps: bool) -> Iterator[Expecte
             pairs.append(met)
         else:
             yield met
-    yield from settle(pairs)
+    yield from settle(pairs, queries)

@@ -249,11 +249,12 @@ class _Road:
         params = {"inputs": work.files("spread", "candidates"), "bins": bins}
         params |= {"web": asked.web, "image": asked.image}
         work.run("fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params)
-        sources = [{"samples": work.files("fetch", "samples"), "failures": []}]
+        sources = [{"samples": work.files("fetch", "samples"), "dropped": [], "failures": []}]
         sources += [
-            {"samples": [], "failures": work.files(stage, "failures")} for stage in ("spread", "fetch")
+            {"samples": [], "dropped": [], "failures": work.files(stage, "failures")}
+            for stage in ("spread", "fetch")
         ]
-        work.run("route", "wit_builder.pack.pack:route", sources, {"shards": wanted, "dropped": []})
+        work.run("route", "wit_builder.pack.pack:route", sources, {"shards": wanted})
 
     def _write(self, work: "_Work", wanted: str, published: str) -> None:
         asked, shards = self._asked, len(engine.read_json(Path(wanted)))

@@ -188,7 +188,6 @@ def _fetched(visit: Visit, picture: Picture, tar: str, offset: int, length: int)
         picture.phash,
         picture.phash_quality,
         ", ".join(sorted(visit.directives)),
-        (),
         picture.format,
         tar,
         offset,

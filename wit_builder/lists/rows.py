@@ -12,7 +12,14 @@ import pyarrow.compute as pc
 
 from wit_builder.errors import Dropped
 from wit_builder.lists.carried import MAX_EXTRA
-from wit_builder.records import CANDIDATE_SCHEMA, FAILURE_SCHEMA, LOSS_SCHEMA, candidate_id, url_id
+from wit_builder.records import (
+    CANDIDATE_SCHEMA,
+    FAILURE_SCHEMA,
+    LOSS_SCHEMA,
+    candidate_id,
+    empty_lists,
+    url_id,
+)
 from wit_builder.shards.layout import AS_LISTED
 from wit_builder.text.normalize import fold
 from wit_builder.web.canonical import canonical
@@ -22,7 +29,6 @@ TEXT_SOURCE = "list"  # where the captions stood
 MAX_EVIDENCE = 500  # characters
 
 _AT = CANDIDATE_SCHEMA.field("found_at").type
-_NO_TEXTS = pa.array([], CANDIDATE_SCHEMA.field("alt_texts").type.value_type)
 _NO_FAILURES = FAILURE_SCHEMA.empty_table()
 
 Why = tuple[str, str]  # reason, evidence
@@ -123,7 +129,8 @@ class Judge:
     ) -> pa.Table:
         count = len(numbers)
         columns: dict[str, Any] = {name: pa.repeat("", count) for name in CANDIDATE_SCHEMA.names}
-        columns["alt_texts"] = pa.ListArray.from_arrays(np.zeros(count + 1, np.int32), _NO_TEXTS)
+        for name in ("alt_texts", "queries", "query_spans"):
+            columns[name] = empty_lists(name, count)
         columns["text_source"] = pa.repeat(TEXT_SOURCE, count)
         columns["lang_score"] = pa.repeat(0.0, count)
         columns["id"] = pa.array(ids, pa.string())

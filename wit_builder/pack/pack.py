@@ -48,12 +48,12 @@ def order(task: Task) -> None:
 def route(task: Task) -> None:
     """Sends rows to their shards.
 
-    arg: {samples: [parquet path], failures: [parquet path]}; params: shards (JSON path), dropped ([parquet
-    path]). Hands on `samples` and `failures`, shuffle files by shard.
+    arg: {samples: [parquet path], dropped: [parquet path], failures: [parquet path]}; params: shards (JSON
+    path). Hands on `samples` and `failures`, shuffle files by shard.
     """
     shards = np.array(orjson.loads(Path(task.params["shards"]).read_bytes()), "S32")
     starts, ends = shards[:, 0], shards[:, 1]  # what else a list's shards say is not of interest here
-    rows = _without(_concat(task.arg["samples"], SAMPLE_SCHEMA), _ids(task.params["dropped"]))
+    rows = _without(_concat(task.arg["samples"], SAMPLE_SCHEMA), _ids(task.arg["dropped"]))
     shuffle.write(task.new_file("samples", ".shuffle"), rows, _shard_of(rows, starts), len(starts))
     lost = _concat(task.arg["failures"], FAILURE_SCHEMA)
     lost = lost.filter(columns.mask(columns.fixed(lost.column("id"), 32) <= ends[_shard_of(lost, starts)]))

@@ -90,6 +90,16 @@ class Folder:
         except (OSError, ValueError, pa.ArrowException) as error:
             self.note(f"{name} cannot be read: {_first_line(error)}")
 
+    def told(self, name: str, key: str = "balance") -> dict[str, Any]:
+        """The object that the metadata of that parquet file hold under the key, {} where there is none."""
+        try:
+            with self.there.open(name) as opened:
+                value = orjson.loads((pq.read_schema(opened).metadata or {}).get(key.encode(), b"{}"))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            self.note(f"{name} cannot be read: {_first_line(error)}")
+            return {}
+        return value if isinstance(value, dict) else {}
+
 
 def plain(text: object, limit: int = 300) -> str:
     """Foreign text made safe to show: no control or direction-turning characters, at most `limit` long."""

@@ -16,7 +16,7 @@ from wit_builder.place import Place
 from wit_builder.report.contact_sheet import contact_sheet
 from wit_builder.report.folder import Folder, plain
 from wit_builder.report.tally import Count
-from wit_builder.report.terminal import bytes_text, percent
+from wit_builder.report.terminal import bytes_text, percent, queries_text
 from wit_builder.report.totals import Example, StageRow, Summary, summarise
 
 NAME = "report.html"
@@ -71,7 +71,7 @@ def write_report(out: Path | Place) -> Path:
     Raises ConfigError when OUT is no build folder, BuildError when it cannot be written.
     """
     folder = Folder(out)
-    shown = summarise(folder)
+    shown = summarise(folder, curve=True)
     tiles = contact_sheet(folder)
     page = _template().render(
         shown=shown,
@@ -96,6 +96,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters |= {"number": "{:,}".format, "bytes": bytes_text}
     environment.globals["percent"] = percent
+    environment.globals["queries_text"] = queries_text
     environment.globals["share"] = _share
     return environment.get_template("page.html.j2")
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from wit_builder.report.fetched import Fetched
 from wit_builder.report.folder import plain
+from wit_builder.report.queries import Queries
 from wit_builder.report.tally import Count
 from wit_builder.report.totals import HostFailures, StageRow, Summary
 
@@ -34,6 +35,8 @@ def render_text(shown: Summary) -> "Group":
                 ("shorter side, pixels", shown.sizes),
             )
         ]
+    if shown.queries:
+        parts += _queries(shown.queries)
     if shown.failing_hosts:
         parts.append(_failures_table(shown.failing_hosts))
     if shown.diagnosis.sentences:
@@ -119,6 +122,21 @@ def _counts_table(title: str, counts: Sequence[Count], total: int) -> "Table":
         bar = "━" * round(_BAR * count.n / most) if most else ""
         table.add_row(_cell(count.name or "–"), f"{count.n:,}", percent(count.n, total), _cell(bar, "cyan"))
     return table
+
+
+def queries_text(shown: Queries) -> str:
+    """How many there are, how many no pair holds, how many are full."""
+    never = f"{shown.entries:,} queries, {shown.never:,} of them in no caption"
+    return f"{never}, {shown.full:,} with more than {shown.per_query:,} pairs" if shown.rule else never
+
+
+def _queries(shown: Queries) -> "list[RenderableType]":
+    table = _table("query", "pairs", "kept", "")
+    most = max((heavy.matched for heavy in shown.heaviest), default=1)
+    for heavy in shown.heaviest:
+        bar = "━" * round(_BAR * heavy.kept / most)
+        table.add_row(_cell(heavy.entry), f"{heavy.matched:,}", f"{heavy.kept:,}", _cell(bar, "cyan"))
+    return [_cell(queries_text(shown)), table]
 
 
 def _failures_table(hosts: Iterable[HostFailures]) -> "Table":

@@ -22,6 +22,7 @@ from wit_builder.place import Place
 from wit_builder.records import LOSS_SCHEMA
 from wit_builder.report.diagnosis import Diagnosis, diagnose
 from wit_builder.report.folder import Folder, plain
+from wit_builder.report.queries import Queries, queries
 from wit_builder.report.tally import Count, Tally
 from wit_builder.shards.manifest import read_manifest
 
@@ -89,6 +90,7 @@ class Summary:
     text_sources: tuple[Count, ...]  # where the kept captions stood
     licences: tuple[Count, ...]
     sizes: tuple[Count, ...]  # shorter side of the originals, in pixels
+    queries: Queries | None  # what they found, None where the build has none
     failing_hosts: tuple[HostFailures, ...]
     diagnosis: Diagnosis  # of the failed downloads
     examples: tuple[Example, ...]
@@ -100,8 +102,8 @@ def summary(out: Path | Place) -> Summary:
     return summarise(Folder(out))
 
 
-def summarise(folder: Folder) -> Summary:
-    """The same for a folder whose notes the caller goes on gathering."""
+def summarise(folder: Folder, *, curve: bool = False) -> Summary:
+    """The same for a folder whose notes the caller goes on gathering; curve: whether that of queries is drawn."""
     build = _build(folder)
     funnel = _funnel(folder)
     ledger = _Ledger(folder)
@@ -122,6 +124,7 @@ def summarise(folder: Folder) -> Summary:
         text_sources=kept.text_sources.top(TOP),
         licences=kept.licences.top(TOP),
         sizes=kept.size_counts(),
+        queries=queries(folder, curve=curve),
         failing_hosts=ledger.failing_hosts(),
         diagnosis=ledger.diagnosis(_row(funnel, "fetch")),
         examples=tuple(ledger.examples),

@@ -8,6 +8,7 @@ same messages without the evidence, so that it stays as short as the list of rea
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from wit_builder.records import CANDIDATE_SCHEMA, SAMPLE_SCHEMA, Candidate, Failure, Sample, Text
+from wit_builder.records import CANDIDATE_SCHEMA, SAMPLE_SCHEMA, Candidate, Failure, Sample, Span, Text
 from wit_builder.shards.layout import AS_LISTED, Layout, carried
 
 FORMATS = ("jpg", "png", "webp")  # of images, by their extension in the tar
@@ -146,6 +147,8 @@ def _plain(value: Any) -> Any:
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Span):
+        return asdict(value)
     if isinstance(value, Text):
         return {"text": _plain(value.text), "source": _plain(value.source)}
     if isinstance(value, float) and not math.isfinite(value):

@@ -55,8 +55,8 @@ _INVISIBLE = re.compile(
 
 # NFC sorts the marks of one letter by insertion: 100,000 of them take 7 s, and a page may hold millions. So
 # rows are cut at 30, the bound of UAX #15's stream-safe text, before they are normalised. No mark is a \w.
-_MAX_MARKS = 30
-_MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
+MAX_MARKS = 30
+MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MAX_MARKS + 1},}}")
 
 _LETTER = re.compile(r"[^\W\d_]")
 _MAX_FILE_NAME = 255  # characters, the longest name most file systems take
@@ -81,12 +81,12 @@ _MACHINE_WORD = re.compile(
 
 
 def _composed(text: str) -> str:
-    if len(text) > _MAX_MARKS:
-        text = _MANY_MARKS.sub(_first_marks, text)
+    if len(text) > MAX_MARKS:
+        text = MANY_MARKS.sub(_first_marks, text)
     if unicodedata.is_normalized("NFC", text):
         return text
     # NFC may lengthen: a few letters are always written apart (U+FB2C is three characters in NFC)
-    composed = _MANY_MARKS.sub(_first_marks, unicodedata.normalize("NFC", text))
+    composed = MANY_MARKS.sub(_first_marks, unicodedata.normalize("NFC", text))
     return composed[:MAX_TEXT].rstrip()
 
 
@@ -94,6 +94,6 @@ def _first_marks(row: re.Match[str]) -> str:
     kept, marks = [], 0
     for char in row[0]:
         marks = marks + 1 if unicodedata.combining(char) else 0
-        if marks <= _MAX_MARKS:
+        if marks <= MAX_MARKS:
             kept.append(char)
     return "".join(kept)
