@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wit_builder import build, ledger, place, publish, settings, storage
+from wit_builder.blocklist import blocked
 from wit_builder.curation import clean, tables
 from wit_builder.curation.select import pair_heads
 from wit_builder.engine.local import Executor
@@ -45,7 +46,7 @@ def run(
         publish.tidy(out)
         root = out / "retry"
         begun = _begin(out, root, only)
-        build.write_session(root, connections, build.listed(recipe, out, root))
+        build.write_session(root, connections, blocked.prepared(root, recipe.blocklist, out))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
         road = build.Road(
