@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from wit_builder import ledger, publish, settings, storage
 from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
-from wit_builder.blocklist import blocked, tombstones
+from wit_builder.blocklist import blocked
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation import balanced, histogram, meaning
 from wit_builder.demo_web import serve
@@ -100,7 +100,7 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
             root.mkdir(exist_ok=True)
         road = Road(recipe, root, executor, watcher)
         try:
-            write_session(root, connect_to, listed(recipe, where.out, root))
+            write_session(root, connect_to, blocked.prepared(root, recipe.blocklist, where.out))
             if recipe.queries is not None and not road.queries.exists():
                 histogram.write(road.queries, load(recipe.queries))
             for stage in STAGES[: STAGES.index(until) + 1]:
@@ -126,17 +126,9 @@ def _forget(out: Path) -> None:
         out.rmdir()
 
 
-def listed(recipe: Recipe, out: Path, root: Path) -> str:
-    """What must not be taken, as it is listed now, in a file in `root`: by the recipe, and by OUT's own tombstones.
-
-    Raises ConfigError for a list that cannot be read.
-    """
-    return blocked.write(root, blocked.gathered(recipe.blocklist, out / tombstones.NAME))
-
-
 def write_session(root: Path, connect_to: Mapping[str, str | None], blocklist: str = "") -> None:
     """Tell the tasks of this run how hosts are reached (a list, since the first pattern that fits counts) and
-    what must not be taken (`listed`)."""
+    what must not be taken (`blocked.prepared`)."""
     storage.write_json(
         root / "session.json", {"connect_to": list(connect_to.items()), "blocklist": blocklist}
     )

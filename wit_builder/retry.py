@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wit_builder import build, ledger, place, publish, settings, storage
+from wit_builder.blocklist import blocked
 from wit_builder.curation import clean, histogram, tables
 from wit_builder.curation.balance import Balance
 from wit_builder.curation.select import pair_heads
@@ -46,7 +47,7 @@ def run(
         publish.tidy(out)
         root = out / "retry"
         begun = _begin(out, root, only)
-        build.write_session(root, connections, build.listed(recipe, out, root))
+        build.write_session(root, connections, blocked.prepared(root, recipe.blocklist, out))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
         again = replace(recipe, candidate_filters=(), balance=_balance(recipe, out))

@@ -1,9 +1,11 @@
 """What is on a list is neither asked for nor staged."""
 
 import hashlib
+import io
 
 import orjson
 import pytest
+from PIL import Image
 
 from tests.blocklist.entries import flipped, table
 from tests.fetch.pairs import candidate, kept, lost, task
@@ -78,3 +80,12 @@ def test_a_listed_picture_is_never_written(fetched, by):
 
 def test_one_bit_beyond_the_radius_is_another_picture(fetched):
     assert kept(fetched(("pdq", flipped(of(1)[1], 32), 31))[0]) == [ONE, TWO]
+
+
+def test_a_smaller_and_recompressed_copy_is_known_by_its_look(fetched):
+    image = Image.open(io.BytesIO(picture(1, 400)))
+    copy = io.BytesIO()
+    image.resize((200, 200)).convert("RGB").save(copy, "JPEG", quality=60)
+    phash = process(picture(1, 400), ImageSpec()).phash
+    done, _ = fetched(("pdq", phash, 31), **{ONE: Say(copy.getvalue(), type="image/jpeg")})
+    assert (kept(done), lost(done)) == ([TWO], {ONE: "blocked"})

@@ -35,12 +35,17 @@ _ADDRESSES = ("url", "final_url", "page_url")  # columns that hold some
 _PDQ_BYTES = 32
 
 
-def gathered(asked: Blocklist, own: Path) -> pa.Table:
-    """The entries of all lists. own: the tombstones of OUT itself, which may not be there.
+def prepared(root: Path, asked: Blocklist, out: Path) -> str:
+    """The file in `root` of what must not be taken, as it is listed now; "" where nothing is. Raises ConfigError."""
+    return write(root, gathered(asked, out))
+
+
+def gathered(asked: Blocklist, out: Path) -> pa.Table:
+    """The entries of all lists, and of the tombstones that are in `out` itself.
 
     Raises ConfigError for a list that cannot be read.
     """
-    found = lists.read(asked)
+    found, own = lists.read(asked), out / tombstones.NAME
     if not own.exists():
         return found
     return pa.concat_tables([found, tombstones.as_list(own.name, tombstones.read(str(own)))])

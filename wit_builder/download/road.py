@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder import build, publish, storage
-from wit_builder.blocklist import blocked, tombstones
+from wit_builder.blocklist import blocked
 from wit_builder.download import folder, state, there
 from wit_builder.download.settings import Download, Mode
 from wit_builder.download.windows import Shard, Window, Windows, row_id
@@ -65,7 +65,7 @@ def run(
     """
     listed = lists.plan(asked.urls)
     home = where.out / state.FOLDER
-    refused = blocked.gathered(asked.blocklist, home / tombstones.NAME)
+    refused = blocked.gathered(asked.blocklist, home)
     there.taken_up(where.place, mode)
     state.admit(where.out, asked, mode)
     _make(home)
