@@ -50,10 +50,10 @@ class Corpus:
             total += len(found.words) - len(found.ends)
         return Words({word: count for word, count in tally.counts() if count >= least}, total)
 
-    def bigrams(self, words: Words, least: int, least_npmi: float) -> Iterator[tuple[str, str, int]]:
-        """Two words that stand side by side in a line at least so often, and their count.
+    def bigrams(self, words: Words, least: int) -> Iterator[tuple[str, str, int, float]]:
+        """Two words that stand side by side in a line at least so often, their count, and their NPMI.
 
-        least_npmi: normalised pointwise mutual information, -1 to 1 (Bouma 2009, section 3.2):
+        NPMI: normalised pointwise mutual information (Bouma 2009), -1 to 1:
         ln(p(x, y) / (p(x) p(y))) / -ln p(x, y), 0 for independent words, 1 for such as only occur together.
         """
         frequent = [word for word, count in words.counts.items() if count >= least]
@@ -70,9 +70,9 @@ class Corpus:
         for keys, counts in tally.counts():
             keys, counts = keys[counts >= least], counts[counts >= least]
             left, right = keys // max(1, len(frequent)), keys % max(1, len(frequent))
-            score = npmi(counts, frequencies[left], frequencies[right], pairs, words.total)
-            for at in np.flatnonzero(score >= least_npmi).tolist():
-                yield frequent[left[at]], frequent[right[at]], int(counts[at])
+            score = npmi_of(counts, frequencies[left], frequencies[right], pairs, words.total)
+            rows = zip(left.tolist(), right.tolist(), counts.tolist(), score.tolist(), strict=True)
+            yield from ((frequent[one], frequent[other], count, npmi) for one, other, count, npmi in rows)
 
     def _read(self, step: str, skipped: Counter[str]) -> Iterator[Split]:
         for source in self.sources:
@@ -82,7 +82,9 @@ class Corpus:
                 self.follow(step, taken, len(found.words) - len(found.ends))
 
 
-def npmi(together: _Numbers, left: _Numbers, right: _Numbers, pairs: int, words: int) -> NDArray[np.float64]:
+def npmi_of(
+    together: _Numbers, left: _Numbers, right: _Numbers, pairs: int, words: int
+) -> NDArray[np.float64]:
     """Normalised pointwise mutual information, from how often pairs and their words occur."""
     share = together / max(pairs, 1)
     expected = (left / words) * (right / words)
