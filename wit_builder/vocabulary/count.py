@@ -6,6 +6,7 @@ A bigram is never more frequent than its words are, so pairs of others need not 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -57,11 +58,11 @@ class Corpus:
         ln(p(x, y) / (p(x) p(y))) / -ln p(x, y), 0 for independent words, 1 for such as only occur together.
         """
         frequent = [word for word, count in words.counts.items() if count >= least]
-        numbers = _Numbered((word, number) for number, word in enumerate(frequent))
+        numbers = {word: number for number, word in enumerate(frequent)}
         tally = PairTally(self.scratch / "bigrams", max(1, self.memory // _PAIR_BYTES))
         pairs = 0
         for found in self._read("bigrams", Counter()):
-            row = np.fromiter(map(numbers.__getitem__, found.words), np.int64, len(found.words))
+            row = np.fromiter(map(numbers.get, found.words, repeat(-1)), np.int64, len(found.words))
             left, right = row[:-1], row[1:]
             known = (left >= 0) & (right >= 0)
             tally.add(left[known] * len(frequent) + right[known])
@@ -91,10 +92,3 @@ def npmi_of(
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.log(share / expected) / -np.log(share)
     return np.where(share >= 1, 1.0, score)
-
-
-class _Numbered(dict[str, int]):
-    """By word its number, -1 for all others."""
-
-    def __missing__(self, word: str) -> int:
-        return -1
