@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wit_builder import remote
-from wit_builder.vocabulary.count import Corpus, npmi
+from wit_builder.vocabulary.count import Corpus, npmi_of
 
 LINES = [
     "New York is new.",
@@ -32,7 +32,7 @@ def counted(tmp_path):
         sources = remote.expand([str(tmp_path / f"{n}.txt") for n in range(files)], ())
         corpus = Corpus(sources, scratch, memory, lambda step, size, words: told.update({step: words}))
         words = corpus.words(least, Counter())
-        bigrams = {(left, right): count for left, right, count in corpus.bigrams(words, least, npmi)}
+        bigrams = {(a, b): count for a, b, count, score in corpus.bigrams(words, least) if score >= npmi}
         assert told["words"] == told["bigrams"] == words.total
         return words, bigrams
 
@@ -78,7 +78,7 @@ def test_only_pairs_that_belong_together_pass_the_threshold(counted):
 
 
 def score(together, left, right, pairs, words):
-    return float(npmi(*(np.array([n]) for n in (together, left, right)), pairs, words)[0])
+    return float(npmi_of(*(np.array([n]) for n in (together, left, right)), pairs, words)[0])
 
 
 def test_npmi_is_one_for_words_that_only_occur_together_and_zero_for_independent_ones():

@@ -10,7 +10,7 @@ A query of one word is looked up without it.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 
 import numpy as np
 from ahocorasick_rs import AhoCorasick, Implementation
@@ -129,10 +129,7 @@ class Matcher:
 
 
 class _Characters(dict[str, str]):
-    """By word its character; `_UNKNOWN` for all others."""
-
-    def __missing__(self, word: str) -> str:
-        return _UNKNOWN
+    """By word its character."""
 
     @property
     def limit(self) -> int:
@@ -151,8 +148,8 @@ class _Characters(dict[str, str]):
         return self.known(words)
 
     def known(self, words: Sequence[str]) -> str:
-        """The row of these words."""
-        return "".join(map(self.__getitem__, words))
+        """The row of these words, `_UNKNOWN` for those of no query."""
+        return "".join(map(self.get, words, repeat(_UNKNOWN)))
 
 
 def _code(number: int) -> int:

@@ -17,6 +17,7 @@ brackets, hyphens, control characters. So "St. Louis", "(cat)" and "Spider-Man: 
 Words are compared in NFC, and by Unicode's full case folding or in their own case.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ _Places = NDArray[np.intp]
 _ELISIONS = (*(f" {letter}" for letter in "cdjlmnst"), " un", "qu", "ll")  # l', un', lorsqu', dell'
 _SPACE, _END, _QUOTE, _S = map(ord, (" ", END, "'", "s"))
 _ASCII = 127
+# ASCII that nothing follows but ASCII; all else, with the letter before it
+_STRETCHES = re.compile("[\x00-\x7f]+(?![^\x00-\x7f])|[\x00-\x7f]?[^\x00-\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,11 @@ def _composed(text: str) -> tuple[str, list[int], list[int]]:
     begins: list[int] = []
     stops: list[int] = []
     for begin, stop in _clusters(text):
+        if text[begin] <= "\x7f" and text[stop - 1] <= "\x7f":  # more than one character, each by itself
+            pieces.append(text[begin:stop])
+            begins += range(begin, stop)
+            stops += range(begin + 1, stop + 1)
+            continue
         piece = _plain(text[begin : min(stop, begin + 1 + MAX_MARKS)])
         pieces.append(piece)
         begins += [begin] * len(piece)
@@ -202,14 +210,15 @@ def _plain(cluster: str) -> str:
 
 
 def _clusters(text: str) -> Iterator[tuple[int, int]]:
-    """Begin and end of what NFC may join together: a character and the marks behind it."""
-    begin = 0
-    for at, char in enumerate(text):
-        if at > begin and not (unicodedata.combining(char) or char in followers()):
-            yield begin, at
-            begin = at
-    if text:
-        yield begin, len(text)
+    """Begin and end of what NFC may join together, a character and the marks behind it; or of ASCII alone."""
+    for stretch in _STRETCHES.finditer(text):
+        begin, stop = stretch.span()
+        if text[stop - 1] > "\x7f":
+            for at in range(begin + 1, stop):
+                if not (unicodedata.combining(text[at]) or text[at] in followers()):
+                    yield begin, at
+                    begin = at
+        yield begin, stop
 
 
 def _starts(kinds: _Kinds, folded: _Codes) -> _Flags:

@@ -101,11 +101,10 @@ class _Sources:
         found = corpus.words(min(settings.min_count, settings.bigram_min_count), self.skipped["words"])
         frequent = ((word, count) for word, count in found.counts.items() if count >= settings.min_count)
         words = {word: count for word, count in frequent if not is_part(word)}
-        pairs = corpus.bigrams(found, settings.bigram_min_count, settings.bigram_min_npmi)
-        whole = (
-            (left, right, count) for left, right, count in pairs if not (is_part(left) or is_part(right))
-        )
-        return words, ((spelled((left, right)), count) for left, right, count in whole)
+        pairs = corpus.bigrams(found, settings.bigram_min_count)
+        whole = (pair for pair in pairs if not (is_part(pair[0]) or is_part(pair[1])))
+        bigrams = ((spelled((a, b)), n) for a, b, n, npmi in whole if npmi >= settings.bigram_min_npmi)
+        return words, bigrams
 
     def _ready_words(self) -> Iterator[tuple[str, int]]:
         if self.settings.words:

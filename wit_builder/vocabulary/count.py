@@ -6,6 +6,7 @@ A bigram is never more frequent than its words are, so pairs of others need not 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -50,18 +51,18 @@ class Corpus:
             total += len(found.words) - len(found.ends)
         return Words({word: count for word, count in tally.counts() if count >= least}, total)
 
-    def bigrams(self, words: Words, least: int, least_npmi: float) -> Iterator[tuple[str, str, int]]:
-        """Two words that stand side by side in a line at least so often, and their count.
+    def bigrams(self, words: Words, least: int) -> Iterator[tuple[str, str, int, float]]:
+        """Two words that stand side by side in a line at least so often, their count, and their NPMI.
 
-        least_npmi: normalised pointwise mutual information, -1 to 1 (Bouma 2009, section 3.2):
+        NPMI: normalised pointwise mutual information (Bouma 2009), -1 to 1:
         ln(p(x, y) / (p(x) p(y))) / -ln p(x, y), 0 for independent words, 1 for such as only occur together.
         """
         frequent = [word for word, count in words.counts.items() if count >= least]
-        numbers = _Numbered((word, number) for number, word in enumerate(frequent))
+        numbers = {word: number for number, word in enumerate(frequent)}
         tally = PairTally(self.scratch / "bigrams", max(1, self.memory // _PAIR_BYTES))
         pairs = 0
         for found in self._read("bigrams", Counter()):
-            row = np.fromiter(map(numbers.__getitem__, found.words), np.int64, len(found.words))
+            row = np.fromiter(map(numbers.get, found.words, repeat(-1)), np.int64, len(found.words))
             left, right = row[:-1], row[1:]
             known = (left >= 0) & (right >= 0)
             tally.add(left[known] * len(frequent) + right[known])
@@ -70,9 +71,9 @@ class Corpus:
         for keys, counts in tally.counts():
             keys, counts = keys[counts >= least], counts[counts >= least]
             left, right = keys // max(1, len(frequent)), keys % max(1, len(frequent))
-            score = npmi(counts, frequencies[left], frequencies[right], pairs, words.total)
-            for at in np.flatnonzero(score >= least_npmi).tolist():
-                yield frequent[left[at]], frequent[right[at]], int(counts[at])
+            score = npmi_of(counts, frequencies[left], frequencies[right], pairs, words.total)
+            rows = zip(left.tolist(), right.tolist(), counts.tolist(), score.tolist(), strict=True)
+            yield from ((frequent[one], frequent[other], count, npmi) for one, other, count, npmi in rows)
 
     def _read(self, step: str, skipped: Counter[str]) -> Iterator[Split]:
         for source in self.sources:
@@ -82,17 +83,12 @@ class Corpus:
                 self.follow(step, taken, len(found.words) - len(found.ends))
 
 
-def npmi(together: _Numbers, left: _Numbers, right: _Numbers, pairs: int, words: int) -> NDArray[np.float64]:
+def npmi_of(
+    together: _Numbers, left: _Numbers, right: _Numbers, pairs: int, words: int
+) -> NDArray[np.float64]:
     """Normalised pointwise mutual information, from how often pairs and their words occur."""
     share = together / max(pairs, 1)
     expected = (left / words) * (right / words)
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.log(share / expected) / -np.log(share)
     return np.where(share >= 1, 1.0, score)
-
-
-class _Numbered(dict[str, int]):
-    """By word its number, -1 for all others."""
-
-    def __missing__(self, word: str) -> int:
-        return -1

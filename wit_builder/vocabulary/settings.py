@@ -25,7 +25,7 @@ class Vocabulary:
     metaclip: tuple[str, ...] = ()  # metadata.json
     min_count: int = 100  # of a word; CLIP's
     bigram_min_count: int = 100  # ours: as of a word
-    bigram_min_npmi: float = 0.5  # -1 to 1; ours, measured (docs/commands.md)
+    bigram_min_npmi: float = 0.5  # -1 to 1; ours, measured (docs/benchmarks.md)
     title_min_views: int = 70  # over all files; MetaCLIP's, of a day's worth for each of 26 days
     projects: tuple[str, ...] = ("en",)  # codes of pageviews whose titles are taken, such as en and en.m
     exact_case: tuple[str, ...] = ()  # sources whose entries stay apart from those of another case
