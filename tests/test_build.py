@@ -163,7 +163,11 @@ def test_a_damaged_build_json_is_said(out, content, said):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "cannot be read"), (b"", "queries"), (b"# wit queries 1, 1 entries, sha256 0", "quer")],
+    [
+        (None, "cannot be opened"),
+        (b"", "holds no query"),
+        (b"# wit queries 1, 1 entries, sha256 0", "queries"),
+    ],
 )
 def test_a_bad_list_of_queries_is_refused_before_anything_is_started(out, tmp_path, content, said):
     listed = tmp_path / "queries.tsv"

@@ -21,7 +21,7 @@ from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.blocklist import blocked
 from wit_builder.crawl.settings import Crawl
-from wit_builder.curation import balanced, histogram, meaning
+from wit_builder.curation import balanced, histogram, matched, meaning
 from wit_builder.demo_web import serve
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
@@ -32,7 +32,6 @@ from wit_builder.ledger import Funnel
 from wit_builder.lists import plan as lists
 from wit_builder.lists.collect import CARRIED
 from wit_builder.lists.settings import UrlList
-from wit_builder.queries.listing import load
 from wit_builder.recipe import Recipe
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")
@@ -101,8 +100,8 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
         road = Road(recipe, root, executor, watcher)
         try:
             write_session(root, connect_to, blocked.prepared(root, recipe.blocklist, where.out))
-            if recipe.queries is not None and not road.queries.exists():
-                histogram.write(road.queries, load(recipe.queries))
+            if recipe.queries is not None:
+                matched.begin(road.queries, recipe.queries, watcher.say)
             for stage in STAGES[: STAGES.index(until) + 1]:
                 getattr(road, stage)()
                 storage.write_json(where.out / "funnel.json", road.funnel().as_json())

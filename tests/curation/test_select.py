@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import candidate, lost, out, ran, written
-from wit_builder.curation import histogram, select
+from wit_builder.curation import histogram, matched, select
 from wit_builder.engine import shuffle
 from wit_builder.filtering import Verdict
-from wit_builder.queries.listing import load
 from wit_builder.queries.settings import Queries
 from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates, losses
 from wit_filters.caption import CaptionLength
@@ -141,7 +140,7 @@ def test_awful_captions_come_through(tmp_path, caption):
 def asking(folder, *entries, **more):
     """The parameters of a recipe with these queries."""
     wanted = Queries(entries=entries, **more)
-    histogram.write(folder / "queries.parquet", load(wanted))
+    matched.begin(folder / "queries.parquet", wanted, lambda said: None)
     return {"queries": wanted, "list": str(folder / "queries.parquet")}
 
 
@@ -151,6 +150,14 @@ def test_a_pair_has_the_queries_of_its_caption_in_its_order_and_where_each_match
     assert kept.queries == ("kites", "red kite", "sea")
     texts = [(kept.queries[span.query], kept.caption[span.start : span.end]) for span in kept.query_spans]
     assert texts == [("kites", "Kites"), ("red kite", "red KITE"), ("kites", "kites"), ("sea", "sea")]
+
+
+def test_what_is_left_out_of_a_list_is_said_and_the_list_is_written_once(tmp_path):
+    said = []
+    for entries in (("boat", "Boat", "..."), ("sea",)):
+        matched.begin(tmp_path / "q.parquet", Queries(entries=entries), said.append)
+    assert histogram.entries(str(tmp_path / "q.parquet")).to_pylist() == ["boat"]
+    assert said == ["left out of the queries: duplicate 1, no_word 1"]
 
 
 def test_a_pair_without_a_query_is_dropped_where_one_is_required(tmp_path):

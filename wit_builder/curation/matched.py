@@ -1,6 +1,9 @@
 """Which queries does each caption hold? The columns `queries` and `query_spans`, and the pairs without a match."""
 
+from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,9 +11,23 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from wit_builder.curation import histogram, tables
+from wit_builder.queries.listing import load
 from wit_builder.queries.match import Matcher, Matches
 from wit_builder.queries.settings import Queries, Rule
 from wit_builder.records import CANDIDATE_SCHEMA, LOSS_SCHEMA
+
+
+def begin(path: Path, wanted: Queries, say: Callable[[str], None]) -> None:
+    """Write down the list as it is now (histogram.py), unless that was done, and say what was left out of it.
+
+    Raises ConfigError as `load` does.
+    """
+    if path.exists():
+        return
+    skipped: Counter[str] = Counter()
+    histogram.write(path, load(wanted, skipped))
+    if skipped:
+        say(f"left out of the queries: {', '.join(f'{why} {n:,}' for why, n in skipped.most_common())}")
 
 
 def judged(rows: pa.Table, wanted: Queries, path: str) -> tuple[pa.Table, pa.Table]:
