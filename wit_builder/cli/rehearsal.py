@@ -1,7 +1,7 @@
-"""Every filter judges one made-up item before anything is started.
+"""Every filter judges one made-up item, and a model of languages reads one text, before anything is started.
 
-Filters are met after the crawl, which may take days; one that fails whatever it is given, or returns a bool,
-is found out here.
+They are met after the crawl, which may take days; a filter that fails whatever it is given, or returns a bool, and
+a model that cannot be loaded, are found out here.
 """
 
 from dataclasses import fields
@@ -14,8 +14,9 @@ from wit_builder.errors import ConfigError
 from wit_builder.filtering import Verdict
 from wit_builder.recipe import Recipe
 from wit_builder.records import Candidate, Sample
+from wit_builder.text import language
 
-_VALUES = {str: "", int: 1, float: 1.0, tuple: (), datetime: datetime(2000, 1, 1, tzinfo=UTC)}
+_VALUES = {str: "", int: 1, float: 1.0, bool: False, tuple: (), datetime: datetime(2000, 1, 1, tzinfo=UTC)}
 _TEXTS = {
     "url": "https://example.org/a.jpg",
     "page_url": "https://example.org/",
@@ -34,6 +35,11 @@ def try_filters(recipe: Recipe) -> None:
         _try(rule, _made_up(Candidate))
     for rule in recipe.sample_filters:
         _try(rule, _made_up(Sample))
+
+
+def try_language(recipe: Recipe) -> None:
+    """Raise ConfigError for a model of languages that cannot be loaded, or is one of something else."""
+    language.identify([_TEXTS["caption"]], recipe.language.path)
 
 
 def _try(rule: Any, item: Any) -> None:

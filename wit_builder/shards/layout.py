@@ -39,6 +39,9 @@ _OURS: dict[str, pa.DataType] = {
     "source": _STRING,
     "id": _STRING,
     "original_bytes": pa.int64(),
+    "original_format": _STRING,
+    "animated": pa.bool_(),
+    "alpha": pa.bool_(),
 }
 _ASIDE = {"found_at": UTC_MICROSECONDS, "fetched_at": UTC_MICROSECONDS, "reason": _STRING}
 
