@@ -20,11 +20,13 @@ from wit_builder import ledger, publish, settings, storage
 from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
+from wit_builder.curation import meaning
 from wit_builder.demo_web import serve
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.errors import BuildError, ConfigError
+from wit_builder.filtering import BatchFilter
 from wit_builder.ledger import Funnel
 from wit_builder.lists import plan as lists
 from wit_builder.lists.collect import CARRIED
@@ -171,6 +173,7 @@ class Road:
         self._recipe, self._root, self._executor, self._watcher = recipe, root, executor, watcher
         self._incumbents = str(incumbents) if incumbents else None
         self._first_shard = first_shard
+        self._staged = str(root / "fetch")  # what Sample.tar is relative to
         self.done: dict[str, list[engine.Done]] = {}
 
     def funnel(self) -> Funnel:
@@ -274,7 +277,7 @@ class Road:
         self._run(
             "select-judge",
             "wit_builder.curation.select:judge",
-            [{"parts": group} for group in _groups(parts)],
+            [{"parts": group} for group in _groups(parts, ROWS_PER_JUDGE)],
             {
                 "language": self._recipe.language,
                 "filters": self._recipe.candidate_filters,
@@ -304,11 +307,12 @@ class Road:
         fetched = _sized(self.files("fetch", "samples"))
         partitions = _number_of(fetched, ROWS_PER_PARTITION)
         rules = {"duplicates": self._recipe.duplicates, "incumbents": self._incumbents}
+        looks = any(isinstance(rule, BatchFilter) for rule in self._recipe.sample_filters)
         self._run(
             "clean-judge",
             "wit_builder.curation.clean:judge",
-            [{"samples": group} for group in _groups(fetched)],
-            {"filters": self._recipe.sample_filters, "partitions": partitions},
+            [{"samples": group} for group in _groups(fetched, meaning.ROWS if looks else ROWS_PER_JUDGE)],
+            {"filters": self._recipe.sample_filters, "partitions": partitions, "staged": self._staged},
         )
         self._run(
             "clean-exact",
@@ -323,10 +327,16 @@ class Road:
             rules,
             Needs(),  # not bounded: it grows with the square of the samples (near.py)
         )
+        if (semantic := self._recipe.duplicates.semantic) is not None:
+            exact, similar = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
+            partitions = _number_of(_sized(exact), ROWS_PER_PARTITION)
+            meaning.run(self._run, self.files, _sized(exact), similar, self._staged, partitions, semantic)
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""
         kept, dropped = self.files("clean-exact", "samples"), self.files("clean-similar", "dropped")
+        if "clean-semantic" in self.done:
+            dropped += self.files("clean-semantic", "dropped")
         failed = _sized(self.files("fetch", "failures"))
         spec = self._recipe.shards
         self._run(
@@ -343,7 +353,7 @@ class Road:
                 "build into another --out with more samples in a shard",
             )
         sources = [{"samples": [path], "failures": []} for path in kept]
-        sources += [{"samples": [], "failures": group} for group in _groups(failed)]
+        sources += [{"samples": [], "failures": group} for group in _groups(failed, ROWS_PER_JUDGE)]
         self._run(
             "pack-route",
             "wit_builder.pack.pack:route",
@@ -356,7 +366,7 @@ class Road:
             "shards": shards,
             "first": self._first_shard,
             "spec": spec,
-            "staged": str(self._root / "fetch"),
+            "staged": self._staged,
             "carried": _carried(self.files("collect", "candidates")),
         }
         self._run("pack-write", "wit_builder.pack.pack:write", list(range(shards)), params)
@@ -425,14 +435,14 @@ def _number_of(files: Mapping[str, int], rows: int) -> int:
     return max(1, math.ceil(sum(files.values()) / rows))
 
 
-def _groups(files: Mapping[str, int]) -> list[list[str]]:
-    """The files in groups of about ROWS_PER_JUDGE rows, one at least."""
+def _groups(files: Mapping[str, int], rows: int) -> list[list[str]]:
+    """The files in groups of about so many rows, one at least."""
     groups: list[list[str]] = [[]]
-    rows = 0
+    here = 0
     for path, count in files.items():
-        if rows >= ROWS_PER_JUDGE:
+        if here >= rows:
             groups.append([])
-            rows = 0
+            here = 0
         groups[-1].append(path)
-        rows += count
+        here += count
     return groups

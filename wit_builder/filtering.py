@@ -1,9 +1,9 @@
 """How filters speak: a verdict that carries its reason, and the function that applies them in order."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NoReturn, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn, Protocol, TypeVar, runtime_checkable
 
 from wit_builder.errors import ConfigError
 
@@ -16,6 +16,7 @@ class Verdict:
 
     reason: str | None = None  # None: kept. Else snake_case, a key of the stage's counts
     evidence: str = ""  # what was seen, short
+    scores: tuple[tuple[str, float], ...] = ()  # what was measured, by name; stored with the sample
 
     def __post_init__(self) -> None:
         if self.reason is not None and not _SNAKE_CASE.fullmatch(self.reason):
@@ -43,10 +44,41 @@ class Filter(Protocol[ItemT]):
     def __call__(self, item: ItemT, /) -> Verdict: ...  # noqa: D102
 
 
-def judge(item: ItemT, filters: Iterable[Filter[ItemT]]) -> Verdict:
-    """The verdict of the first filter that drops the item, or KEPT."""
+@runtime_checkable
+class BatchFilter(Protocol[ItemT]):
+    """A frozen dataclass that judges many samples and their images at once: a rule that asks a model.
+
+    judge: gets some items and, as they are iterated, their stored images, whole files; gives a verdict for each.
+    """
+
+    def judge(self, items: Sequence[ItemT], images: Iterable[bytes], /) -> Sequence[Verdict]: ...  # noqa: D102
+
+
+def judge(
+    items: Sequence[ItemT],
+    filters: Iterable[Filter[ItemT] | BatchFilter[ItemT]],
+    image: Callable[[ItemT], bytes] | None = None,
+) -> list[Verdict]:
+    """For each item the verdict of the first filter that drops it, or that it is kept.
+
+    A filter sees what those before it kept; the scores of all that saw it add up.
+    image: gives an item's stored image, a whole file; None where no filter is a BatchFilter.
+    """
+    verdicts = [KEPT] * len(items)
+    left = list(range(len(items)))
     for rule in filters:
-        verdict = rule(item)
-        if not verdict.kept:
-            return verdict
-    return KEPT
+        said = _said(rule, [items[i] for i in left], image)
+        for i, verdict in zip(left, said, strict=True):
+            before = verdicts[i].scores
+            verdicts[i] = replace(verdict, scores=before + verdict.scores) if before else verdict
+        left = [i for i in left if verdicts[i].kept]
+    return verdicts
+
+
+def _said(
+    rule: Filter[ItemT] | BatchFilter[ItemT], items: Sequence[ItemT], image: Callable[[ItemT], bytes] | None
+) -> Iterable[Verdict]:
+    if isinstance(rule, BatchFilter):
+        assert image is not None, "a BatchFilter stands where nothing is downloaded"
+        return rule.judge(items, map(image, items))
+    return map(rule, items)

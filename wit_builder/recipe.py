@@ -15,6 +15,7 @@ from wit_builder.curation.clean import Duplicates
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.errors import ConfigError
 from wit_builder.extract.settings import Extraction
+from wit_builder.filtering import BatchFilter
 from wit_builder.images.process import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.records import Candidate, Sample
@@ -138,10 +139,16 @@ def _check_filter(rule: Any, place: str, item: type) -> None:
             f"{place} holds the class {rule.__name__}, expected a value of it",
             f"write {rule.__name__}(), with the parentheses",
         )
-    if not (is_dataclass(rule) and callable(rule)):
+    batch = isinstance(rule, BatchFilter)
+    if not (is_dataclass(rule) and (callable(rule) or batch)):
         raise ConfigError(
             f"{place} holds {_shown(rule)}, expected a filter, such as CaptionLength(min_words=2)",
             "`wit filters` lists those that are installed",
+        )
+    if batch and item is Candidate:
+        raise ConfigError(
+            f"{type(rule).__name__} looks at images, which a candidate does not have",
+            "move it from candidate_filters to sample_filters",
         )
     if missing := _read_by(rule) - {f.name for f in fields(item)}:
         raise ConfigError(
@@ -154,11 +161,11 @@ def _check_filter(rule: Any, place: str, item: type) -> None:
 def _read_by(rule: Any) -> set[str]:
     """What the filter says that it reads of an item: the members of its argument's type."""
     try:
-        hints = get_type_hints(type(rule).__call__)
+        hints = get_type_hints(getattr(type(rule), "judge" if isinstance(rule, BatchFilter) else "__call__"))
     except NameError:  # a type that is there for type checkers only
         return set()
     hints.pop("return", None)
-    return {name for hint in hints.values() for name in _members(hint)}
+    return {name for hint in hints.values() for part in (hint, *get_args(hint)) for name in _members(part)}
 
 
 def _members(hint: Any) -> set[str]:

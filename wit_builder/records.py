@@ -84,6 +84,7 @@ class Sample:
     original_format: str = ""  # of the body as fetched: jpg, png, webp, gif, bmp, tiff, avif
     animated: bool = False  # more frames followed the one that is stored
     alpha: bool = False  # it had a channel or colour for what is transparent; that is white now
+    scores: tuple[tuple[str, float], ...] = ()  # what models gave, by name of the score
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ _TYPES: dict[Any, pa.DataType] = {
     datetime: UTC_MICROSECONDS,
     tuple[Text, ...]: _TEXTS,
     tuple[str, ...]: pa.list_(pa.string()),
+    tuple[tuple[str, float], ...]: pa.map_(pa.string(), pa.float64()),
 }
 _UNITS = {
     "found_at": "UTC, microseconds",
@@ -261,4 +263,5 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
     row["alt_texts"] = tuple(Text(**t) for t in row["alt_texts"])
     if "queries" in row:
         row["queries"] = tuple(row["queries"])
+        row["scores"] = tuple(row["scores"])
     return row

@@ -1,8 +1,9 @@
 """The house rules: which captions, addresses and pictures are worth keeping. One family to a file.
 
-Every rule is a frozen value that is called with one item and answers a `Verdict`; the type of its argument
-says what it reads, so a rule of pictures cannot be put where nothing is downloaded yet. The catalogue, with
-defaults and their sources, is filters/README.md; `presets` has the rules of published data sets.
+Every rule is a frozen value that is called with one item and answers a `Verdict`; those that ask a model judge
+many items at once. The type of its argument says what it reads, so a rule of pictures cannot be put where nothing
+is downloaded yet. The catalogue, with defaults and their sources, is filters/README.md; `presets` has the rules of
+published data sets.
 """
 
 from wit_filters.caption import (
@@ -23,12 +24,14 @@ from wit_filters.image import (
     ImageSize,
 )
 from wit_filters.language import Language, Script
+from wit_filters.model import Aesthetic, ClipScore, Nsfw
 from wit_filters.noise import CaptionCounter, CaptionMarkup, CaptionNgrams, CaptionSymbols
 from wit_filters.speech import CaptionParts
 from wit_filters.url import UrlExtension, UrlIcon
 from wit_filters.vocabulary import CaptionBlockedWords, CaptionKnownWords, CaptionStopWords
 
 __all__ = [
+    "Aesthetic",
     "CaptionBlockedWords",
     "CaptionCounter",
     "CaptionFileName",
@@ -42,6 +45,7 @@ __all__ = [
     "CaptionStopWords",
     "CaptionSymbols",
     "CaptionUrl",
+    "ClipScore",
     "ImageAlpha",
     "ImageAnimated",
     "ImageArea",
@@ -51,6 +55,7 @@ __all__ = [
     "ImageFormat",
     "ImageSize",
     "Language",
+    "Nsfw",
     "Script",
     "UrlExtension",
     "UrlIcon",

@@ -39,7 +39,10 @@ def _described(point: EntryPoint) -> tuple[str, str]:
 
 def _places(rule: type) -> str:
     """Where in a recipe it may stand: one that reads the picture must wait for it."""
+    from wit_builder.filtering import BatchFilter
     from wit_builder.records import HasImage, Sample
 
+    if issubclass(rule, BatchFilter):
+        return "sample_filters"
     reads = get_type_hints(rule.__call__).values()
     return "sample_filters" if {HasImage, Sample} & set(reads) else "candidate_filters or sample_filters"

@@ -26,7 +26,10 @@ STEPS = {  # of each stage, in their order
     "collect": ("collect",),
     "select": ("select-judge", "select-unique"),
     "fetch": ("fetch",),
-    "clean": ("clean-judge", "clean-exact", "clean-similar"),
+    "clean": (
+        *("clean-judge", "clean-exact", "clean-similar"),
+        *("clean-embed", "clean-cluster", "clean-assign", "clean-semantic"),  # where the recipe asks for it
+    ),
     "pack": ("pack-order", "pack-route", "pack-write"),
 }
 WHAT = {

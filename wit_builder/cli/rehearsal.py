@@ -4,14 +4,19 @@ They are met after the crawl, which may take days; a filter that fails whatever 
 a model that cannot be loaded, are found out here.
 """
 
+import inspect
 from dataclasses import fields
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
+from PIL import Image
+
 from wit_builder import settings
-from wit_builder.errors import ConfigError
-from wit_builder.filtering import Verdict
+from wit_builder.errors import ConfigError, WitError
+from wit_builder.filtering import BatchFilter, Verdict
+from wit_builder.model import load
 from wit_builder.recipe import Recipe
 from wit_builder.records import Candidate, Sample
 from wit_builder.text import language
@@ -35,6 +40,9 @@ def try_filters(recipe: Recipe) -> None:
         _try(rule, _made_up(Candidate))
     for rule in recipe.sample_filters:
         _try(rule, _made_up(Sample))
+    if recipe.duplicates.semantic is not None:
+        load.clip_of(recipe.duplicates.semantic)
+    load.forget()  # each worker loads its own
 
 
 def try_language(recipe: Recipe) -> None:
@@ -45,15 +53,23 @@ def try_language(recipe: Recipe) -> None:
 def _try(rule: Any, item: Any) -> None:
     name = type(rule).__name__
     try:
-        said = rule(item)
+        said = rule.judge([item], [_picture()])[0] if isinstance(rule, BatchFilter) else rule(item)
+    except WitError as error:
+        raise ConfigError(f"filter {name}: {error}", error.hint) from error
     except Exception as error:
-        file = Path(type(rule).__call__.__code__.co_filename)
+        file = Path(inspect.getfile(type(rule)))
         raise ConfigError(f"filter {name} fails: {settings.failure(error, file)}") from error
     if not isinstance(said, Verdict):
         raise ConfigError(
             f"filter {name} returns {said!r}, expected a Verdict",
             'from wit_builder.filtering import KEPT, Verdict: return KEPT, or Verdict("too_dark")',
         )
+
+
+def _picture() -> bytes:
+    file = BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(file, "png")
+    return file.getvalue()
 
 
 def _made_up(record: type) -> Any:

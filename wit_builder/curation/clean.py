@@ -9,6 +9,7 @@ what duplicates them is.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wit_builder.curation import near, survivor, tables
+from wit_builder.curation.semantic import Semantic
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.errors import ConfigError
-from wit_builder.records import SAMPLE_SCHEMA, samples
+from wit_builder.records import SAMPLE_SCHEMA, Sample, samples
+from wit_builder.shards import staged
 
 BATCH = 8_192  # rows in memory as records at a time
 INCUMBENT_COLUMNS = ["id", "sha256", "phash"]
@@ -38,10 +41,12 @@ class Duplicates:
     placeholder_captions: an image (by its bytes) under at least so many different captions shows none of
         them ("image not available") and is dropped altogether. OBELICS drops image URLs seen more than 10
         times.
+    semantic: pictures that show the same are one, see semantic.py; None keeps them.
     """
 
     radius: int | None = 31
     placeholder_captions: int = 10
+    semantic: Semantic | None = None
 
     def __post_init__(self) -> None:
         if self.radius is not None and not 0 <= self.radius <= 255:
@@ -53,14 +58,16 @@ class Duplicates:
 def judge(task: Task) -> None:
     """Applies the sample filters.
 
-    arg: {samples: [parquet path]}; params: filters, partitions (of sha256).
+    arg: {samples: [parquet path]}; params: filters, partitions (of sha256), staged (folder that Sample.tar is
+    relative to).
     Hands on `samples` (a shuffle file by sha256) and `losses`.
     """
+    folder, rules = Path(task.params["staged"]), task.params["filters"]
     kept, losses = [SAMPLE_SCHEMA.empty_table()], []
     for path in task.arg["samples"]:
         for batch in pq.ParquetFile(path).iter_batches(BATCH):
             rows = pa.table(batch)
-            survivors, dropped = tables.judged(rows, samples(rows), task.params["filters"], "clean")
+            survivors, dropped = tables.judged(rows, samples(rows), rules, "clean", partial(_image, folder))
             kept.append(survivors)
             losses.append(dropped)
     table = pa.concat_tables(kept)
@@ -68,6 +75,10 @@ def judge(task: Task) -> None:
     part_of = shuffle.partition_of(table.column("sha256").to_pylist(), partitions)
     shuffle.write(task.new_file("samples", ".shuffle"), table, part_of, partitions)
     tables.hand_on_losses(task, "clean", losses)
+
+
+def _image(folder: Path, sample: Sample) -> bytes:
+    return staged.image(folder, sample.tar, sample.offset, sample.length)
 
 
 def exact(task: Task) -> None:

@@ -1,7 +1,7 @@
 """Tables on the disk, and drops as rows of the ledger."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from wit_builder import filtering, storage
 from wit_builder.engine.task import Task
-from wit_builder.records import LOSS_SCHEMA
+from wit_builder.records import LOSS_SCHEMA, SAMPLE_SCHEMA
 
 ROW_GROUP = 65_536
 MAX_EVIDENCE = 500  # characters
@@ -25,17 +25,25 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def judged(
-    rows: pa.Table, items: Iterable[Any], filters: Sequence[filtering.Filter[Any]], stage: str
+    rows: pa.Table,
+    items: Iterable[Any],
+    filters: Sequence[filtering.Filter[Any] | filtering.BatchFilter[Any]],
+    stage: str,
+    image: Callable[[Any], bytes] | None = None,
 ) -> tuple[pa.Table, pa.Table]:
-    """The rows that the filters keep, and the losses of the others. items: the rows as records."""
+    """The rows that the filters keep, with their scores, and the losses of the others.
+
+    items: the rows as records; image: see filtering.judge.
+    """
     if not filters:
         return rows, LOSS_SCHEMA.empty_table()
-    verdicts = [filtering.judge(item, filters) for item in items]
+    verdicts = filtering.judge(list(items), filters, image)
     kept = pa.array([verdict.kept for verdict in verdicts], pa.bool_())
     lost = [verdict for verdict in verdicts if verdict.reason is not None]
     gone = rows.filter(pc.invert(kept))
     reasons = [verdict.reason for verdict in lost]
-    return rows.filter(kept), losses_of(gone, stage, reasons, _fit([verdict.evidence for verdict in lost]))
+    losses = losses_of(gone, stage, reasons, _fit([verdict.evidence for verdict in lost]))
+    return _scored(rows.filter(kept), [verdict.scores for verdict in verdicts if verdict.kept]), losses
 
 
 def losses_of(
@@ -62,6 +70,14 @@ def hand_on_losses(task: Task, stage: str, losses: Sequence[pa.Table]) -> None:
     write_parquet(task.new_file("losses", ".parquet"), table)
     found = pc.value_counts(table.column("reason"))
     task.funnel[stage].dropped.update(Counter({row["values"]: row["counts"] for row in found.to_pylist()}))
+
+
+def _scored(rows: pa.Table, scores: Sequence[tuple[tuple[str, float], ...]]) -> pa.Table:
+    """The rows with what was measured of them, where anything was."""
+    if not any(scores):
+        return rows
+    field = SAMPLE_SCHEMA.field("scores")
+    return rows.set_column(rows.schema.get_field_index(field.name), field, pa.array(scores, field.type))
 
 
 def _fit(texts: Sequence[str]) -> pa.Array:

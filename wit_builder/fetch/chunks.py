@@ -196,6 +196,7 @@ def _fetched(visit: Visit, picture: Picture, tar: str, offset: int, length: int)
         picture.original_format,
         picture.animated,
         picture.alpha,
+        (),
     )
 
 

@@ -42,6 +42,7 @@ _OURS: dict[str, pa.DataType] = {
     "original_format": _STRING,
     "animated": pa.bool_(),
     "alpha": pa.bool_(),
+    "scores": SAMPLE_SCHEMA.field("scores").type,
 }
 _ASIDE = {"found_at": UTC_MICROSECONDS, "fetched_at": UTC_MICROSECONDS, "reason": _STRING}
 

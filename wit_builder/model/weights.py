@@ -1,0 +1,46 @@
+"""Weights from a file that may be anything: safetensors, or torch's own format without a line of its pickle run."""
+
+import warnings
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from wit_builder.errors import ConfigError
+
+Weights = dict[str, torch.Tensor]
+
+
+def read(path: str) -> Weights:
+    """Tensors by name, on the CPU, out of a state dict or one of open_clip's training checkpoints.
+
+    Raises ConfigError when the file is neither.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch says of a file that it then refuses
+            found = load_file(path) if path.endswith(".safetensors") else _torch(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever somebody's bytes do to a reader
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ConfigError(
+            f"{path!r} is no checkpoint that can be read: {why}",
+            "give a state dict as torch.save or safetensors writes it; TorchScript archives and whole pickled "
+            "models are not read, because to read them is to run them",
+        ) from error
+    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
+        found = found["state_dict"]
+    if not (isinstance(found, dict) and found and all(_is_weight(*item) for item in found.items())):
+        raise ConfigError(f"{path!r} holds no weights", "give a state dict, or open_clip's epoch_N.pt")
+    if all(name.startswith("module.") for name in found):  # trained on several GPUs
+        found = {name.removeprefix("module."): weight for name, weight in found.items()}
+    return dict(found)
+
+
+def _torch(path: str) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _is_weight(name: object, value: object) -> bool:
+    return isinstance(name, str) and isinstance(value, torch.Tensor)
