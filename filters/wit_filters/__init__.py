@@ -27,7 +27,7 @@ from wit_filters.language import Language, Script
 from wit_filters.model import Aesthetic, ClipScore, Nsfw
 from wit_filters.noise import CaptionCounter, CaptionMarkup, CaptionNgrams, CaptionSymbols
 from wit_filters.speech import CaptionParts
-from wit_filters.url import UrlExtension, UrlIcon
+from wit_filters.url import UrlExtension, UrlHolds, UrlIcon
 from wit_filters.vocabulary import CaptionBlockedWords, CaptionKnownWords, CaptionStopWords
 
 __all__ = [
@@ -58,5 +58,6 @@ __all__ = [
     "Nsfw",
     "Script",
     "UrlExtension",
+    "UrlHolds",
     "UrlIcon",
 ]

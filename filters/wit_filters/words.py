@@ -81,7 +81,7 @@ class Words:
 
 @lru_cache(maxsize=16)
 def read(path: Path, min_count: int = 0) -> Words:
-    """The list in that file, read once a process: UTF-8, an entry a line, folded as captions are; blank lines are none.
+    """The list in that file, read once a process: UTF-8, an entry a line, folded as captions are.
 
     min_count: entries that a line with a tab gives a smaller number are left out (`word<TAB>count`; a column between
     them is passed over). Raises ConfigError for a file that is missing, empty, no UTF-8, or holds what is no entry.
