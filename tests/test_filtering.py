@@ -1,3 +1,5 @@
+from dataclasses import dataclass, field
+
 import pytest
 
 from wit_builder.errors import ConfigError
@@ -22,5 +24,43 @@ def test_a_reason_of_another_shape_is_refused(reason):
 
 def test_the_first_filter_that_drops_decides():
     rules = [lambda _: KEPT, lambda _: Verdict("second"), lambda _: Verdict("third")]
-    assert judge("item", rules) == Verdict("second")
-    assert judge("item", rules[:1]) is KEPT
+    assert judge(["item"], rules) == [Verdict("second")]
+    assert judge(["item"], rules[:1])[0] is KEPT
+
+
+@dataclass
+class Batch:
+    """Drops what ends in `letter`; remembers what it saw."""
+
+    letter: str
+    seen: list = field(default_factory=list)
+
+    def judge(self, items, images):
+        self.seen += zip(items, images, strict=True)
+        return [
+            Verdict("ends" if item[-1] == self.letter else None, scores=((self.letter, 1.0),))
+            for item in items
+        ]
+
+
+def test_a_batch_filter_sees_what_is_left_and_its_images():
+    first, second = Batch("a"), Batch("b")
+    rules = [first, lambda item: Verdict("starts") if item[0] == "x" else KEPT, second]
+    verdicts = judge(["1a", "x1", "1b", "1c"], rules, lambda item: item.encode())
+    assert [verdict.reason for verdict in verdicts] == ["ends", "starts", "ends", None]
+    assert first.seen[1] == ("x1", b"x1")
+    assert second.seen == [("1b", b"1b"), ("1c", b"1c")]
+
+
+def test_scores_of_all_rules_that_saw_an_item_add_up():
+    kept, dropped = judge(["1c", "1b"], [Batch("a"), Batch("b")], lambda _: b"")
+    assert kept.scores == dropped.scores == (("a", 1.0), ("b", 1.0))
+
+
+def test_a_batch_filter_that_forgets_an_item_is_found_out():
+    class Forgets:
+        def judge(self, items, images):
+            return [KEPT]
+
+    with pytest.raises(ValueError, match="shorter"):
+        judge(["a", "b"], [Forgets()], lambda _: b"")

@@ -5,10 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.model import tiny
 from wit_builder.cli.rehearsal import try_filters
+from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.semantic import Semantic
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import Candidate, Sample
+from wit_filters.model import ClipScore
 from wit_pipelines import demo
 
 
@@ -22,8 +26,10 @@ class Says:
         return self.what
 
 
-def recipe(candidate_filters=(), sample_filters=()):
-    return SimpleNamespace(candidate_filters=candidate_filters, sample_filters=sample_filters)
+def recipe(candidate_filters=(), sample_filters=(), duplicates=Duplicates()):  # noqa: B008
+    return SimpleNamespace(
+        candidate_filters=candidate_filters, sample_filters=sample_filters, duplicates=duplicates
+    )
 
 
 def test_the_filters_of_the_demo_pass():
@@ -43,7 +49,7 @@ def test_what_is_no_verdict_is_refused(said, place):
 
 
 def test_a_filter_that_fails_says_where():
-    with pytest.raises(ConfigError, match=r"filter Says fails: .*test_rehearsal\.py, line 21: KeyError: 'x'"):
+    with pytest.raises(ConfigError, match=r"filter Says fails: .*test_rehearsal\.py, line 25: KeyError: 'x'"):
         try_filters(recipe((Says(KeyError("x")),)))
 
 
@@ -58,3 +64,36 @@ def test_each_kind_of_filter_gets_its_kind_of_item():
     try_filters(recipe((Looks(),), (Looks(),)))
     assert [type(item) for item in seen] == [Candidate, Sample]
     assert seen[1].original_width > 0
+
+
+def broken(folder):
+    """A checkpoint that is none."""
+    (folder / "broken.pt").write_text("weights")
+    return tiny.files()[0], str(folder / "broken.pt")
+
+
+def test_a_rule_that_asks_a_model_judges_a_made_up_picture():
+    try_filters(recipe(sample_filters=(ClipScore(*tiny.files()),), duplicates=meant(*tiny.files())))
+
+
+def meant(model, checkpoint):
+    return Duplicates(semantic=Semantic(model, checkpoint, eps=0.1))
+
+
+def test_a_wrong_checkpoint_is_found_out(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"^filter ClipScore: .* is no checkpoint that can be read"
+    ) as caught:
+        try_filters(recipe(sample_filters=(ClipScore(*broken(tmp_path)),)))
+    assert "state dict" in caught.value.hint
+    with pytest.raises(ConfigError, match=r"is no checkpoint that can be read"):
+        try_filters(recipe(duplicates=meant(*broken(tmp_path))))
+
+
+def test_a_batch_filter_whose_answer_is_no_verdict_is_refused():
+    class Batch:
+        def judge(self, items, images):
+            return [images[0][:4]]
+
+    with pytest.raises(ConfigError, match=r"filter Batch returns b'\\x89PNG', expected a Verdict"):
+        try_filters(recipe(sample_filters=(Batch(),)))

@@ -20,7 +20,8 @@ def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), inc
     """(urls kept, losses, funnel) of the whole clean step."""
     folder.mkdir(exist_ok=True)
     path = written(folder / "in.parquet", rows)
-    tasks = [ran(clean.judge, folder, {"samples": [path]}, filters=filters, partitions=partitions)]
+    judging = {"filters": filters, "partitions": partitions, "staged": str(folder)}
+    tasks = [ran(clean.judge, folder, {"samples": [path]}, **judging)]
     rules = {"duplicates": duplicates, "incumbents": incumbents}
     inputs = [str(path) for path in out(tasks[0], "samples")]
     for partition in range(partitions):

@@ -134,7 +134,7 @@ def test_a_staged_tar_cut_short_is_named_with_what_to_do(tmp_path):
     file = written(tmp_path / "s.parquet", staged(tmp_path, range(3)))
     tar = tmp_path / "staged.tar"
     tar.write_bytes(tar.read_bytes()[: 1024 + 512 + 3])
-    with pytest.raises(BuildError, match=r"staged.tar ends before the image of sample 0+1") as caught:
+    with pytest.raises(BuildError, match=r"staged.tar ends before its image at byte \d+") as caught:
         packed(tmp_path, [file])
     assert "--resume" in caught.value.hint
 

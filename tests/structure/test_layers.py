@@ -13,6 +13,7 @@ NEVERS = {  # a file: a line that must not stand in it
     "wit_builder/crawl/settings.py": "import wit_builder.curation.clean",
     "wit_builder/fetch/fetch.py": "from wit_builder.crawl import scope",
     "wit_builder/web/url.py": "from wit_builder.text import normalize",
+    "wit_builder/model/load.py": "from wit_builder.extract import html",
     "wit_builder/images/decode.py": "import wit_filters.image",
     "wit_builder/report/page.py": "import wit_builder.cli",
     "filters/wit_filters/url.py": "import wit_pipelines.demo",
