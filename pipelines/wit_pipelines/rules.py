@@ -34,9 +34,9 @@ def of(preset: Name, given: tuple[str, ...]) -> Preset:
 def of_candidates(preset: Preset, languages: tuple[str, ...]) -> tuple[Any, ...]:
     """Before the download. languages: those to keep, all when empty. Raises ConfigError for what is no code."""
     for code in languages:
-        if not re.fullmatch("[a-z]{2,3}(?:[-_][A-Za-z]{2,8})*", code):
+        if not re.fullmatch("[a-z]{2,3}(?:_[A-Z][a-z]{3})?", code):
             raise ConfigError(
-                f"--languages {code!r} is no code of a language", "--languages en --languages de"
+                f"--languages {code!r} is no ISO 639 code", "--languages en --languages de"
             )
     return (*preset.candidate_filters, *((Language(allowed=languages),) if languages else ()))
 
