@@ -11,6 +11,7 @@ from tests.shared_data import shared_data
 from tests.text.models import fasttext_model
 from wit_builder.errors import ConfigError
 from wit_builder.text import language
+from wit_builder.text.fasttext_file import read_labels
 from wit_builder.text.language import LanguageModel, identify
 
 
@@ -93,17 +94,40 @@ def test_another_model_tells_its_own_languages(tmp_path):
 
 def test_a_model_of_something_else_than_languages_is_refused_by_what_it_says(tmp_path):
     model = fasttext_model(tmp_path / "mood.bin", {"cat": "POSITIVE!", "dog": "NEGATIVE!"})
-    with pytest.raises(
-        ConfigError, match="says '__label__POSITIVE!' of an English text, expected a language"
-    ):
+    with pytest.raises(ConfigError, match="tells 'POSITIVE!', expected languages"):
         identify(["a cat"], LanguageModel(model).path)
 
 
-def test_a_model_that_ends_too_soon_is_refused(tmp_path):
+@pytest.mark.parametrize("share", [0.95, 0.8, 0.6, 0.5, 0.45])
+def test_a_model_that_ends_too_soon_is_refused_before_it_is_loaded(share, tmp_path, monkeypatch):
+    monkeypatch.setattr(language.fasttext, "load_model", lambda _: pytest.fail("it was loaded"))
     model = fasttext_model(tmp_path / "cut.bin", {"cat": "en", "chat": "fr"})
-    model.write_bytes(model.read_bytes()[:130])
-    with pytest.raises(ConfigError, match="cannot be loaded"):
+    whole = model.read_bytes()
+    model.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ConfigError, match="is broken: it ends"):
         identify(["a cat"], LanguageModel(model).path)
+
+
+def test_the_bundled_model_cut_anywhere_is_refused(tmp_path):
+    whole = language._bundled().read_bytes()
+    cut = tmp_path / "cut.ftz"
+    for length in range(93, len(whole), len(whole) // 40):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ConfigError, match="is broken"):
+            read_labels(cut)
+    cut.write_bytes(whole + b"x")
+    with pytest.raises(ConfigError, match="1 bytes follow the model"):
+        read_labels(cut)
+
+
+def test_numbers_that_do_not_fit_each_other_are_refused(tmp_path):
+    whole = language._bundled().read_bytes()
+    changed = tmp_path / "changed.ftz"
+    for at, said in ((8, "a matrix is"), (64, "contradicts itself"), (68, "contradicts itself")):
+        changed.write_bytes(whole[:at] + (7).to_bytes(4, "little") + whole[at + 4 :])
+        with pytest.raises(ConfigError, match=said):
+            read_labels(changed)
+    assert len(read_labels(language._bundled())) == 176
 
 
 @pytest.mark.parametrize(

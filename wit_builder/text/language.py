@@ -5,7 +5,6 @@ That package itself is never imported: it may download a larger model. Here noth
 """
 
 import re
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,16 +14,13 @@ from pathlib import Path
 import fasttext
 
 from wit_builder.errors import ConfigError
+from wit_builder.text.fasttext_file import HINT, read_header, read_labels
 
 MAX_READ = 100  # characters of a text that are looked at; more of them change hardly anything but the time
 
 _Predict = Callable[[str, int, float, str], Sequence[tuple[float, str]]]
 
-_HEADER = struct.Struct("<14i d 3i 2q")  # fastText's magic, version, 12 settings, t; words, labels, tokens
-_MAGIC, _NEWEST, _SUPERVISED = 793_712_314, 12, 3
-_LABEL = "__label__"
 _CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,8})*")  # en, zh, ceb, eng_Latn
-_TRIED = "a photograph of a cat on a red sofa"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class LanguageModel:
 
     def __post_init__(self) -> None:
         if self.path is not None:
-            _check_header(self.path)
+            read_header(self.path)
 
 
 def identify(texts: Sequence[str], path: Path | None = None) -> list[tuple[str, float]]:
@@ -51,7 +47,7 @@ def identify(texts: Sequence[str], path: Path | None = None) -> list[tuple[str, 
     them, in lower case: in capitals 62 % of English photo captions were told right, in lower case all of them.
 
     Speed and accuracy by language and length: docs/curation.md. The first call of a process loads the model,
-    lid.176 in 20 ms. Raises ConfigError for a file that cannot be loaded, or whose labels are no languages.
+    lid.176 in 20 ms. Raises ConfigError for a file that is broken, or whose labels are no languages.
     """
     predict = _model(path)
     return [_best(predict, text) for text in texts]
@@ -81,39 +77,13 @@ def _beginning(text: str) -> str:
 @lru_cache(maxsize=2)
 def _model(path: Path | None) -> _Predict:
     file = _bundled() if path is None else path
-    try:
-        predict: _Predict = fasttext.load_model(str(file)).f.predict
-        found = predict(f"{_TRIED}\n", 1, 0.0, "strict")
-    except (ValueError, MemoryError, RuntimeError) as error:
-        raise ConfigError(f"the language model {str(file)!r} cannot be loaded: {error}", _HINT) from None
-    label = found[0][1] if found else ""
-    if not label.startswith(_LABEL) or not _CODE.fullmatch(label.removeprefix(_LABEL)):
+    strange = [label for label in read_labels(file) if not _CODE.fullmatch(label)]
+    if strange:
         raise ConfigError(
-            f"the model {str(file)!r} says {label!r} of an English text, expected a language such as '__label__en'",
-            _HINT,
+            f"the model {str(file)!r} tells {strange[0][:60]!r}, expected languages such as 'en'", HINT
         )
+    predict: _Predict = fasttext.load_model(str(file)).f.predict
     return predict
-
-
-_HINT = "give a fastText model of languages such as lid.176.bin, or none for the bundled one"
-
-
-def _check_header(path: Path) -> None:
-    """Raise ConfigError unless the file begins as a classifier of fastText does. The rest is not read yet."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER.size)
-    except OSError as error:
-        raise ConfigError(
-            f"the language model {str(path)!r} cannot be read: {error.strerror}", _HINT
-        ) from None
-    if len(head) < _HEADER.size or (fields := _HEADER.unpack(head))[0] != _MAGIC:
-        raise ConfigError(f"{str(path)!r} is no fastText model", _HINT)
-    version, kind, labels = fields[1], fields[9], fields[17]
-    if not 11 <= version <= _NEWEST:
-        raise ConfigError(f"{str(path)!r} is a fastText model of version {version}, expected 11 or 12", _HINT)
-    if kind != _SUPERVISED or labels < 2:
-        raise ConfigError(f"{str(path)!r} is a fastText model of words, expected one of languages", _HINT)
 
 
 def _bundled() -> Path:
