@@ -4,8 +4,8 @@
 
 Two pools, made once without any rule. Sites: the pages of the shared folder, crawled on loopback under their own
 names, with every image that is there. Books: alts (else captions) of nine textbooks with the sizes and formats of
-originals; bytes and detail are not known of them, so rules of those keep all. Each preset then judges each pair of each pool;
-duplicates are left in.
+their originals; bytes and detail are not known of them, so rules of those keep all. Each preset then judges each
+pair of each pool; duplicates are left in.
 """
 
 import argparse

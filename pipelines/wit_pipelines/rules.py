@@ -35,9 +35,7 @@ def of_candidates(preset: Preset, languages: tuple[str, ...]) -> tuple[Any, ...]
     """Before the download. languages: those to keep, all when empty. Raises ConfigError for what is no code."""
     for code in languages:
         if not re.fullmatch("[a-z]{2,3}(?:_[A-Z][a-z]{3})?", code):
-            raise ConfigError(
-                f"--languages {code!r} is no ISO 639 code", "--languages en --languages de"
-            )
+            raise ConfigError(f"--languages {code!r} is no ISO 639 code", "--languages en --languages de")
     return (*preset.candidate_filters, *((Language(allowed=languages),) if languages else ()))
 
 
