@@ -270,7 +270,11 @@ class Road:
                 f"none of the columns is known to hold captions. {plan.said}", "--caption-col NAME"
             )
         self._watcher.say(plan.said)
-        return plan.tasks, {"sources": plan.sources, "carried": plan.carried}
+        return plan.tasks, {
+            "sources": plan.sources,
+            "carried": plan.carried,
+            "mask": self._recipe.extraction.mask,
+        }
 
     def collected(self, parts: Sequence[Path]) -> None:
         """Begin with these candidates (parquet) instead of a crawl."""
@@ -283,9 +287,14 @@ class Road:
         self._run(
             "select-judge",
             "wit_builder.curation.select:judge",
-            [{"parts": group} for group in _groups(parts)],
-            {"filters": self._recipe.candidate_filters, "partitions": partitions}
-            | {"queries": self._recipe.queries, "list": str(self.queries)},
+            [{"parts": group} for group in _groups(parts, ROWS_PER_JUDGE)],
+            {
+                "language": self._recipe.language,
+                "filters": self._recipe.candidate_filters,
+                "partitions": partitions,
+                "queries": self._recipe.queries,
+                "list": str(self.queries),
+            },
         )
         self._run(
             "select-unique",

@@ -23,6 +23,7 @@ from wit_builder.lists.settings import UrlList
 from wit_builder.queries.settings import Queries
 from wit_builder.records import Candidate, Sample
 from wit_builder.shards.writer import ShardSpec
+from wit_builder.text.language import LanguageModel
 from wit_builder.web.network import NetworkGuard
 from wit_builder.web.visitor import WebSettings
 
@@ -45,6 +46,7 @@ class Recipe:
     source: Crawl | Archives | UrlList
     web: WebSettings = field(default_factory=WebSettings)  # politeness, limits, opt-outs, networks
     extraction: Extraction = field(default_factory=Extraction)
+    language: LanguageModel = field(default_factory=LanguageModel)  # tells the captions' languages
     candidate_filters: tuple[Any, ...] = ()  # before the download: see url, caption, language
     sample_filters: tuple[Any, ...] = ()  # after it: see the picture too
     blocklist: Blocklist = field(default_factory=Blocklist)  # what must not be taken

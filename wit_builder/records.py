@@ -93,6 +93,9 @@ class Sample:
     tar: str  # staged tar that holds the image, relative to the stage's folder
     offset: int  # of the image's bytes in that tar
     length: int  # of the image's bytes
+    original_format: str = ""  # of the body as fetched: jpg, png, webp, gif, bmp, tiff, avif
+    animated: bool = False  # more frames followed the one that is stored
+    alpha: bool = False  # it had a channel or colour for what is transparent; that is white now
     scores: tuple[tuple[str, float], ...] = ()  # what models gave, by name of the score
 
 
@@ -152,6 +155,12 @@ class HasImage(Protocol):
     def original_height(self) -> int: ...  # noqa: D102
     @property
     def phash_quality(self) -> int: ...  # noqa: D102
+    @property
+    def original_format(self) -> str: ...  # noqa: D102
+    @property
+    def animated(self) -> bool: ...  # noqa: D102
+    @property
+    def alpha(self) -> bool: ...  # noqa: D102
 
 
 def candidate_id(url: str, caption: str) -> str:
@@ -169,6 +178,7 @@ _TEXTS = pa.list_(pa.struct([("text", pa.string()), ("source", pa.string())]))
 _TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),
     int: pa.int64(),
+    bool: pa.bool_(),
     float: pa.float64(),
     datetime: UTC_MICROSECONDS,
     tuple[Text, ...]: _TEXTS,

@@ -1,10 +1,14 @@
 """Rules that read a fetched picture's measures. Sizes are those of the original, after the EXIF turn."""
 
+import string
 from dataclasses import dataclass
+from typing import get_args
 
+from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
+from wit_builder.images.still import Kind
 from wit_builder.records import HasImage
-from wit_filters.bounds import check_order, check_range
+from wit_filters.bounds import check_order, check_range, check_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +57,53 @@ class ImageAspect:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageArea:
+    """Drops pictures of too few or too many pixels.
+
+    Defaults: none are too few; at most 89,478,484, Pillow's warning against decompression bombs, which LAION's
+    downloaders obeyed (crawlingathome's worker).
+
+    Drops for: `image_small_area`, `image_large_area`.
+    """
+
+    min_pixels: int = 0
+    max_pixels: int = 89_478_484
+
+    def __post_init__(self) -> None:
+        check_range(self, "min_pixels", 0)
+        check_range(self, "max_pixels", 1)
+        check_order(self, "min_pixels", "max_pixels")
+
+    def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
+        area = item.original_width * item.original_height
+        if area < self.min_pixels:
+            return Verdict("image_small_area", _size(item))
+        return Verdict("image_large_area", _size(item)) if area > self.max_pixels else KEPT
+
+
+@dataclass(frozen=True, slots=True)
 class ImageBytes:
-    """Drops pictures of so few bytes that hardly anything can be on them.
+    """Drops pictures of so few bytes that hardly anything can be on them, or of more than is wanted.
 
-    Default: at least 5,000 bytes as fetched, as in LAION's pipeline and COYO-700M (README: 5 KB).
+    Defaults: at least 5,000 bytes as fetched, as in LAION's pipeline and COYO-700M (README: 5 KB); no upper bound
+    but that of the download (WebSettings.max_image_bytes).
 
-    Drops for: `image_few_bytes`.
+    Drops for: `image_few_bytes`, `image_many_bytes`.
     """
 
     min_bytes: int = 5_000
+    max_bytes: int = 2**40
 
     def __post_init__(self) -> None:
         check_range(self, "min_bytes", 1)
+        check_range(self, "max_bytes", 1)
+        check_order(self, "min_bytes", "max_bytes")
 
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         if item.original_bytes < self.min_bytes:
             return Verdict("image_few_bytes", f"{item.original_bytes} bytes")
+        if item.original_bytes > self.max_bytes:
+            return Verdict("image_many_bytes", f"{item.original_bytes} bytes")
         return KEPT
 
 
@@ -92,6 +127,58 @@ class ImageDetail:
         if item.phash_quality < self.min_quality:
             return Verdict("image_blank", f"PDQ quality {item.phash_quality}")
         return KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """Drops pictures that came in another format than those wanted, by what their bytes are.
+
+    allowed: of jpg, png, webp, gif, bmp, tiff, avif. Default: LAION's (crawlingathome's dbdl.py: JPEG, PNG, WEBP) and
+    OBELICS's (valid_formats in its config_filter_web_documents.yaml). CC3M and CC12M keep JPEG alone.
+
+    Drops for: `image_format`.
+    """
+
+    allowed: tuple[str, ...] = ("jpg", "png", "webp")
+
+    def __post_init__(self) -> None:
+        check_words(self, "allowed", string.ascii_lowercase)
+        if unknown := set(self.allowed).difference(get_args(Kind)):
+            due = ", ".join(get_args(Kind))
+            raise ConfigError(f"ImageFormat.allowed holds {sorted(unknown)[0]!r}, expected some of {due}")
+
+    def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
+        return (
+            KEPT
+            if item.original_format in self.allowed
+            else Verdict("image_format", item.original_format or "none")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAnimated:
+    """Drops animations (GIF, WebP, PNG, AVIF). Without this rule their first frame stays.
+
+    Ours, without a published source: a first frame is often a blank or a title, and the caption speaks of the rest.
+
+    Drops for: `image_animated`.
+    """
+
+    def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
+        return Verdict("image_animated", f"{item.original_format}, {_size(item)}") if item.animated else KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAlpha:
+    """Drops pictures with a channel or colour for what is transparent, used or not: logos, cut-outs, diagrams.
+
+    Without this rule they stay, on white. Ours, without a published source.
+
+    Drops for: `image_alpha`.
+    """
+
+    def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
+        return Verdict("image_alpha", f"{item.original_format}, {_size(item)}") if item.alpha else KEPT
 
 
 def _size(item: HasImage) -> str:

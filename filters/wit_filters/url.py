@@ -77,6 +77,27 @@ class UrlIcon:
         return tokens == ["1x1"]
 
 
+@dataclass(frozen=True, slots=True)
+class UrlHolds:
+    """Drops addresses that hold one of these texts anywhere, in any case.
+
+    Default: LAION's, which its parser looks for in the whole address (crawlingathome's ccpp.py); of them "data:image"
+    and "javascript:" never become candidates here.
+
+    Drops for: `url_holds`.
+    """
+
+    parts: tuple[str, ...] = (".svg", ".gif")
+
+    def __post_init__(self) -> None:
+        check_words(self, "parts", string.ascii_lowercase + string.digits + string.punctuation)
+
+    def __call__(self, item: HasUrl, /) -> Verdict:  # noqa: D102
+        url = item.url.lower()
+        found = next((part for part in self.parts if part in url), None)
+        return KEPT if found is None else Verdict("url_holds", found[:100])
+
+
 _SEPARATORS = re.compile(r"[^a-z0-9]+|%[0-9a-f]{2}")
 _NUMBER = re.compile(r"\d{1,5}(?:x\d{1,5})?|\d{1,5}px|\d{0,2}x")  # 32, 32x32, 16px, 2x
 

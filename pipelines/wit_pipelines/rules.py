@@ -1,38 +1,68 @@
-"""Rules that lose little, for recipes whose user gave none of their own."""
+"""The rules of a recipe whose user gave none of their own: a preset's, and what is asked besides."""
 
 import re
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
+from wit_builder.curation.balance import Balance
+from wit_builder.curation.clean import Duplicates
 from wit_builder.errors import ConfigError
-from wit_filters.caption import (
-    CaptionFileName,
-    CaptionLength,
-    CaptionLetters,
-    CaptionRepetition,
-    CaptionUrl,
-)
-from wit_filters.image import ImageAspect, ImageDetail, ImageSize
+from wit_builder.queries.settings import Queries
+from wit_filters.image import ImageSize
 from wit_filters.language import Language
-from wit_filters.url import UrlExtension, UrlIcon
+from wit_filters.preset import NO_FILES, Files, Preset
+from wit_filters.presets import NO_LIMIT, PRESETS
+
+Name = Literal[
+    "wit", "cc3m", "cc12m", "align", "laion-400m", "laion-5b", "coyo-700m",
+    "datacomp-basic", "datacomp-laion2b", "obelics", "metaclip",
+]  # fmt: skip
 
 
-def of_candidates(languages: tuple[str, ...]) -> tuple[Any, ...]:
+def of(preset: Name, given: tuple[str, ...]) -> Preset:
+    """The preset of that name. given: `NAME=PATH` for each of Files that it needs.
+
+    Raises ConfigError for what is no such file, or of no use to the preset.
+    """
+    files = Files.named(given)
+    wanting = PRESETS[preset](NO_FILES).wanting
+    for name in ("tagger", "vocabulary", "profanity", "clip"):
+        if getattr(files, name) is not None and name not in wanting:
+            needs = ", ".join(sorted(wanting)) or "none"
+            raise ConfigError(f"--given {name}: the preset {preset} has no use for it, it needs {needs}")
+    return PRESETS[preset](files)
+
+
+def of_candidates(preset: Preset, languages: tuple[str, ...]) -> tuple[Any, ...]:
     """Before the download. languages: those to keep, all when empty. Raises ConfigError for what is no code."""
     for code in languages:
-        if not re.fullmatch("[a-z]{2,3}", code):
+        if not re.fullmatch("[a-z]{2,3}(?:_[A-Z][a-z]{3})?", code):
             raise ConfigError(f"--languages {code!r} is no ISO 639 code", "--languages en --languages de")
-    return (
-        UrlExtension(),
-        UrlIcon(),
-        CaptionLength(),
-        CaptionFileName(),
-        CaptionUrl(),
-        CaptionLetters(),
-        CaptionRepetition(),
-        *((Language(allowed=languages),) if languages else ()),
-    )
+    return (*preset.candidate_filters, *((Language(allowed=languages),) if languages else ()))
 
 
-def of_samples(min_side: int) -> tuple[Any, ...]:
-    """After the download. min_side: pixels that the shorter side of the original must have."""
-    return ImageSize(min_side=min_side), ImageAspect(), ImageDetail()
+def of_samples(preset: Preset, min_side: int | None) -> tuple[Any, ...]:
+    """After the download. min_side: pixels that the shorter side of the original must have, None: as the preset."""
+    own = preset.sample_filters
+    if min_side is None:
+        return own
+    if not any(isinstance(rule, ImageSize) for rule in own):
+        return ImageSize(min_side=min_side, max_side=NO_LIMIT), *own
+    return tuple(replace(rule, min_side=min_side) if isinstance(rule, ImageSize) else rule for rule in own)
+
+
+def of_duplicates(preset: Preset, near_duplicates: int | None) -> Duplicates:
+    """near_duplicates: bits in which two pictures may differ and still be one; -1 keeps them, None: as the preset."""
+    if near_duplicates is None:
+        return preset.duplicates
+    return replace(preset.duplicates, radius=None if near_duplicates < 0 else near_duplicates)
+
+
+def queries(preset: Preset, path: str) -> Queries | None:
+    """The list in that file, matched as the preset does; none is asked for where no file is named."""
+    return Queries(files=(path,), rule=preset.query_rule) if path else None
+
+
+def balance(preset: Preset, path: str, per_query: int) -> Balance | None:
+    """The preset's balance over the list's queries; none for 0 pairs, or without a list."""
+    return Balance(preset.balance_rule, per_query=per_query) if path and per_query else None

@@ -1,16 +1,18 @@
 """Pairs out of a list of URLs and captions, such as LAION's, DataComp's or your own."""
 
+from pathlib import Path
 from typing import Literal
 
 from wit_builder.blocklist.settings import Blocklist
-from wit_builder.curation.clean import Duplicates
+from wit_builder.extract.settings import Extraction
 from wit_builder.images.process import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
+from wit_builder.text.language import LanguageModel
 from wit_builder.web.politeness import Politeness
 from wit_builder.web.visitor import WebSettings
-from wit_pipelines import asked, rules
+from wit_pipelines import rules
 
 
 def recipe(
@@ -21,12 +23,16 @@ def recipe(
     input_format: Literal["parquet", "csv", "tsv", "json", "jsonl"] | None = None,
     columns: tuple[str, ...] | None = None,
     name: str = "url-list",
+    preset: rules.Name = "wit",
+    given: tuple[str, ...] = (),
     languages: tuple[str, ...] = (),
-    min_side: int = 64,
+    language_model: Path | None = None,
+    mask: tuple[Literal["email", "phone"], ...] = (),
+    min_side: int | None = None,
     size: int = 256,
     mode: Literal["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"] = "keep_ratio",
     format: Literal["jpg", "png", "webp"] = "jpg",
-    near_duplicates: int = 31,
+    near_duplicates: int | None = None,
     queries: str = "",
     per_query: int = 20_000,
     samples_per_shard: int = 10_000,
@@ -47,14 +53,18 @@ def recipe(
     contact: where a site's owner can reach you: a mail address, or a page about your build. It stands in the
         User-Agent, and is needed for all hosts but your own.
     name: names the data set in its card.
+    preset: rules of a published data set, or our own; `wit filters --presets` prints them.
+    given: file that the preset needs, NAME=PATH: tagger, vocabulary, profanity, clip.
     languages: code of a caption language to keep, such as en; all, when none is given.
-    min_side: pixels that the shorter side of the original must have.
+    language_model: fastText model that tells languages; lid.176 in its small form, when none is given.
+    mask: personal data that captions and other texts lose: email, phone.
+    min_side: pixels that the shorter side of the original must have; those of the preset (wit: 64) when not given.
     size: pixels of the stored image, see mode.
     mode: what size means: keep_ratio scales the shorter side to size, keep_ratio_largest the longer one;
         center_crop and border make a square of it; no stores the image as it is. Nothing is enlarged.
     format: format of the stored image.
     near_duplicates: bits of 256 in which two pictures' hashes (PDQ) may differ and still be one; -1 keeps
-        near-duplicates.
+        near-duplicates; that of the preset (wit: 31) when not given.
     queries: file of queries, one of which a caption must hold: of `wit queries build`, MetaCLIP's metadata.json, or
         an entry a line; when none is given, captions need hold none.
     per_query: pairs that a query may bring in, 20,000 as in CLIP; 0 keeps all.
@@ -66,6 +76,7 @@ def recipe(
     blocklist: list of what must not be taken, as KIND:FILE; kinds are sha256, pdq, urls, domains, and tombstones
         (which `wit forget` wrote).
     """
+    chosen = rules.of(preset, given)
     return Recipe(
         name=name,
         source=UrlList(
@@ -81,12 +92,14 @@ def recipe(
             politeness=Politeness(host_delay_s=delay, ip_delay_s=delay / 10),
             allow_network=allow_network,
         ),
-        candidate_filters=rules.of_candidates(languages),
-        sample_filters=rules.of_samples(min_side),
+        extraction=Extraction(mask=mask),
+        language=LanguageModel(language_model),
         blocklist=Blocklist.named(blocklist),
+        candidate_filters=rules.of_candidates(chosen, languages),
+        sample_filters=rules.of_samples(chosen, min_side),
         image=ImageSpec(size=size, mode=mode, format=format),
-        duplicates=Duplicates(radius=None if near_duplicates < 0 else near_duplicates),
-        queries=asked.queries(queries),
-        balance=asked.balance(queries, per_query),
+        duplicates=rules.of_duplicates(chosen, near_duplicates),
+        queries=rules.queries(chosen, queries),
+        balance=rules.balance(chosen, queries, per_query),
         shards=ShardSpec(samples_per_shard=samples_per_shard),
     )

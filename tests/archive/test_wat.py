@@ -330,3 +330,12 @@ def test_the_order_of_common_crawl_is_read_at_a_quick_look(alt):
 
 def test_a_record_that_is_no_metadata_is_no_item():
     assert wat(page()) == []
+
+
+def test_personal_data_of_a_record_is_in_no_text():
+    settings = Extraction(mask=("email",))
+    links = [image("1.jpg", alt="by me@example.org"), image("2.jpg", alt="a boat", title="you@example.org")]
+    made = read(settings, links=links, head=HEAD | {"Title": "of me@example.org"})
+    assert made.title == "of [email]"
+    assert [row[2] for row in made.found] == ["by [email]", "a boat"]
+    assert [text.text for text in made.found[1][4]] == ["[email]"]

@@ -13,6 +13,7 @@ from wit_builder.engine import shuffle
 from wit_builder.filtering import Verdict
 from wit_builder.queries.settings import Queries
 from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates, losses
+from wit_builder.text.language import LanguageModel
 from wit_filters.caption import CaptionLength
 
 NOTHING_ASKED = {"queries": None, "list": ""}
@@ -22,7 +23,15 @@ def selected(folder, rows, filters=(), partitions=3, bins=2, asking=NOTHING_ASKE
     """(kept candidates, both tasks' losses, funnel) of the whole select step."""
     folder.mkdir(exist_ok=True)
     parts = [written(folder / f"{i}.parquet", rows[i::2]) for i in range(min(2, len(rows)))]
-    judged = ran(select.judge, folder, {"parts": parts}, filters=filters, partitions=partitions, **asking)
+    judged = ran(
+        select.judge,
+        folder,
+        {"parts": parts},
+        language=LanguageModel(),
+        filters=filters,
+        partitions=partitions,
+        **asking,
+    )
     inputs = [str(path) for path in out(judged, "candidates")]
     kept, tasks = [], [judged]
     for partition in range(partitions):
@@ -100,6 +109,7 @@ def losses_of(folder, rows, filters):
         select.judge,
         folder,
         {"parts": [written(folder / "p", rows)]},
+        language=LanguageModel(),
         filters=filters,
         partitions=1,
         **NOTHING_ASKED,
@@ -124,7 +134,15 @@ def test_a_part_without_rows_is_no_trouble(tmp_path):
 def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):
     rows = [candidate(f"http://{h}.example.org/{n}.jpg") for h in "abc" for n in range(4)]
     part = written(tmp_path / "p", rows)
-    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), partitions=1, **NOTHING_ASKED)
+    judged = ran(
+        select.judge,
+        tmp_path,
+        {"parts": [part]},
+        language=LanguageModel(),
+        filters=(),
+        partitions=1,
+        **NOTHING_ASKED,
+    )
     inputs = [str(path) for path in out(judged, "candidates")]
     task = ran(select.unique, tmp_path, 0, inputs=inputs, partitions=1, bins=5)
     sizes = [shuffle.read(out(task, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)]

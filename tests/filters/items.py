@@ -23,3 +23,6 @@ class Pictured:
     original_height: int = 480
     original_bytes: int = 50_000
     phash_quality: int = 100
+    original_format: str = "jpg"
+    animated: bool = False
+    alpha: bool = False

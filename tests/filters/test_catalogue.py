@@ -1,27 +1,44 @@
 import inspect
 import re
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, get_type_hints
 
 import pytest
 
 import wit_filters
 from tests.filters.items import Addressed, Captioned, Pictured
+from tests.filters.taggers import tagger
 from wit_builder.filtering import KEPT, BatchFilter, Verdict
 from wit_builder.records import HasCaption, HasImage, HasUrl
 from wit_filters import (
+    CaptionBlockedWords,
+    CaptionCounter,
     CaptionFileName,
+    CaptionKnownWords,
     CaptionLength,
     CaptionLetters,
+    CaptionMarkup,
+    CaptionNgrams,
+    CaptionParts,
     CaptionRepetition,
+    CaptionStopWords,
+    CaptionSymbols,
     CaptionUrl,
+    ImageAlpha,
+    ImageAnimated,
+    ImageArea,
     ImageAspect,
     ImageBytes,
     ImageDetail,
+    ImageFormat,
     ImageSize,
     Language,
+    Script,
     UrlExtension,
+    UrlHolds,
     UrlIcon,
 )
 
@@ -41,14 +58,48 @@ DROPPED: dict[Any, list[Any]] = {
     UrlIcon: [Addressed("http://a.test/spacer.gif")],
     ImageSize: [Pictured(10, 10), Pictured(300, 30_000)],
     ImageAspect: [Pictured(1_000, 100)],
-    ImageBytes: [Pictured(original_bytes=10)],
+    ImageBytes: [Pictured(original_bytes=10), Pictured(original_bytes=2**41)],
+    CaptionMarkup: [Captioned("a <b>boat</b>")],
+    CaptionCounter: [Captioned("Photo 3 of 12")],
+    CaptionSymbols: [Captioned("** 12:30 **")],
+    CaptionNgrams: [Captioned("a boat on a lake " * 3)],
+    CaptionBlockedWords: [Captioned("a silly boat")],
+    CaptionStopWords: [Captioned("boat lake river tree")],
+    CaptionKnownWords: [Captioned("a boat on a laek")],
+    CaptionParts: [
+        Captioned("on a"),
+        Captioned("boat on lake"),
+        Captioned("a boat"),
+        Captioned("a boat lake on boat"),
+    ],
+    Script: [Captioned("лодка")],
+    UrlHolds: [Addressed("http://a.test/a.GIF?b")],
+    ImageArea: [Pictured(10, 10), Pictured(10_000, 10_000)],
+    ImageFormat: [Pictured(original_format="gif")],
+    ImageAnimated: [Pictured(animated=True)],
+    ImageAlpha: [Pictured(alpha=True)],
     ImageDetail: [Pictured(phash_quality=0)],
 }
 KEPT_ITEMS = {HasCaption: Captioned(), HasUrl: Addressed("http://a.test/boat.jpg"), HasImage: Pictured()}
 
 
+@cache
 def made(rule: Any) -> Any:
-    return Language(allowed=("en",)) if rule is Language else rule()
+    folder = Path(mkdtemp())
+    (folder / "words").write_text("silly" if rule is CaptionBlockedWords else "a\non\nboat\nlake")
+    (folder / "small").write_text("a\non")
+    match rule.__name__:
+        case "Language":
+            return rule(allowed=("en",))
+        case "ImageArea":
+            return rule(min_pixels=1_000)
+        case "CaptionStopWords":
+            return rule(folder / "small")
+        case "CaptionBlockedWords" | "CaptionKnownWords":
+            return rule(folder / "words")
+        case "CaptionParts":
+            return rule(tagger(folder), max_noun_share=0.5)
+    return rule()
 
 
 def documented(rule: Any) -> list[str]:
@@ -100,15 +151,18 @@ def test_the_catalogue_names_the_reasons_of_each_rule(rule: Any) -> None:
 def test_the_catalogue_names_the_defaults_of_each_rule(rule: Any) -> None:
     shown = catalogued(rule)[1]
     for field in fields(rule):
-        assert field.default is not MISSING or rule not in RULES
-        if field.default is MISSING or field.name == "fingerprint":
+        if field.name == "fingerprint":
+            continue
+        if field.default is MISSING:  # what the user names
+            assert f"`{field.name}`" in shown or rule not in RULES
             continue
         short = isinstance(field.default, tuple) and field.default
         assert (f"`{field.name}`: " if short else f"`{field.name}={field.default!r}`") in shown
 
 
 def test_every_rule_of_the_package_is_exported() -> None:
-    modules = [getattr(wit_filters, name) for name in ("caption", "image", "language", "model", "url")]
+    names = ("caption", "image", "language", "model", "noise", "speech", "url", "vocabulary")
+    modules = [getattr(wit_filters, name) for name in names]
     found = {
         name
         for module in modules

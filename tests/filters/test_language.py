@@ -2,7 +2,7 @@ import pytest
 
 from tests.filters.items import Captioned
 from wit_builder.errors import ConfigError
-from wit_filters import Language
+from wit_filters import Language, Script
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,41 @@ def test_languages_are_a_tuple_of_codes(allowed: tuple[str, ...], named: str) ->
 def test_a_score_is_a_probability() -> None:
     with pytest.raises(ConfigError, match=r"^Language\.min_score is 40, expected from 0 to 1$"):
         Language(min_score=40)
+
+
+@pytest.mark.parametrize(
+    ("caption", "allowed", "expected"),
+    [
+        ("a boat", ("Latin",), None),
+        ("лодка", ("Latin",), "script_unwanted"),
+        ("ab лод", ("Latin",), "script_unwanted"),  # 2 of 5 letters
+        ("abc лод", ("Latin",), None),  # 3 of 6, the bound
+        ("Ｂｏａｔ", ("Latin",), None),
+        ("2024", ("Latin",), None),
+        ("東京タワーへ", ("Han", "Hiragana", "Katakana"), None),
+        ("東京タワー", ("Han",), "script_unwanted"),  # 2 of 5
+        ("서울", ("Hangul",), None),
+        ("नाव", ("Devanagari",), None),
+        ("قارب", ("Arabic",), None),
+    ],
+)
+def test_a_caption_is_written_in_the_scripts_asked_for(caption, allowed, expected):
+    assert Script(allowed)(Captioned(caption)).reason == expected
+
+
+def test_a_share_of_the_letters_is_enough():
+    assert Script(("Latin",), min_share=0.4)(Captioned("ab лод")).kept
+    assert not Script(("Latin",), min_share=0.41)(Captioned("ab лод")).kept
+
+
+@pytest.mark.parametrize(
+    ("allowed", "named"), [(("latin",), "Script.allowed holds 'latin'"), ((), "Script.allowed is ()")]
+)
+def test_scripts_have_names(allowed, named):
+    with pytest.raises(ConfigError) as refused:
+        Script(allowed)
+    assert str(refused.value).startswith(named)
+
+
+def test_other_models_write_codes_with_a_script():
+    assert Language(("eng_Latn",))(Captioned(lang="eng_Latn")).kept

@@ -82,10 +82,10 @@ class Read:
         return [reason for reason, _ in self.lost]
 
 
-def read(root: Path, *files, **more) -> Read:
+def read(root: Path, *files, mask=(), **more) -> Read:
     """Plan and read these files as a build does."""
     made = plan(UrlList(files=tuple(map(str, files)), **more))
-    return run(root, made.tasks, stage.collect, {"carried": made.carried})
+    return run(root, made.tasks, stage.collect, {"carried": made.carried, "mask": mask})
 
 
 def items(root: Path, *files, rows_per_part=3, **more) -> Read:

@@ -33,6 +33,7 @@ PLACES = [  # parameter, a value, where it stands in the recipe
     ("mode", "border", "image.mode"),
     ("format", "webp", "image.format"),
     ("near_duplicates", 9, "duplicates.radius"),
+    ("mask", ("email",), "extraction.mask"),
     ("samples_per_shard", 5, "shards.samples_per_shard"),
     ("delay", 2.5, "web.politeness.host_delay_s"),
     ("deadline", 7.5, "web.deadline_s"),
@@ -47,7 +48,8 @@ def test_each_parameter_has_its_place_in_the_recipe(parameter, value, path):
 
 
 def test_every_parameter_is_tried_above_or_below():
-    rest = {"seeds", "contact", "languages", "min_side", "blocklist", "queries", "per_query"}
+    rest = {"seeds", "contact", "languages", "min_side", "language_model", "preset", "given"}
+    rest |= {"blocklist", "queries", "per_query"}
     assert set(inspect.signature(crawl.recipe).parameters) == {row[0] for row in PLACES} | rest
 
 

@@ -25,18 +25,8 @@ PUBLISHED = {
 }
 OURS = [
     *("final_url", "http_status", "content_type", "page_url", "page_title", "page_lang", "text_source"),
-    *(
-        "alt_texts",
-        "lang",
-        "lang_score",
-        "queries",
-        "query_spans",
-        "phash",
-        "phash_quality",
-        "licence",
-        "opt_out",
-    ),
-    *("source", "id", "original_bytes", "scores"),
+    *("alt_texts", "lang", "lang_score", "queries", "query_spans", "phash", "phash_quality", "licence"),
+    *("opt_out", "source", "id", "original_bytes", "original_format", "animated", "alpha", "scores"),
 ]
 
 

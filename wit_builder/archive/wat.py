@@ -78,7 +78,7 @@ class WatReader:
             _licence(head, told.commons, resolve),
             self._wishes(metas, told.headers),
         )
-        title = fold(head.get("Title", ""))[:MAX_TITLE].rstrip()
+        title = self._extraction.fold(head.get("Title", ""))[:MAX_TITLE].rstrip()
         return Page(url, title, fold(_lang(metas))[:MAX_LANG], source, at, found, lost)
 
     def _told_by(self, metas: Sequence[Json]) -> list[Json]:

@@ -139,6 +139,7 @@ def _runner(name: str, function: recipes.RecipeFunction, own: list[Option]) -> C
         from wit_builder.cli import connect, rehearsal
 
         recipe = recipes.make(name, function, given)
+        rehearsal.try_language(recipe)
         rehearsal.try_filters(recipe)
         hosts = connect.parsed(values["connect_to"])
         connect.check_contact(recipe, hosts)

@@ -10,13 +10,21 @@ from wit_builder.cli import complaint
 
 
 @click.command()
-def command() -> None:
+@click.option(
+    "--presets", is_flag=True, help="The presets instead: each one's rules, and where its thresholds stand."
+)
+def command(presets: bool) -> None:
     """The installed filters: how each is imported, what it drops, its parameters and defaults.
 
     \b
     Example:
       wit filters
+      wit filters --presets
     """
+    if presets:
+        for point in sorted(entry_points(group="wit_builder.presets"), key=lambda point: point.name):
+            click.echo(f"{point.load()()}\n")
+        return
     for point in sorted(entry_points(group="wit_builder.filters"), key=lambda point: point.name):
         try:
             title, text = _described(point)

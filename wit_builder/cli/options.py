@@ -12,6 +12,8 @@ import click
 
 from wit_builder.errors import ConfigError
 
+MAX_CHOICES = 70  # characters of an option's choices beside its name: a terminal has 80
+
 _KINDS = "str, int, float, bool, Path, a Literal, a tuple[..., ...] of one of them, or one of them | None"
 
 
@@ -45,6 +47,9 @@ class Option:
         more["help"] = self.help[:1].upper() + self.help[1:] + several
         if self.kind is bool:
             return click.Option([f"{self.flag}/--no-{self.flag[2:]}"], **more)
+        if len("|".join(map(str, self.choices))) > MAX_CHOICES:  # they stand in the help, where lines break
+            more["metavar"] = "NAME"
+            more["help"] += f" One of {', '.join(map(str, self.choices))}."
         return click.Option([self.flag], type=_click_type(self), multiple=self.many, **more)
 
 

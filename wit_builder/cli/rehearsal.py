@@ -1,7 +1,7 @@
-"""Every filter judges one made-up item before anything is started.
+"""Every filter judges one made-up item, and a model of languages reads one text, before anything is started.
 
-Filters are met after the crawl, which may take days; one that fails whatever it is given, or returns a bool,
-or whose model cannot be loaded, is found out here.
+They are met after the crawl, which may take days; a filter that fails whatever it is given, or returns a bool, and
+a model that cannot be loaded, are found out here.
 """
 
 import inspect
@@ -19,8 +19,9 @@ from wit_builder.filtering import BatchFilter, Verdict
 from wit_builder.model import load
 from wit_builder.recipe import Recipe
 from wit_builder.records import Candidate, Sample
+from wit_builder.text import language
 
-_VALUES = {str: "", int: 1, float: 1.0, tuple: (), datetime: datetime(2000, 1, 1, tzinfo=UTC)}
+_VALUES = {str: "", int: 1, float: 1.0, bool: False, tuple: (), datetime: datetime(2000, 1, 1, tzinfo=UTC)}
 _TEXTS = {
     "url": "https://example.org/a.jpg",
     "page_url": "https://example.org/",
@@ -42,6 +43,11 @@ def try_filters(recipe: Recipe) -> None:
     if recipe.duplicates.semantic is not None:
         load.clip_of(recipe.duplicates.semantic)
     load.forget()  # each worker loads its own
+
+
+def try_language(recipe: Recipe) -> None:
+    """Raise ConfigError for a model of languages that cannot be loaded, or is one of something else."""
+    language.identify([_TEXTS["caption"]], recipe.language.path)
 
 
 def _try(rule: Any, item: Any) -> None:

@@ -23,6 +23,7 @@ from wit_builder.engine.task import Task
 from wit_builder.extract.captions import MAX_TEXTS
 from wit_builder.records import CANDIDATE_SCHEMA, candidates
 from wit_builder.text import language
+from wit_builder.text.language import LanguageModel
 from wit_builder.web.url import host_of, registrable_domain
 
 BATCH = 8_192  # rows in memory as records at a time
@@ -35,15 +36,15 @@ def judge(task: Task) -> None:
 
     What is blocked goes first.
 
-    arg: {parts: [parquet path]}; params: filters, partitions (of URLs), queries, list (path of the list of
-    queries; read where there are any).
+    arg: {parts: [parquet path]}; params: language (LanguageModel), filters, partitions (of URLs), queries, list
+    (path of the list of queries; read where there are any).
     Hands on `candidates` (a shuffle file by URL) and `losses`.
     """
     filters = (blocked.of(task).candidate, *task.params["filters"])
     kept, losses = [CANDIDATE_SCHEMA.empty_table()], []
     for part in task.arg["parts"]:
         for batch in pq.ParquetFile(part).iter_batches(BATCH):
-            rows = _with_language(pa.table(batch))
+            rows = _with_language(pa.table(batch), task.params["language"])
             survivors, dropped = tables.judged(rows, candidates(rows), filters, "select")
             losses.append(dropped)
             if task.params["queries"] is not None:
@@ -90,8 +91,8 @@ def pair_heads(table: pa.Table) -> NDArray[np.int64]:
     return survivor.heads(survivor.by_rule(ids, tie), ids)
 
 
-def _with_language(rows: pa.Table) -> pa.Table:
-    found = [_language(caption) for caption in rows.column("caption").to_pylist()]
+def _with_language(rows: pa.Table, model: LanguageModel) -> pa.Table:
+    found = [_language(caption, model.path) for caption in rows.column("caption").to_pylist()]
     for name, values in zip(("lang", "lang_score"), zip(*found, strict=True), strict=True):
         field = CANDIDATE_SCHEMA.field(name)
         rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))
@@ -99,8 +100,8 @@ def _with_language(rows: pa.Table) -> pa.Table:
 
 
 @lru_cache(maxsize=65_536)  # captions come back, as a site says the same on every page
-def _language(caption: str) -> tuple[str, float]:
-    return language.identify([caption])[0]
+def _language(caption: str, path: Path | None) -> tuple[str, float]:
+    return language.identify([caption], path)[0]
 
 
 def _fingerprints(table: pa.Table) -> NDArray[np.uint64]:

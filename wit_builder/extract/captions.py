@@ -1,6 +1,6 @@
 """Which of the texts found for an image is its caption: one written rule."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from wit_builder.records import Text
 from wit_builder.text.normalize import fold, has_letter, is_file_name
@@ -23,10 +23,13 @@ TEXT_SOURCES = (
 MAX_TEXTS = 16  # of one image
 
 
-def ranked(found: Iterable[tuple[str, str]], rank: Mapping[str, int]) -> tuple[Text, ...]:
+def ranked(
+    found: Iterable[tuple[str, str]], rank: Mapping[str, int], fold: Callable[[str], str] = fold
+) -> tuple[Text, ...]:
     """The texts, folded, the caption first; without empty ones, equal ones and sources that have no rank.
 
-    found: (source, text) as they stood. rank: of the sources that count, 0 the strongest.
+    found: (source, text) as they stood. rank: of the sources that count, 0 the strongest. fold: gives a text its
+    one form.
     Strongest is the text of the strongest source that says something: a name of a file, or a text without a
     letter, comes after every other. Texts of one source keep their order.
     """

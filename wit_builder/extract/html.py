@@ -5,7 +5,7 @@ document order; then `references` gathers what shows or names an image (`address
 `captions` which of its texts leads) and `links` where the page leads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,12 +82,13 @@ def extract(
     leads = links.read(nodes.anchors, resolve, settings.max_links, follow=follow and not owner.nofollow)
     sheet = _Sheet(
         page_url,
-        title=fold(nodes.title.text())[:MAX_TITLE].rstrip() if nodes.title is not None else "",
+        title=settings.fold(nodes.title.text())[:MAX_TITLE].rstrip() if nodes.title is not None else "",
         lang=fold(nodes.lang)[:MAX_LANG],
         licence=leads.licence or resolve(references.licence) or "",
         source=source,
         found_at=found_at,
         rank={source: place for place, source in enumerate(settings.sources)},
+        fold=settings.fold,
         owner=owner,
         resolve=resolve,
     )
@@ -105,6 +106,7 @@ class _Sheet:
     source: str
     found_at: datetime
     rank: Mapping[str, int]
+    fold: Callable[[str], str]
     owner: PageWishes
     resolve: links.Resolver
 
@@ -124,7 +126,7 @@ class _Sheet:
 
     def item(self, reference: Reference) -> Candidate | Loss:
         """The candidate that a reference makes, or the loss that says why it makes none."""
-        texts = ranked(reference.texts, self.rank)
+        texts = ranked(reference.texts, self.rank, self.fold)
         if self.owner.reason:
             return self._loss(reference, texts, self.owner.reason, self.owner.evidence)
         if reference.url is None:

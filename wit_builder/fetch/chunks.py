@@ -192,6 +192,9 @@ def _fetched(visit: Visit, picture: Picture, tar: str, offset: int, length: int)
         tar,
         offset,
         length,
+        picture.original_format,
+        picture.animated,
+        picture.alpha,
         (),
     )
 

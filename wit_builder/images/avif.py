@@ -33,6 +33,7 @@ def read_avif(body: bytes) -> Still:
     body = _without_exif(body)
     with guarded(), AvifImagePlugin.AvifImageFile(BytesIO(body)) as image:
         width, height = image.size
+        animated, alpha = image.n_frames > 1, image.mode == "RGBA"
         icc, exif = image.info.get("icc_profile"), image.info.get("exif", b"")
     return Still(
         kind="avif",
@@ -41,6 +42,8 @@ def read_avif(body: bytes) -> Still:
         body=body,
         orientation=orientation(exif),
         bytes_per_pixel=17,  # planes of 16 bit, RGBA, a copy in bytes, the picture
+        animated=animated,
+        alpha=alpha,
         icc=icc if icc and len(icc) <= MAX_ICC_BYTES else None,
     )
 

@@ -2,6 +2,7 @@
 
 import struct
 
+from wit_builder.errors import ImageError
 from wit_builder.images.still import Still, broken
 
 EXTENSION, IMAGE = 0x21, 0x2C
@@ -28,7 +29,26 @@ def read_gif(body: bytes) -> Still:
     screen = screen_width.to_bytes(2, "little") + screen_height.to_bytes(2, "little")
     # frames after the first stay in the body: nobody reads that far
     bare = b"GIF89a" + screen + body[10:palette_end] + control + body[image:]
-    return Still(kind="gif", width=screen_width, height=screen_height, body=bare)
+    return Still(
+        kind="gif",
+        width=screen_width,
+        height=screen_height,
+        body=bare,
+        animated=_goes_on(body, image),
+        alpha=bool(control and control[3] & TRANSPARENT),
+    )
+
+
+def _goes_on(body: bytes, image: int) -> bool:
+    """Whether another image follows the one that begins there. What is broken behind it is nobody's loss."""
+    position = image + 10
+    if image + 9 < len(body) and body[image + 9] & 0x80:
+        position += 3 << (body[image + 9] & 7) + 1  # its own palette
+    try:
+        _first_image(body, _after_blocks(body, position + 1))  # past the size of LZW's codes
+    except ImageError:
+        return False
+    return True
 
 
 def _first_image(body: bytes, position: int) -> tuple[bytes, int]:

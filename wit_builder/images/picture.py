@@ -69,4 +69,7 @@ class Picture:
     sha256: str  # of the bytes as fetched, 64 hex digits
     phash: str  # PDQ of the whole picture, before crop and border; 64 hex digits
     phash_quality: int  # PDQ's 0 to 100; low means hardly any detail
+    original_format: str = ""  # what came: jpg, png, webp, gif, bmp, tiff, avif
+    animated: bool = False  # it had more frames than the first one, which is stored
+    alpha: bool = False  # it had a channel or colour for what is transparent; that is white now
     extra: str = ""  # the list's row with what was found about it; "" where nothing was asked

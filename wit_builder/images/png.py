@@ -12,7 +12,7 @@ from wit_builder.images.still import MAX_ICC_BYTES, Still, broken
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PICTURE_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
-GREY, RGB = 0, 2  # colour types
+GREY, RGB, GREY_ALPHA, RGB_ALPHA = 0, 2, 4, 6  # colour types
 MAX_CHUNKS = 65_536  # libpng writes 8 KiB to a chunk: 512 MB of pixels
 _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 
@@ -20,7 +20,7 @@ _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 def read_png(body: bytes) -> Still:
     """The picture in a PNG file. Raises ImageError for a broken or truncated file."""
     kept: dict[bytes, list[bytes]] = {}
-    exif, profile = b"", b""
+    exif, profile, frames = b"", b"", b""
     for kind, start, end in _chunks(body):
         if kind in PICTURE_CHUNKS:
             kept.setdefault(kind, []).append(_checked(body, kind, start, end))
@@ -28,6 +28,8 @@ def read_png(body: bytes) -> Still:
             exif = exif or body[start:end]
         elif kind == b"iCCP":
             profile = profile or body[start:end]
+        elif kind == b"acTL":
+            frames = frames or body[start : start + 4]
     header = kept.get(b"IHDR", [b""])[0][8:-4]
     if len(header) != 13 or b"IDAT" not in kept:
         raise broken("no header or no pixels in the PNG")
@@ -44,6 +46,8 @@ def read_png(body: bytes) -> Still:
         orientation=orientation(exif),
         icc=_profile(profile),
         stored=bare if eight_bit_rgb else None,
+        animated=int.from_bytes(frames, "big") > 1,
+        alpha=header[9] in (GREY_ALPHA, RGB_ALPHA) or b"tRNS" in kept,
     )
 
 

@@ -44,6 +44,9 @@ def process(body: bytes, spec: ImageSpec, boxes: tuple[Box, ...] = ()) -> Pictur
         sha256=sha256(body).hexdigest(),
         phash=hash_hex,
         phash_quality=quality,
+        original_format=still.kind,
+        animated=still.animated,
+        alpha=still.alpha,
     )
 
 

@@ -29,6 +29,8 @@ class Still:
     icc: bytes | None = None
     stored: bytes | None = None  # body as a valid file where it is 8-bit RGB without alpha, else None
     one_pass: bool = False  # a JPEG of one scan
+    animated: bool = False  # more frames follow
+    alpha: bool = False  # the file has a channel or colour for what is transparent, used or not
     bytes_per_pixel: int = 10  # of memory, at worst, until the picture is made small; measured per format
 
     @property

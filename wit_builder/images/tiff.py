@@ -13,6 +13,7 @@ from wit_builder.errors import ImageError
 from wit_builder.images.still import MAX_ICC_BYTES, Still, broken
 
 WIDTH, HEIGHT, COMPRESSION, ORIENTATION, SAMPLES, ICC = 256, 257, 259, 274, 277, 34675
+EXTRA_SAMPLES = 338
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 # What a decoder needs: bits, photometric, fill order, rows, planes, fax options, predictor, colour map, inks,
@@ -58,6 +59,7 @@ def read_tiff(body: bytes) -> Still:
         body=_rewritten(body, endian, kept),
         orientation=orientation if 1 <= orientation <= 8 else 1,
         icc=_profile(entries.get(ICC)),
+        alpha=_value(entries, EXTRA_SAMPLES, 0) in (1, 2),  # associated or not; 0 says nothing of what it is
         bytes_per_pixel=17,  # numbers of 32 bit, scaled
     )
 

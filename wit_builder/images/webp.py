@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from wit_builder.images.exif import orientation
 from wit_builder.images.still import MAX_ICC_BYTES, Still, broken
 
-ANIMATED = 0x02  # flag of VP8X
+ANIMATED, ALPHA = 0x02, 0x10  # flags of VP8X
 PIXELS = (b"VP8 ", b"VP8L")
 MAX_CHUNKS = 65_536
 
@@ -30,6 +30,8 @@ def read_webp(body: bytes) -> Still:
         body=body,
         orientation=orientation(chunks.get(b"EXIF", b"")),
         icc=icc if icc and len(icc) <= MAX_ICC_BYTES else None,
+        animated=bool(extended and chunks[b"VP8X"][0] & ANIMATED),
+        alpha=b"ALPH" in chunks or bool(chunks[b"VP8X"][0] & ALPHA) if extended else clear,
         bytes_per_pixel=17,  # two canvases, a copy in bytes, the picture
         stored=None if extended or clear else body,
     )

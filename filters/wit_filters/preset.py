@@ -1,0 +1,101 @@
+"""What a preset is: the rules of one data set, each with the place where its thresholds stand."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from wit_builder.curation import balance
+from wit_builder.curation.clean import Duplicates
+from wit_builder.errors import ConfigError
+from wit_builder.queries import settings as queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What some presets need, each None where it is not at hand.
+
+    tagger: folder of a part-of-speech tagger (`CaptionParts.model`). vocabulary: words with counts
+    (`CaptionKnownWords.file`). profanity: words that no caption may hold (`CaptionBlockedWords.file`). clip: weights
+    of the CLIP model that the preset names (`ClipScore.checkpoint`).
+    """
+
+    tagger: Path | None = None
+    vocabulary: Path | None = None
+    profanity: Path | None = None
+    clip: Path | None = None
+
+    @classmethod
+    def named(cls, given: tuple[str, ...]) -> "Files":
+        """Of texts such as `tagger=FOLDER`. Raises ConfigError for another name, or one without a path."""
+        names = [field.name for field in fields(cls)]
+        found: dict[str, Path] = {}
+        for text in given:
+            name, _, path = text.partition("=")
+            if name not in names or not path or name in found:
+                raise ConfigError(
+                    f"--given {text!r} names no file, expected one of {', '.join(names)} once",
+                    f"--given {names[0]}=PATH",
+                )
+            found[name] = Path(path)
+        return cls(**found)
+
+
+NO_FILES = Files()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule of a preset, and where its thresholds stand."""
+
+    rule: Any
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanting:
+    """A rule of a preset that needs a file which is not named."""
+
+    file: str  # a field of Files
+    says: str  # what it asks of a pair
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """One data set's rules. query_rule, balance_rule: how queries that the user names are matched and balanced."""
+
+    title: str
+    before: tuple[Step | Wanting, ...]  # the download
+    after: tuple[Step | Wanting, ...]
+    duplicates: Duplicates
+    left_out: tuple[str, ...]  # what the data set's makers did besides
+    query_rule: queries.Rule = "words"
+    balance_rule: balance.Rule = "cap"
+
+    @property
+    def wanting(self) -> frozenset[str]:
+        """The files, by their names in Files, without which some of its rules are missing."""
+        return frozenset(step.file for step in (*self.before, *self.after) if isinstance(step, Wanting))
+
+    @property
+    def candidate_filters(self) -> tuple[Any, ...]:
+        """The rules for a recipe's field of that name."""
+        return tuple(step.rule for step in self.before if isinstance(step, Step))
+
+    @property
+    def sample_filters(self) -> tuple[Any, ...]:
+        """The rules for a recipe's field of that name."""
+        return tuple(step.rule for step in self.after if isinstance(step, Step))
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        for step in (*self.before, *self.after):
+            what = (
+                f"without --given {step.file}=PATH: {step.says}"
+                if isinstance(step, Wanting)
+                else repr(step.rule)
+            )
+            lines += [f"  {what}", f"      {step.source}"]
+        lines.append(f"  {self.duplicates!r}")
+        lines += [f"  left out: {text}" for text in self.left_out]
+        return "\n".join(lines)
