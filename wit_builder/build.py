@@ -35,6 +35,10 @@ STAGES = ("collect", "select", "fetch", "clean", "pack")
 
 ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through: 8 s
 ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory: 0.9 GB
+ROWS_PER_NEAR, MAX_NEAR_TASKS = (
+    500_000,
+    16,
+)  # samples for each task that finds near ones; one task is 16 blocks
 ROWS_PER_BIN = (
     2_000_000  # candidates of one fetch task: 1.7 GB. Many, as it takes as long as its slowest host
 )
@@ -308,13 +312,27 @@ class Road:
             list(range(partitions)),
             {"inputs": self.files("clean-judge", "samples"), "partitions": partitions} | rules,
         )
+        samples = self.files("clean-exact", "samples")
+        tasks = self._near_tasks(samples)
+        self._run(
+            "clean-pairs",
+            "wit_builder.curation.near:pairs",
+            list(range(tasks)),
+            {"samples": samples, "tasks": tasks} | rules,
+            Needs(),  # not bounded: it grows with the square of the samples (near.py)
+        )
         self._run(
             "clean-similar",
             "wit_builder.curation.clean:similar",
-            [{"samples": self.files("clean-exact", "samples")}],
-            rules,
-            Needs(),  # not bounded: it grows with the square of the samples (near.py)
+            [{"samples": samples}],
+            {"links": self.files("clean-pairs", "links")} | rules,
         )
+
+    def _near_tasks(self, samples: Sequence[str]) -> int:
+        """How many tasks look for near-duplicates; none where they are wanted."""
+        if self._recipe.duplicates.radius is None:
+            return 0
+        return min(MAX_NEAR_TASKS, _number_of(_sized(samples), ROWS_PER_NEAR))
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""
@@ -340,7 +358,7 @@ class Road:
             "pack-route",
             "wit_builder.pack.pack:route",
             sources if shards else [],
-            {"shards": ordered, "dropped": dropped},
+            {"shards": ordered, "dropped": dropped, "texts": self.files("clean-similar", "texts")},
         )
         params = {
             "samples": self.files("pack-route", "samples"),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import lost, out, ran, sample, table, written
-from wit_builder.curation import clean
+from wit_builder.curation import clean, near
 from wit_builder.curation.clean import Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.records import losses
@@ -26,7 +26,10 @@ def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), inc
     for partition in range(partitions):
         tasks.append(ran(clean.exact, folder, partition, inputs=inputs, partitions=partitions, **rules))
     survivors = [str(path) for task in tasks[1:] for path in out(task, "samples")]
-    tasks.append(ran(clean.similar, folder, {"samples": survivors}, **rules))
+    cut = {"samples": survivors, "tasks": 3}
+    near_by = [ran(near.pairs, folder, k, **cut, **rules) for k in range(3) if duplicates.radius is not None]
+    links = [str(path) for task in near_by for path in out(task, "links")]
+    tasks.append(ran(clean.similar, folder, {"samples": survivors}, links=links, **rules))
     dropped = set(table(out(tasks[-1], "dropped")).column("id").to_pylist())
     for task in tasks[1:]:
         tasks[0].funnel.add(task.funnel)
@@ -87,6 +90,43 @@ def test_a_published_image_is_the_one_named(tmp_path):
     cleaned(tmp_path, rows, incumbents=written(tmp_path / "old.parquet", [old]))
     found = [loss.evidence for path in tmp_path.glob("*/*losses*") for loss in told(path)]
     assert found == [f"sha256 {OTHER[:16]}, first is {old.id}"] * 2
+
+
+def test_what_stays_of_the_same_bytes_takes_the_others_captions_along(tmp_path):
+    rows = [sample(1, "strong", sha=SAME), sample(2, "weak", sha=SAME, source="title"), sample(3, "other")]
+    cleaned(tmp_path, rows)
+    found = {
+        row["caption"]: row["alt_texts"] for row in table(list(tmp_path.glob("exact/*samples*"))).to_pylist()
+    }
+    assert found == {"strong": [{"text": "weak", "source": "title"}], "other": []}
+
+
+def test_what_stays_of_near_duplicates_is_given_the_others_texts_and_what_those_stood_for(tmp_path):
+    stays = sample(1, "largest", phash="0" * 64, side=200)
+    rows = [
+        stays,
+        sample(2, "smaller", sha=SAME, phash="0" * 64),
+        sample(3, "same bytes", sha=SAME, source="title"),
+    ]
+    cleaned(tmp_path, rows)
+    texts = [{"text": "smaller", "source": "alt"}, {"text": "same bytes", "source": "title"}]
+    assert table(list(tmp_path.glob("similar/*texts*"))).to_pylist() == [
+        {"id": stays.id} | text for text in texts
+    ]
+
+
+def test_placeholders_and_what_is_published_give_their_captions_to_nobody(tmp_path):
+    rows = [sample(n, f"caption {n}", sha=SAME, phash="0" * 64) for n in range(10)]
+    rows += [
+        sample(11, "new", sha=OTHER),
+        sample(12, "near", phash="f" * 64),
+        sample(13, "near too", phash="f" * 64),
+    ]
+    old = sample(99, sha=OTHER, phash="f" * 64)
+    kept, *_ = cleaned(tmp_path, rows, incumbents=written(tmp_path / "old.parquet", [old]))
+    assert kept == []
+    assert table(list(tmp_path.glob("similar/*texts*"))).num_rows == 0
+    assert table(list(tmp_path.glob("exact/*samples*"))).column("alt_texts").to_pylist() == [[], []]
 
 
 def test_no_samples_are_no_trouble(tmp_path):

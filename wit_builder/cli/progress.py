@@ -26,7 +26,7 @@ STEPS = {  # of each stage, in their order
     "collect": ("collect",),
     "select": ("select-judge", "select-unique"),
     "fetch": ("fetch",),
-    "clean": ("clean-judge", "clean-exact", "clean-similar"),
+    "clean": ("clean-judge", "clean-exact", "clean-pairs", "clean-similar"),
     "pack": ("pack-order", "pack-route", "pack-write"),
 }
 WHAT = {

@@ -1,7 +1,7 @@
 """Which samples stay? Filters that see the picture, then one of each image, then one of each near-duplicate.
 
-Three stages: `judge` over the fetched samples, shuffled by sha256; `exact` over partitions of sha256; `near`,
-one task over the perceptual hashes of all that is left.
+Four stages: `judge` over the fetched samples, shuffled by sha256; `exact` over partitions of sha256; near.py's
+`pairs` over the perceptual hashes of all that is left; `similar`, one task, over what those connect.
 
 `incumbents` are samples published before (a retry adds to a finished build): they are never dropped, and
 what duplicates them is.
@@ -17,15 +17,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from wit_builder.curation import near, survivor, tables
+from wit_builder.curation import groups, survivor, tables
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.errors import ConfigError
+from wit_builder.extract import united
 from wit_builder.records import SAMPLE_SCHEMA, samples
 
 BATCH = 8_192  # rows in memory as records at a time
 INCUMBENT_COLUMNS = ["id", "sha256", "phash"]
 
+_TEXTS = ["id", "url", "caption", "text_source", "alt_texts"]
 _RULE = ["id", "original_width", "original_height", "text_source"]  # what survivors are chosen by
 
 
@@ -65,13 +67,13 @@ def judge(task: Task) -> None:
             losses.append(dropped)
     table = pa.concat_tables(kept)
     partitions = task.params["partitions"]
-    part_of = shuffle.partition_of(table.column("sha256").to_pylist(), partitions)
+    part_of = (columns.digits(table.column("sha256"), 64)[0] % np.uint64(partitions)).astype(np.int64)
     shuffle.write(task.new_file("samples", ".shuffle"), table, part_of, partitions)
     tables.hand_on_losses(task, "clean", losses)
 
 
 def exact(task: Task) -> None:
-    """One of each image by sha256 of its bytes; placeholders go altogether.
+    """One of each image by sha256 of its bytes, with the captions of the others; placeholders go altogether.
 
     arg: partition; params: inputs, partitions, duplicates, incumbents.
     Hands on `samples` (parquet) and `losses`.
@@ -83,37 +85,46 @@ def exact(task: Task) -> None:
     placeholder = _placeholders(table, sha, head, task.params["duplicates"].placeholder_captions)
     known = _known(task.params["incumbents"], table.column("sha256"))
     published = np.asarray(pc.is_in(table.column("sha256"), known.column("sha256")))
-    gone = placeholder | published | (head != np.arange(len(head)))
+    repeats = head != np.arange(len(head))
+    gone = placeholder | published | repeats
     dropped = table.filter(columns.mask(gone))
     first = columns.pick(table.column("id"), head[gone])
     reasons = np.where(placeholder[gone], "placeholder", "duplicate_image").tolist()
     losses = tables.losses_of(dropped, "clean", reasons, _whose(dropped.column("sha256"), first, known))
-    tables.write_parquet(task.new_file("samples", ".parquet"), table.filter(columns.mask(~gone)))
+    giving = repeats & ~placeholder & ~published
+    place = np.cumsum(~gone) - 1  # of a row that stays
+    texts = united.ranked(place[head[giving]], table.filter(columns.mask(giving)), alt_texts=True)
+    kept = united.united(table.filter(columns.mask(~gone)), texts)
+    tables.write_parquet(task.new_file("samples", ".parquet"), kept)
     tables.hand_on_losses(task, "clean", [losses])
 
 
 def similar(task: Task) -> None:
     """One of each connected group of near-duplicates.
 
-    arg: {samples: [parquet path]}; params: duplicates, incumbents.
-    Hands on `dropped` (parquet of ids, sorted) and `losses`; counts what the whole clean step kept.
+    arg: {samples: [parquet path]}; params: links ([parquet path] of near.pairs), duplicates, incumbents.
+    Hands on `dropped` (parquet of ids, sorted), `texts` (parquet: the id of a sample that stays, and texts of
+    those that it stands for: text, source) and `losses`; counts what the whole clean step kept.
     """
-    table = _read(task.arg["samples"], [*_RULE, "phash"])
-    incumbents = _incumbents(task.params["incumbents"])
-    radius = task.params["duplicates"].radius
-    head = np.arange(table.num_rows)
-    if radius is not None:
-        strength = survivor.by_rule(*_rule(table))
-        hashes, published = (near.bits(rows.column("phash")) for rows in (table, incumbents))
-        head = near.heads(hashes, strength, published, radius)
+    table = read(task.arg["samples"], _RULE)
+    known = incumbents(task.params["incumbents"])
+    found = (pq.read_table(path) for path in task.params["links"])
+    links = ((np.asarray(one.column("one")), np.asarray(one.column("other"))) for one in found)
+    head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, links)
     gone = np.flatnonzero(head != np.arange(len(head)))
-    everyone = pa.chunked_array([*table.column("id").chunks, *incumbents.column("id").chunks], pa.string())
-    dropped = pa.table({"id": columns.pick(table.column("id"), gone)})
-    group = columns.pick(everyone, head[gone])
-    evidence = pc.binary_join_element_wise(f"within {radius} bits of the group of", group, " ")
-    lost = _texts_of(task.arg["samples"], dropped.append_column("evidence", evidence))
-    losses = tables.losses_of(lost, "clean", "near_duplicate", lost.column("evidence"))
-    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.sort_by("id"))
+    everyone = pa.chunked_array([*table.column("id").chunks, *known.column("id").chunks], pa.string())
+    dropped = pa.table({"id": columns.pick(table.column("id"), gone), "head": head[gone]}).sort_by("id")
+    lost = _texts_of(task.arg["samples"], dropped)
+    stands = columns.pick(everyone, np.asarray(lost.column("head")))
+    radius = task.params["duplicates"].radius
+    evidence = pc.binary_join_element_wise(f"within {radius} bits of the group of", stands, " ")
+    losses = tables.losses_of(lost, "clean", "near_duplicate", evidence)
+    giving = lost.filter(pc.less(lost.column("head"), table.num_rows))  # what is published never changes
+    texts = united.ranked(np.asarray(giving.column("head")), giving, alt_texts=True)
+    owner = columns.pick(everyone, np.asarray(texts.column("owner")))
+    texts = texts.set_column(0, "id", owner)
+    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.select(["id"]))
+    tables.write_parquet(task.new_file("texts", ".parquet"), texts)
     tables.hand_on_losses(task, "clean", [losses])
     task.funnel["clean"].kept += table.num_rows - len(gone)
 
@@ -121,7 +132,7 @@ def similar(task: Task) -> None:
 def _rule(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bytes_]]:
     """Columns that order duplicates, strongest first: area, text source, id (survivor.py)."""
     area = np.asarray(table.column("original_width")) * np.asarray(table.column("original_height"))
-    return -area, survivor.text_rank(table.column("text_source")), columns.fixed(table.column("id"), 32)
+    return -area, united.rank(table.column("text_source")), columns.fixed(table.column("id"), 32)
 
 
 def _placeholders(
@@ -145,27 +156,31 @@ def _whose(sha: pa.ChunkedArray, first: pa.ChunkedArray, known: pa.Table) -> pa.
 def _known(path: str | None, sha: pa.ChunkedArray) -> pa.Table:
     """The incumbents with one of these hashes."""
     if path is None:
-        return _incumbents(None)
+        return incumbents(None)
     batches = pq.ParquetFile(path).iter_batches(columns=INCUMBENT_COLUMNS)
     found = [pa.table(batch).filter(pc.is_in(batch.column("sha256"), sha)) for batch in batches]
-    return pa.concat_tables([_incumbents(None), *found])
+    return pa.concat_tables([incumbents(None), *found])
 
 
-def _incumbents(path: str | None) -> pa.Table:
+def incumbents(path: str | None) -> pa.Table:
+    """What was published before: id, sha256, phash."""
     if path is None:
         return pa.schema([(name, pa.string()) for name in INCUMBENT_COLUMNS]).empty_table()
     return pq.read_table(path, columns=INCUMBENT_COLUMNS)
 
 
-def _read(paths: Iterable[str], names: list[str]) -> pa.Table:
+def read(paths: Iterable[str], names: list[str]) -> pa.Table:
+    """Some columns of all these samples."""
     empty = pa.schema([SAMPLE_SCHEMA.field(name) for name in names]).empty_table()
     return pa.concat_tables([empty, *(pq.read_table(path, columns=names) for path in paths)])
 
 
 def _texts_of(paths: Iterable[str], rows: pa.Table) -> pa.Table:
-    """The rows, which have an id, with their url and caption; these few are read only now."""
-    found = [_read([], ["id", "url", "caption"])]
+    """The rows, which have an id, with their url and texts; these few are read only now. rows: sorted by id."""
+    found = [read([], _TEXTS)]
     for path in paths:
-        table = pq.read_table(path, columns=["id", "url", "caption"])
-        found.append(table.filter(pc.is_in(table.column("id"), rows.column("id"))))
-    return pa.concat_tables(found).join(rows, "id").sort_by("id")
+        for batch in pq.ParquetFile(path).iter_batches(columns=_TEXTS):
+            found.append(pa.table(batch).filter(pc.is_in(batch.column("id"), rows.column("id"))))
+    table = pa.concat_tables(found)
+    order = np.argsort(columns.fixed(table.column("id"), 32))
+    return table.take(pa.array(order)).append_column("head", rows.column("head"))

@@ -4,10 +4,8 @@ Two stages: `judge` over the collected parts, shuffled by URL; `unique` over par
 registrable domain, so that one fetch task owns a domain.
 """
 
-from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 from wit_builder.curation import survivor, tables
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
-from wit_builder.extract.captions import MAX_TEXTS
+from wit_builder.extract import united
 from wit_builder.records import CANDIDATE_SCHEMA, candidates
 from wit_builder.text import language
 from wit_builder.web.url import host_of, registrable_domain
@@ -109,7 +107,7 @@ def _url_heads(table: pa.Table) -> NDArray[np.int64]:
     ids = columns.fixed(table.column("id"), 32)
     hashes = (xxhash.xxh3_128_digest(url.encode()) for url in table.column("url").to_pylist())
     urls = np.frombuffer(b"".join(hashes), "S16")
-    return survivor.heads(survivor.by_rule(urls, survivor.text_rank(table.column("text_source")), ids), urls)
+    return survivor.heads(survivor.by_rule(urls, united.rank(table.column("text_source")), ids), urls)
 
 
 def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -126,29 +124,9 @@ def _losses(table: pa.Table, head: NDArray[np.int64], reason: str, words: str, c
 
 
 def _united(table: pa.Table, head: NDArray[np.int64]) -> pa.Table:
-    """The rows that stay; the captions of those that go are added to their alt_texts, strongest first."""
-    gained = _gained(table, head)
-    richer = np.zeros(table.num_rows, bool)
-    richer[list(gained)] = True
-    plain = table.filter(columns.mask(_stays(head) & ~richer))
-    rows = table.filter(columns.mask(richer))
-    texts = [
-        [*old, *(text for text in new if text not in old)]
-        for old, new in zip(rows.column("alt_texts").to_pylist(), gained.values(), strict=True)
-    ]
-    place = table.schema.get_field_index("alt_texts")
-    field = table.schema.field(place)
-    return pa.concat_tables([plain, rows.set_column(place, field, pa.array(texts, field.type))])
-
-
-def _gained(table: pa.Table, head: NDArray[np.int64]) -> dict[int, list[dict[str, Any]]]:
-    """By rising row number: the captions that a row gets from those it stands for, 16 at most."""
-    lost = np.flatnonzero(~_stays(head))
-    ranks = survivor.text_rank(table.column("text_source"))[lost]
-    lost = lost[survivor.by_rule(head[lost], ranks, columns.fixed(table.column("id"), 32)[lost])]
-    lost = lost[survivor.places(head[lost]) < MAX_TEXTS]  # one URL may come with 100,000 captions
-    texts = (columns.pick(table.column(name), lost).to_pylist() for name in ("caption", "text_source"))
-    gained: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row, caption, source in zip(head[lost].tolist(), *texts, strict=True):
-        gained[row].append({"text": caption, "source": source})
-    return gained
+    """The rows that stay; the captions of those that go are added to their alt_texts."""
+    stays = _stays(head)
+    place = np.cumsum(stays) - 1  # of a row that stays
+    lost = table.filter(columns.mask(~stays))
+    texts = united.ranked(place[head[~stays]], lost, alt_texts=False)
+    return united.united(table.filter(columns.mask(stays)), texts)

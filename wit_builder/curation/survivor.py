@@ -9,21 +9,7 @@ the smallest id.
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-
-from wit_builder.extract.captions import TEXT_SOURCES
-
-_RANK = {source: rank for rank, source in enumerate(TEXT_SOURCES)}
-
-
-def text_rank(sources: pa.ChunkedArray) -> NDArray[np.int64]:
-    """0 for the strongest source of texts; unknown sources come last."""
-    pieces = [np.array([], np.int64)]
-    for chunk in sources.dictionary_encode().chunks:
-        ranks = [_RANK.get(source, len(_RANK)) for source in chunk.dictionary.to_pylist()]
-        pieces.append(np.array(ranks, np.int64)[chunk.indices.to_numpy()])
-    return np.concatenate(pieces)
 
 
 def by_rule(*keys: Any) -> NDArray[np.int64]:
@@ -39,12 +25,6 @@ def heads(order: NDArray[np.int64], groups: NDArray[Any]) -> NDArray[np.int64]:
     head = np.empty(len(order), np.int64)
     head[order] = order[_starts(groups[order])]
     return head
-
-
-def places(groups: NDArray[Any]) -> NDArray[np.int64]:
-    """0 for the first of each run of equal values, 1 for the second, ..."""
-    place: NDArray[np.int64] = np.arange(len(groups)) - _starts(groups)
-    return place
 
 
 def _starts(groups: NDArray[Any]) -> NDArray[np.int64]:

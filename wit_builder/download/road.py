@@ -245,7 +245,9 @@ class _Road:
         sources += [
             {"samples": [], "failures": work.files(stage, "failures")} for stage in ("spread", "fetch")
         ]
-        work.run("route", "wit_builder.pack.pack:route", sources, {"shards": wanted, "dropped": []})
+        work.run(
+            "route", "wit_builder.pack.pack:route", sources, {"shards": wanted, "dropped": [], "texts": []}
+        )
 
     def _write(self, work: "_Work", wanted: str, published: str) -> None:
         asked, shards = self._asked, len(engine.read_json(Path(wanted)))
