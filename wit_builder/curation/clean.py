@@ -10,6 +10,7 @@ what duplicates them is.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,7 +68,7 @@ def judge(task: Task) -> None:
             losses.append(dropped)
     table = pa.concat_tables(kept)
     partitions = task.params["partitions"]
-    part_of = (columns.digits(table.column("sha256"), 64)[0] % np.uint64(partitions)).astype(np.int64)
+    part_of = shuffle.spread(columns.digits(table.column("sha256"), 64)[0], partitions)
     shuffle.write(task.new_file("samples", ".shuffle"), table, part_of, partitions)
     tables.hand_on_losses(task, "clean", losses)
 
@@ -80,9 +81,9 @@ def exact(task: Task) -> None:
     """
     inputs = [Path(path) for path in task.params["inputs"]]
     table = shuffle.read(inputs, task.arg, task.params["partitions"], SAMPLE_SCHEMA)
-    sha = columns.fixed(table.column("sha256"), 64)
-    head = survivor.heads(survivor.by_rule(sha, *_rule(table)), sha)
-    placeholder = _placeholders(table, sha, head, task.params["duplicates"].placeholder_captions)
+    sha = columns.digits(table.column("sha256"), 64)
+    head = survivor.heads(sha, lambda rows: [key[rows] for key in _rule(table)])
+    placeholder = _placeholders(table, head, task.params["duplicates"].placeholder_captions)
     known = _known(task.params["incumbents"], table.column("sha256"))
     published = np.asarray(pc.is_in(table.column("sha256"), known.column("sha256")))
     repeats = head != np.arange(len(head))
@@ -129,21 +130,19 @@ def similar(task: Task) -> None:
     task.funnel["clean"].kept += table.num_rows - len(gone)
 
 
-def _rule(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bytes_]]:
+def _rule(table: pa.Table) -> tuple[NDArray[Any], ...]:
     """Columns that order duplicates, strongest first: area, text source, id (survivor.py)."""
     area = np.asarray(table.column("original_width")) * np.asarray(table.column("original_height"))
-    return -area, united.rank(table.column("text_source")), columns.fixed(table.column("id"), 32)
+    return -area, united.rank(table.column("text_source")), *columns.digits(table.column("id"), 32)
 
 
-def _placeholders(
-    table: pa.Table, sha: NDArray[np.bytes_], head: NDArray[np.int64], captions: int
-) -> NDArray[np.bool_]:
+def _placeholders(table: pa.Table, head: NDArray[np.int64], captions: int) -> NDArray[np.bool_]:
     """Which rows are of an image under at least so many captions."""
     often = np.bincount(head, minlength=len(head))[head] >= captions
     rows = table.select(["sha256", "caption"]).filter(columns.mask(often))
     counts = rows.group_by("sha256").aggregate([("caption", "count_distinct")])
     found = counts.filter(pc.greater_equal(counts.column("caption_count_distinct"), captions))
-    return np.isin(sha, columns.fixed(found.column("sha256"), 64))
+    return np.asarray(pc.is_in(table.column("sha256"), found.column("sha256")))
 
 
 def _whose(sha: pa.ChunkedArray, first: pa.ChunkedArray, known: pa.Table) -> pa.ChunkedArray:

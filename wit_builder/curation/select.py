@@ -11,11 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import xxhash
 from numpy.typing import NDArray
 
 from wit_builder.curation import survivor, tables
-from wit_builder.engine import columns, shuffle
+from wit_builder.engine import columns, hashes, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract import united
 from wit_builder.records import CANDIDATE_SCHEMA, candidates
@@ -40,11 +39,15 @@ def judge(task: Task) -> None:
             survivors, dropped = tables.judged(rows, candidates(rows), task.params["filters"], "select")
             kept.append(survivors)
             losses.append(dropped)
-    table = pa.concat_tables(kept)
-    partitions = task.params["partitions"]
-    part_of = shuffle.partition_of(table.column("url").to_pylist(), partitions)
-    shuffle.write(task.new_file("candidates", ".shuffle"), table, part_of, partitions)
+    hand_on_by_url(task, pa.concat_tables(kept))
     tables.hand_on_losses(task, "select", losses)
+
+
+def hand_on_by_url(task: Task, candidates: pa.Table) -> None:
+    """Write these candidates as a shuffle file by URL. params: partitions."""
+    partitions = task.params["partitions"]
+    part_of = shuffle.spread(hashes.hashed(candidates.column("url")), partitions)
+    shuffle.write(task.new_file("candidates", ".shuffle"), candidates, part_of, partitions)
 
 
 def unique(task: Task) -> None:
@@ -55,29 +58,28 @@ def unique(task: Task) -> None:
     """
     inputs = [Path(path) for path in task.params["inputs"]]
     table = shuffle.read(inputs, task.arg, task.params["partitions"], CANDIDATE_SCHEMA)
-    head = pair_heads(table)
-    same_pair = _losses(table, head, "duplicate_pair", "kept from", "page_url")
-    pairs = table.filter(columns.mask(_stays(head)))
-    head = _url_heads(pairs)
-    same_url = _losses(pairs, head, "duplicate_url", "kept as", "id")
-    kept = _united(pairs, head)
+    pair = pair_heads(table)
+    head = _url_heads(table, np.flatnonzero(_stays(pair)))
+    losses = [
+        _losses(table, pair, "duplicate_pair", "kept from", "page_url"),
+        _losses(table, head, "duplicate_url", "kept as", "id"),
+    ]
+    stays = _stays(pair) & _stays(head)
     bins = task.params["bins"]
-    domains = (registrable_domain(host_of(url)) for url in kept.column("url").to_pylist())
-    shuffle.write(task.new_file("candidates", ".shuffle"), kept, shuffle.partition_of(domains, bins), bins)
-    tables.hand_on_losses(task, "select", [same_pair, same_url])
-    task.funnel["select"].kept += kept.num_rows
+    part_of = _by_domain(table.column("url"), bins)
+    rows, richer = united.enriched(table, _captions_for(table, head))
+    left = np.where(stays, part_of, -1)
+    left[rows] = -1
+    kept, part_of = pa.concat_tables([table, richer]), np.concatenate([left, part_of[rows]])
+    shuffle.write(task.new_file("candidates", ".shuffle"), kept, part_of, bins)
+    tables.hand_on_losses(task, "select", losses)
+    task.funnel["select"].kept += int(stays.sum())
 
 
 def pair_heads(table: pa.Table) -> NDArray[np.int64]:
     """For each candidate the row that stands for its pair (URL, text), whatever order they lie in."""
-    ids = columns.fixed(table.column("id"), 32)
-    order = survivor.by_rule(ids)
-    same = ids[order][1:] == ids[order][:-1]
-    repeated = np.zeros(len(ids), bool)
-    repeated[order[1:][same]] = repeated[order[:-1][same]] = True
-    tie = np.zeros(len(ids), np.uint64)
-    tie[repeated] = _fingerprints(table.filter(columns.mask(repeated)))
-    return survivor.heads(survivor.by_rule(ids, tie), ids)
+    ids = columns.digits(table.column("id"), 32)
+    return survivor.heads(ids, lambda rows: [_stood(columns.pick_rows(table.select(_WHERE), rows))])
 
 
 def _with_language(rows: pa.Table) -> pa.Table:
@@ -93,21 +95,33 @@ def _language(caption: str) -> tuple[str, float]:
     return language.identify([caption])[0]
 
 
-def _fingerprints(table: pa.Table) -> NDArray[np.uint64]:
-    """Orders equal pairs by where they stood."""
-    hashes = (
-        xxhash.xxh3_64_intdigest(repr(list(row.values())).encode())
-        for batch in table.select(_WHERE).to_batches(BATCH)
-        for row in batch.to_pylist()
-    )
-    return np.fromiter(hashes, np.uint64)
+def _stood(table: pa.Table) -> hashes.Hashes:
+    """A hash of where each pair stood, which orders equal ones."""
+    texts, row = united.flat(table)
+    of_texts = hashes.hashed(texts.column("text"), hashes.hashed(texts.column("source")))
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    stood = np.zeros(table.num_rows, np.uint64)
+    np.add.at(stood, row, of_texts * (2 * place + 1).astype(np.uint64))  # so that their order matters
+    for name in _WHERE[:-1]:
+        stood = hashes.hashed(table.column(name), stood)
+    return stood
 
 
-def _url_heads(table: pa.Table) -> NDArray[np.int64]:
-    ids = columns.fixed(table.column("id"), 32)
-    hashes = (xxhash.xxh3_128_digest(url.encode()) for url in table.column("url").to_pylist())
-    urls = np.frombuffer(b"".join(hashes), "S16")
-    return survivor.heads(survivor.by_rule(urls, united.rank(table.column("text_source")), ids), urls)
+def _url_heads(table: pa.Table, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each of these rows the one that stands for its URL, which 128 bits tell from others; else itself."""
+    url = table.column("url")
+    identity = [hashes.hashed(url, seed)[pairs] for seed in (0, 1)]
+    rule = [united.rank(table.column("text_source")), *columns.digits(table.column("id"), 32)]
+    head = np.arange(table.num_rows)
+    head[pairs] = pairs[survivor.heads(identity, lambda rows: [key[pairs[rows]] for key in rule])]
+    return head
+
+
+def _by_domain(urls: pa.ChunkedArray, bins: int) -> NDArray[np.int64]:
+    """The bin of each URL's registrable domain, which is looked up once for each origin."""
+    _, first, origin = np.unique(hashes.hashed_origins(urls), return_index=True, return_inverse=True)
+    domains = (registrable_domain(host_of(url)) for url in columns.pick(urls, first).to_pylist())
+    return shuffle.partition_of(domains, bins)[origin]
 
 
 def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -117,16 +131,13 @@ def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _losses(table: pa.Table, head: NDArray[np.int64], reason: str, words: str, column: str) -> pa.Table:
     """The rows that do not head their group, with that column of the one that does as evidence."""
-    gone = ~_stays(head)
-    kept = columns.pick(table.column(column), head[gone])
-    evidence = pc.binary_join_element_wise(words, kept, " ")
-    return tables.losses_of(table.filter(columns.mask(gone)), "select", reason, evidence)
+    gone = np.flatnonzero(~_stays(head))
+    evidence = pc.binary_join_element_wise(words, columns.pick(table.column(column), head[gone]), " ")
+    rows = columns.pick_rows(table.select(tables.OF_LOSSES), gone)
+    return tables.losses_of(rows, "select", reason, evidence)
 
 
-def _united(table: pa.Table, head: NDArray[np.int64]) -> pa.Table:
-    """The rows that stay; the captions of those that go are added to their alt_texts."""
-    stays = _stays(head)
-    place = np.cumsum(stays) - 1  # of a row that stays
-    lost = table.filter(columns.mask(~stays))
-    texts = united.ranked(place[head[~stays]], lost, alt_texts=False)
-    return united.united(table.filter(columns.mask(stays)), texts)
+def _captions_for(table: pa.Table, head: NDArray[np.int64]) -> pa.Table:
+    """The captions of the rows that go, for the rows that head their groups."""
+    gone = np.flatnonzero(~_stays(head))
+    return united.ranked(head[gone], columns.pick_rows(table.select(united.READS), gone), alt_texts=False)

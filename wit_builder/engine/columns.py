@@ -27,6 +27,13 @@ def pick(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
     return column.cast(pa.large_string()).take(pa.array(rows)).cast(pa.string())
 
 
+def pick_rows(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    """These rows, which rise, however many bytes the table holds."""
+    chosen = np.zeros(table.num_rows, bool)
+    chosen[rows] = True
+    return table.filter(mask(chosen))
+
+
 def mask(rows: NDArray[np.bool_]) -> pa.Array:
     """What `Table.filter` wants."""
     return pa.array(rows, pa.bool_())

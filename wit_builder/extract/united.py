@@ -8,6 +8,7 @@ from wit_builder.engine import columns
 from wit_builder.extract.captions import MAX_TEXTS, TEXT_SOURCES
 from wit_builder.records import CANDIDATE_SCHEMA
 
+READS = ["id", "caption", "text_source", "alt_texts"]
 BATCH = 65_536  # rows whose texts are put together at a time, so that they stay below Arrow's 2 GB
 
 ALT_TEXTS = CANDIDATE_SCHEMA.field("alt_texts")
@@ -27,7 +28,7 @@ def rank(sources: pa.ChunkedArray) -> NDArray[np.int64]:
 def ranked(owner: NDArray[np.int64], rows: pa.Table, alt_texts: bool) -> pa.Table:
     """The captions of these rows as texts for others, each with its `owner`: `MAX_TEXTS` + 1 of each at most.
 
-    owner: whose text each row's shall be, any number; rows: id, caption, text_source, alt_texts.
+    owner: whose text each row's shall be, any number; rows: READS.
     alt_texts: whether the rows' other texts go along: they are captions too, of what the rows stand for.
     Of each owner no text comes twice, and they lie in this order: strongest source first, then by the id of
     the row, its caption before its other texts.
@@ -35,10 +36,10 @@ def ranked(owner: NDArray[np.int64], rows: pa.Table, alt_texts: bool) -> pa.Tabl
     texts = rows.select(["caption", "text_source"]).rename_columns(["text", "source"])
     row = np.arange(rows.num_rows)
     if alt_texts:
-        others, of_row = _flat(rows)
+        others, of_row = flat(rows)
         texts, row = pa.concat_tables([texts, others]), np.concatenate([row, of_row])
-    ids = columns.fixed(rows.column("id"), 32)[row]
-    order = np.lexsort([ids, rank(texts.column("source")), owner[row]])
+    high, low = columns.digits(rows.column("id"), 32)[:, row]
+    order = np.lexsort([low, high, rank(texts.column("source")), owner[row]])
     order = order[_first_of_each(owner[row[order]], columns.codes(columns.pick(texts.column("text"), order)))]
     order = order[_places(owner[row[order]]) <= MAX_TEXTS]
     return pa.table(
@@ -51,26 +52,33 @@ def ranked(owner: NDArray[np.int64], rows: pa.Table, alt_texts: bool) -> pa.Tabl
 
 
 def united(rows: pa.Table, gained: pa.Table) -> pa.Table:
-    """The rows with these texts behind their own alt_texts, up to `MAX_TEXTS`; no text twice, nor the caption.
+    """All the rows, those that `enriched` gives last."""
+    richer, changed = enriched(rows, gained)
+    poorer = np.ones(rows.num_rows, bool)
+    poorer[richer] = False
+    return pa.concat_tables([rows.filter(columns.mask(poorer)), changed]) if len(richer) else rows
 
-    gained: owner (number of the row, rising), text, source. Rows that gain something come last.
+
+def enriched(rows: pa.Table, gained: pa.Table) -> tuple[NDArray[np.int64], pa.Table]:
+    """The rows that gain something: their numbers, rising, and the rows with new alt_texts.
+
+    New texts stand behind a row's own, up to `MAX_TEXTS`; no text comes twice, nor the caption.
+    gained: owner (number of the row, rising), text, source.
     """
-    if not gained.num_rows:
-        return rows
     owner = np.asarray(gained.column("owner"))
     richer = np.unique(owner)
-    poorer = np.setdiff1d(np.arange(rows.num_rows), richer, assume_unique=True)
-    tables = [rows.take(pa.array(poorer))]
+    changed = columns.pick_rows(rows, richer)
+    tables = [rows.slice(0, 0)]
     for start in range(0, len(richer), BATCH):
         some = richer[start : start + BATCH]
         begin, end = np.searchsorted(owner, [some[0], some[-1] + 1])
         place = np.searchsorted(some, owner[begin:end])
-        tables.append(_with_more(rows.take(pa.array(some)), place, gained.slice(begin, end - begin)))
-    return pa.concat_tables(tables)
+        tables.append(_with_more(changed.slice(start, BATCH), place, gained.slice(begin, end - begin)))
+    return richer, pa.concat_tables(tables)
 
 
 def _with_more(rows: pa.Table, owner: NDArray[np.int64], gained: pa.Table) -> pa.Table:
-    own, row = _flat(rows)
+    own, row = flat(rows)
     captions = rows.select(["caption", "text_source"]).rename_columns(["text", "source"])
     texts = pa.concat_tables([captions, own, gained.select(["text", "source"])])
     row = np.concatenate([np.arange(rows.num_rows), row, owner])
@@ -89,7 +97,7 @@ def _with_more(rows: pa.Table, owner: NDArray[np.int64], gained: pa.Table) -> pa
     return rows.set_column(place, rows.schema.field(place), lists)
 
 
-def _flat(rows: pa.Table) -> tuple[pa.Table, NDArray[np.int64]]:
+def flat(rows: pa.Table) -> tuple[pa.Table, NDArray[np.int64]]:
     """All alt_texts, and of which row each is."""
     empty = pa.schema(list(ALT_TEXTS.type.value_type)).empty_table()
     chunks = rows.column("alt_texts").chunks
