@@ -271,11 +271,18 @@ class Road:
         """Filter candidates, one of each pair and URL."""
         parts = _sized(self.files("collect", "candidates"))
         partitions = _number_of(parts, ROWS_PER_PARTITION)
+        rules = {"duplicates": self._recipe.duplicates}
         self._run(
             "select-judge",
             "wit_builder.curation.select:judge",
             [{"parts": group} for group in _groups(parts)],
-            {"filters": self._recipe.candidate_filters, "partitions": partitions},
+            {"filters": self._recipe.candidate_filters, "partitions": partitions} | rules,
+        )
+        self._run(
+            "select-captions",
+            "wit_builder.curation.boilerplate:captions",
+            list(range(partitions)) if self._recipe.duplicates.max_images_per_caption is not None else [],
+            {"inputs": self.files("select-judge", "captions"), "partitions": partitions} | rules,
         )
         self._run(
             "select-unique",
@@ -285,7 +292,9 @@ class Road:
                 "inputs": self.files("select-judge", "candidates"),
                 "partitions": partitions,
                 "bins": _number_of(parts, ROWS_PER_BIN),
-            },
+                "boilerplate": self.files("select-captions", "boilerplate"),
+            }
+            | rules,
         )
 
     def fetch(self) -> None:

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -68,6 +69,28 @@ def test_bytes_under_many_captions_are_a_placeholder_and_all_of_them_go(tmp_path
     kept, dropped, _ = cleaned(tmp_path, rows, duplicates=Duplicates(placeholder_captions=3))
     assert {reason for reason, _ in dropped} == reasons
     assert len(kept) + len(dropped) == 6
+
+
+@pytest.mark.parametrize(
+    ("hosts", "captions", "reasons"),
+    [(3, 2, {"placeholder"}), (2, 2, {"duplicate_image"}), (3, 1, {"duplicate_image"})],
+)
+def test_bytes_on_many_sites_under_several_captions_are_a_placeholder(tmp_path, hosts, captions, reasons):
+    rows = [
+        replace(sample(n, f"caption {n % captions}", sha=SAME), page_url=f"http://{n}.site{n % hosts}.test/")
+        for n in range(6)
+    ]
+    kept, dropped, _ = cleaned(tmp_path, rows, duplicates=Duplicates(placeholder_hosts=3))
+    assert {reason for reason, _ in dropped} == reasons
+    assert len(kept) + len(dropped) == 6
+
+
+def test_where_no_page_is_known_the_images_own_site_counts(tmp_path):
+    rows = [
+        replace(sample(n, f"caption {n}", sha=SAME), page_url="", url=f"http://{n}.test/") for n in range(3)
+    ]
+    dropped = cleaned(tmp_path, rows, duplicates=Duplicates(placeholder_hosts=3))[1]
+    assert {reason for reason, _ in dropped} == {"placeholder"}
 
 
 def test_the_ledger_names_the_image_that_stays(tmp_path):
@@ -141,7 +164,10 @@ def test_published_images_are_never_given_up_for_new_ones(tmp_path):
     assert (kept, dropped) == ([url(3)], [("duplicate_image", url(1)), ("near_duplicate", url(2))])
 
 
-@pytest.mark.parametrize("wrong", [{"radius": -1}, {"radius": 256}, {"placeholder_captions": 1}])
+BELOW = [{"placeholder_hosts": 1}, {"max_images_per_caption": 0}, {"max_pages_per_image": 0}]
+
+
+@pytest.mark.parametrize("wrong", [{"radius": -1}, {"radius": 256}, {"placeholder_captions": 1}, *BELOW])
 def test_values_out_of_range_are_refused_by_name(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         Duplicates(**wrong)

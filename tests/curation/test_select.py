@@ -1,4 +1,3 @@
-import random
 import time
 from dataclasses import dataclass
 
@@ -8,28 +7,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import candidate, lost, out, ran, written
-from wit_builder.curation import select
+from wit_builder.curation import boilerplate, select
+from wit_builder.curation.clean import Duplicates
 from wit_builder.engine import shuffle
 from wit_builder.filtering import Verdict
 from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates, losses
 from wit_filters.caption import CaptionLength
 
 
-def selected(folder, rows, filters=(), partitions=3, bins=2):
+def selected(folder, rows, filters=(), partitions=3, bins=2, duplicates=Duplicates()):  # noqa: B008
     """(kept candidates, both tasks' losses, funnel) of the whole select step."""
     folder.mkdir(exist_ok=True)
     parts = [written(folder / f"{i}.parquet", rows[i::2]) for i in range(min(2, len(rows)))]
-    judged = ran(select.judge, folder, {"parts": parts}, filters=filters, partitions=partitions)
-    inputs = [str(path) for path in out(judged, "candidates")]
+    params = {"partitions": partitions, "duplicates": duplicates}
+    judged = ran(select.judge, folder, {"parts": parts}, filters=filters, **params)
+    counted = [
+        ran(boilerplate.captions, folder, k, inputs=names(judged, "captions"), **params)
+        for k in range(partitions if duplicates.max_images_per_caption is not None else 0)
+    ]
+    params |= {"inputs": names(judged, "candidates"), "bins": bins}
+    params["boilerplate"] = [name for task in counted for name in names(task, "boilerplate")]
     kept, tasks = [], [judged]
     for partition in range(partitions):
-        task = ran(select.unique, folder, partition, inputs=inputs, partitions=partitions, bins=bins)
+        task = ran(select.unique, folder, partition, **params)
         tasks.append(task)
         for k in range(bins):
             kept += candidates(shuffle.read(out(task, "candidates"), k, bins, CANDIDATE_SCHEMA))
     for task in tasks[1:]:
         tasks[0].funnel.add(task.funnel)
     return sorted(kept, key=lambda row: row.id), lost(*tasks), tasks[0].funnel["select"]
+
+
+def names(task, kind):
+    return [str(path) for path in out(task, kind)] if kind in task.files else []
 
 
 def test_a_filter_drops_with_its_reason_and_the_language_is_filled_in(tmp_path):
@@ -93,9 +103,8 @@ class Talkative:
 
 
 def losses_of(folder, rows, filters):
-    judged = ran(
-        select.judge, folder, {"parts": [written(folder / "p", rows)]}, filters=filters, partitions=1
-    )
+    parts = {"parts": [written(folder / "p", rows)]}
+    judged = ran(select.judge, folder, parts, filters=filters, partitions=1, duplicates=Duplicates())
     return list(losses(pq.read_table(out(judged, "losses")[0])))
 
 
@@ -116,9 +125,10 @@ def test_a_part_without_rows_is_no_trouble(tmp_path):
 def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):
     rows = [candidate(f"http://{h}.example.org/{n}.jpg") for h in "abc" for n in range(4)]
     part = written(tmp_path / "p", rows)
-    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), partitions=1)
+    params = {"partitions": 1, "duplicates": Duplicates()}
+    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), **params)
     inputs = [str(path) for path in out(judged, "candidates")]
-    task = ran(select.unique, tmp_path, 0, inputs=inputs, partitions=1, bins=5)
+    task = ran(select.unique, tmp_path, 0, inputs=inputs, bins=5, boilerplate=[], **params)
     sizes = [shuffle.read(out(task, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)]
     assert sorted(sizes) == [0, 0, 0, 0, 12]
 
@@ -129,11 +139,59 @@ def test_awful_captions_come_through(tmp_path, caption):
     assert (len(kept), dropped) == (1, [])
 
 
+@pytest.mark.parametrize(("images", "reasons"), [(3, set()), (4, {"boilerplate"})])
+def test_a_caption_on_more_images_than_the_limit_is_boilerplate_and_all_its_pairs_go(
+    tmp_path, images, reasons
+):
+    rows = [candidate(f"http://a.test/{n}.jpg", "our logo", page=f"http://a.test/{n}") for n in range(images)]
+    rows += [candidate("http://a.test/0.jpg", "our logo", page="http://a.test/again")]
+    rows += [candidate("http://a.test/0.jpg", "something of its own", page="http://b.test/")]
+    kept, dropped, count = selected(tmp_path, rows, duplicates=Duplicates(max_images_per_caption=3))
+    assert {reason for reason, _ in dropped} - {"duplicate_pair", "duplicate_url"} == reasons
+    assert ("our logo" in {row.caption for row in kept}) == (not reasons)
+    assert count.seen == len(rows)
+
+
+@pytest.mark.parametrize(("pages", "reasons"), [(3, set()), (4, {"image_on_many_pages"})])
+def test_an_image_on_more_pages_than_the_limit_goes_with_all_its_captions(tmp_path, pages, reasons):
+    rows = [candidate(caption=f"caption {n % 2}", page=f"http://{n}.test/") for n in range(pages)]
+    rows += [candidate(caption=f"on a page twice {n}", page="http://0.test/") for n in range(3)]
+    kept, dropped, _ = selected(tmp_path, rows, duplicates=Duplicates(max_pages_per_image=3))
+    assert {reason for reason, _ in dropped} - {"duplicate_pair", "duplicate_url"} == reasons
+    assert len(kept) == (0 if reasons else 1)
+
+
+def test_how_widely_it_is_spread_is_the_evidence(tmp_path):
+    rows = [candidate(f"http://a.test/{n}.jpg", "logo", page=f"http://a.test/{n}") for n in range(2)]
+    rows += [candidate("http://b.test/1.jpg", page=f"http://b.test/{n}") for n in range(3)]
+    selected(tmp_path, rows, duplicates=Duplicates(max_images_per_caption=1, max_pages_per_image=2))
+    found = [loss for path in tmp_path.glob("unique/*losses*") for loss in losses(pq.read_table(path))]
+    assert sorted((loss.reason, loss.evidence) for loss in found) == [
+        *[("boilerplate", "on 2 images")] * 2,
+        *[("image_on_many_pages", "on 3 pages")] * 3,
+    ]
+
+
+def test_without_a_limit_nothing_is_counted(tmp_path):
+    parts = {"parts": [written(tmp_path / "p", [candidate()])]}
+    task = ran(select.judge, tmp_path, parts, filters=(), partitions=1, duplicates=Duplicates())
+    assert set(task.files) == {"candidates", "losses"}
+
+
+RULES = st.builds(
+    Duplicates,
+    max_images_per_caption=st.none() | st.integers(1, 3),
+    max_pages_per_image=st.none() | st.integers(1, 3),
+)
+
+
 @settings(max_examples=25)
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=25), st.randoms()
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=25),
+    st.randoms(),
+    RULES,
 )
-def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, picks, rng: random.Random):
+def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, picks, rng, rules):
     rows = [
         candidate(
             f"http://a.test/{u}.jpg", f"caption number {t}", ["alt", "title"][p % 2], f"http://a.test/{p}"
@@ -141,7 +199,7 @@ def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, 
         for u, t, p in picks
     ]
     shuffled = rng.sample(rows, len(rows))
-    first = selected(tmp_path_factory.mktemp("a"), rows)
-    second = selected(tmp_path_factory.mktemp("b"), shuffled, partitions=rng.randint(1, 5))
+    first = selected(tmp_path_factory.mktemp("a"), rows, duplicates=rules)
+    second = selected(tmp_path_factory.mktemp("b"), shuffled, partitions=rng.randint(1, 5), duplicates=rules)
     assert first[:2] == second[:2]
     assert first[2].seen == len(rows)

@@ -24,7 +24,7 @@ LOST = "lost "  # begins a count of items lost for the reason that follows
 
 STEPS = {  # of each stage, in their order
     "collect": ("collect",),
-    "select": ("select-judge", "select-unique"),
+    "select": ("select-judge", "select-captions", "select-unique"),
     "fetch": ("fetch",),
     "clean": ("clean-judge", "clean-exact", "clean-pairs", "clean-similar"),
     "pack": ("pack-order", "pack-route", "pack-write"),

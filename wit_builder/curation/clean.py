@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from wit_builder.curation import groups, survivor, tables
+from wit_builder.curation import groups, sites, survivor, tables
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.errors import ConfigError
@@ -28,6 +28,12 @@ from wit_builder.records import SAMPLE_SCHEMA, samples
 BATCH = 8_192  # rows in memory as records at a time
 INCUMBENT_COLUMNS = ["id", "sha256", "phash"]
 
+_LEAST = {
+    "placeholder_captions": 2,
+    "placeholder_hosts": 2,
+    "max_images_per_caption": 1,
+    "max_pages_per_image": 1,
+}
 _TEXTS = ["id", "url", "caption", "text_source", "alt_texts"]
 _RULE = ["id", "original_width", "original_height", "text_source"]  # what survivors are chosen by
 
@@ -39,18 +45,28 @@ class Duplicates:
     radius: PDQ bits, 0 to 255, in which two pictures may differ and still be one; None keeps near-duplicates.
         31 is the value PDQ's authors advise.
     placeholder_captions: an image (by its bytes) under at least so many different captions shows none of
-        them ("image not available") and is dropped altogether. OBELICS drops image URLs seen more than 10
-        times.
+        them ("image not available") and is dropped altogether.
+    placeholder_hosts: the same for an image (by its bytes) that pages of at least so many registrable domains
+        show under more than one caption; where no page is known, the image's own domain counts. None: not asked.
+    max_images_per_caption: a caption on more different image URLs than that is boilerplate, and all its pairs go,
+        before the download (ALIGN and COYO say 10). None: not asked.
+    max_pages_per_image: an image URL on more different pages than that goes with all its pairs, before the
+        download (OBELICS says 10). None: not asked.
     """
 
     radius: int | None = 31
     placeholder_captions: int = 10
+    placeholder_hosts: int | None = None
+    max_images_per_caption: int | None = None
+    max_pages_per_image: int | None = None
 
     def __post_init__(self) -> None:
         if self.radius is not None and not 0 <= self.radius <= 255:
             raise ConfigError(f"Duplicates.radius is {self.radius}; PDQ hashes differ in 0 to 255 bits")
-        if self.placeholder_captions < 2:
-            raise ConfigError(f"Duplicates.placeholder_captions is {self.placeholder_captions}, below 2")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"Duplicates.{name} is {value}, below {least}")
 
 
 def judge(task: Task) -> None:
@@ -83,7 +99,7 @@ def exact(task: Task) -> None:
     table = shuffle.read(inputs, task.arg, task.params["partitions"], SAMPLE_SCHEMA)
     sha = columns.digits(table.column("sha256"), 64)
     head = survivor.heads(sha, lambda rows: [key[rows] for key in _rule(table)])
-    placeholder = _placeholders(table, head, task.params["duplicates"].placeholder_captions)
+    placeholder = _placeholders(table, head, task.params["duplicates"])
     known = _known(task.params["incumbents"], table.column("sha256"))
     published = np.asarray(pc.is_in(table.column("sha256"), known.column("sha256")))
     repeats = head != np.arange(len(head))
@@ -136,13 +152,27 @@ def _rule(table: pa.Table) -> tuple[NDArray[Any], ...]:
     return -area, united.rank(table.column("text_source")), *columns.digits(table.column("id"), 32)
 
 
-def _placeholders(table: pa.Table, head: NDArray[np.int64], captions: int) -> NDArray[np.bool_]:
-    """Which rows are of an image under at least so many captions."""
-    often = np.bincount(head, minlength=len(head))[head] >= captions
-    rows = table.select(["sha256", "caption"]).filter(columns.mask(often))
-    counts = rows.group_by("sha256").aggregate([("caption", "count_distinct")])
-    found = counts.filter(pc.greater_equal(counts.column("caption_count_distinct"), captions))
-    return np.asarray(pc.is_in(table.column("sha256"), found.column("sha256")))
+def _placeholders(table: pa.Table, head: NDArray[np.int64], rules: Duplicates) -> NDArray[np.bool_]:
+    """Which rows are of an image under at least so many captions, or on so many sites under several."""
+    fewest = min(rules.placeholder_captions, rules.placeholder_hosts or rules.placeholder_captions)
+    often = np.flatnonzero(np.bincount(head, minlength=len(head))[head] >= fewest)
+    rows = columns.pick_rows(table.select(["caption", "page_url", "url"]), often)
+    counted = pa.table({"image": head[often], "caption": rows.column("caption"), "site": _sites(rows, rules)})
+    counts = counted.group_by("image").aggregate([("caption", "count_distinct"), ("site", "count_distinct")])
+    captions, on = (np.asarray(counts.column(f"{name}_count_distinct")) for name in ("caption", "site"))
+    found = captions >= rules.placeholder_captions
+    if rules.placeholder_hosts is not None:
+        found |= (on >= rules.placeholder_hosts) & (captions > 1)
+    return np.isin(head, np.asarray(counts.column("image"))[found])
+
+
+def _sites(rows: pa.Table, rules: Duplicates) -> NDArray[np.int64]:
+    """A number for the registrable domain that shows each, zeros where nobody asks."""
+    if rules.placeholder_hosts is None:
+        return np.zeros(rows.num_rows, np.int64)
+    known = pc.not_equal(rows.column("page_url"), "")
+    names, of = sites.of(pc.if_else(known, rows.column("page_url"), rows.column("url")))
+    return np.unique(names, return_inverse=True)[1][of]
 
 
 def _whose(sha: pa.ChunkedArray, first: pa.ChunkedArray, known: pa.Table) -> pa.ChunkedArray:

@@ -13,13 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from wit_builder.curation import survivor, tables
+from wit_builder.curation import boilerplate, sites, survivor, tables
 from wit_builder.engine import columns, hashes, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract import united
 from wit_builder.records import CANDIDATE_SCHEMA, candidates
 from wit_builder.text import language
-from wit_builder.web.url import host_of, registrable_domain
 
 BATCH = 8_192  # rows in memory as records at a time
 
@@ -29,8 +28,8 @@ _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_sour
 def judge(task: Task) -> None:
     """Identifies languages and filters the candidates of some parts.
 
-    arg: {parts: [parquet path]}; params: filters, partitions (of URLs).
-    Hands on `candidates` (a shuffle file by URL) and `losses`.
+    arg: {parts: [parquet path]}; params: filters, duplicates, partitions (of URLs).
+    Hands on `candidates` (a shuffle file by URL), `losses`, and what boilerplate.py asks for.
     """
     kept, losses = [CANDIDATE_SCHEMA.empty_table()], []
     for part in task.arg["parts"]:
@@ -40,6 +39,7 @@ def judge(task: Task) -> None:
             kept.append(survivors)
             losses.append(dropped)
     hand_on_by_url(task, pa.concat_tables(kept))
+    boilerplate.hand_on_captions(task, pa.concat_tables(kept))
     tables.hand_on_losses(task, "select", losses)
 
 
@@ -53,20 +53,21 @@ def hand_on_by_url(task: Task, candidates: pa.Table) -> None:
 def unique(task: Task) -> None:
     """One of each (URL, text), then one of each URL, whose other captions travel along as alt_texts.
 
-    arg: partition; params: inputs ([shuffle path]), partitions (of URLs), bins (of domains).
+    What is spread too widely goes before. arg: partition; params: inputs ([shuffle path]), partitions (of URLs),
+    bins (of domains), duplicates, boilerplate ([shuffle path] of boilerplate.captions).
     Hands on `candidates` (a shuffle file by domain) and `losses`.
     """
     inputs = [Path(path) for path in task.params["inputs"]]
     table = shuffle.read(inputs, task.arg, task.params["partitions"], CANDIDATE_SCHEMA)
+    table, losses = boilerplate.without(task, table)
     pair = pair_heads(table)
     head = _url_heads(table, np.flatnonzero(_stays(pair)))
-    losses = [
-        _losses(table, pair, "duplicate_pair", "kept from", "page_url"),
-        _losses(table, head, "duplicate_url", "kept as", "id"),
-    ]
+    losses.append(_losses(table, pair, "duplicate_pair", "kept from", "page_url"))
+    losses.append(_losses(table, head, "duplicate_url", "kept as", "id"))
     stays = _stays(pair) & _stays(head)
     bins = task.params["bins"]
-    part_of = _by_domain(table.column("url"), bins)
+    names, site = sites.of(table.column("url"))
+    part_of = shuffle.partition_of(names, bins)[site]
     rows, richer = united.enriched(table, _captions_for(table, head))
     left = np.where(stays, part_of, -1)
     left[rows] = -1
@@ -115,13 +116,6 @@ def _url_heads(table: pa.Table, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     head = np.arange(table.num_rows)
     head[pairs] = pairs[survivor.heads(identity, lambda rows: [key[pairs[rows]] for key in rule])]
     return head
-
-
-def _by_domain(urls: pa.ChunkedArray, bins: int) -> NDArray[np.int64]:
-    """The bin of each URL's registrable domain, which is looked up once for each origin."""
-    _, first, origin = np.unique(hashes.hashed_origins(urls), return_index=True, return_inverse=True)
-    domains = (registrable_domain(host_of(url)) for url in columns.pick(urls, first).to_pylist())
-    return shuffle.partition_of(domains, bins)[origin]
 
 
 def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
