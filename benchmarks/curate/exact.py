@@ -185,13 +185,11 @@ def columns(rng: np.random.Generator, url: np.ndarray, text: np.ndarray) -> Iter
     count = len(url)
     host = np.minimum((HOSTS ** ((url * 0.6180339887) % 1)).astype(np.int64), HOSTS - 1)
     urls = joined(
-        "https://img.", host, ".example.com/wp-content/uploads/", url * 2654435761 % 2**40, "-1024x768.jpg"
+        "https://img.site", host, ".com/wp-content/uploads/", url * 2654435761 % 2**40, "-1024x768.jpg"
     )
     word = [WORDS[text * prime % 999_983 % len(WORDS)] for prime in (3, 7, 11, 17, 23, 31, 41)]
     captions = joined(*(piece for one in word for piece in (one, " ")), text % 1000)
-    pages = joined(
-        "https://www.", host, ".example.com/articles/", rng.integers(0, 10**9, count), "/index.html"
-    )
+    pages = joined("https://www.site", host, ".com/articles/", rng.integers(0, 10**9, count), "/index.html")
     pairs = zip(urls.to_pylist(), captions.to_pylist(), strict=True)
     ids = pa.array([xxhash.xxh3_128_hexdigest(f"{u}\0{c}".encode()) for u, c in pairs])
     sources = pa.array(np.array(["alt", "alt", "figcaption", "title"])[rng.integers(0, 4, count)])

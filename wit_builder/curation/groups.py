@@ -18,13 +18,13 @@ def heads(strength: Rows, incumbents: int, found: Iterable[Links]) -> Rows:
     """
     count = len(strength)
     rows = np.concatenate([count + np.arange(incumbents), strength])  # strongest first
-    component = _components(len(rows), found)
+    component = components(len(rows), found)
     first = np.full(len(rows), len(rows), np.int64)
     np.minimum.at(first, component[rows], np.arange(len(rows)))
     return rows[first[component[:count]]]
 
 
-def _components(count: int, found: Iterable[Links]) -> Rows:
+def components(count: int, found: Iterable[Links]) -> Rows:
     """For each of 0 to count - 1 the smallest number of its connected component."""
     root = np.arange(count)
     for left, right in found:
