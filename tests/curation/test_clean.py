@@ -17,18 +17,21 @@ from wit_filters.image import ImageSize
 SAME, OTHER = "a" * 64, "b" * 64
 
 
-def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), incumbents=None):  # noqa: B008
-    """(urls kept, losses, funnel) of the whole clean step."""
+def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), incumbents=None, judges=1):  # noqa: B008
+    """(urls kept, losses, funnel) of the whole clean step. judges: tasks that filter, and that find near ones."""
     folder.mkdir(exist_ok=True)
-    path = written(folder / "in.parquet", rows)
-    tasks = [ran(clean.judge, folder, {"samples": [path]}, filters=filters, partitions=partitions)]
+    parts = [written(folder / f"{k}.parquet", rows[k::judges]) for k in range(judges)]
+    tasks = [
+        ran(clean.judge, folder, {"samples": [part]}, filters=filters, partitions=partitions)
+        for part in parts
+    ]
     rules = {"duplicates": duplicates, "incumbents": incumbents}
-    inputs = [str(path) for path in out(tasks[0], "samples")]
+    inputs = [str(path) for task in tasks for path in out(task, "samples")]
     for partition in range(partitions):
         tasks.append(ran(clean.exact, folder, partition, inputs=inputs, partitions=partitions, **rules))
-    survivors = [str(path) for task in tasks[1:] for path in out(task, "samples")]
-    cut = {"samples": survivors, "tasks": 3}
-    near_by = [ran(near.pairs, folder, k, **cut, **rules) for k in range(3) if duplicates.radius is not None]
+    survivors = [str(path) for task in tasks[judges:] for path in out(task, "samples")]
+    cut = {"samples": survivors, "tasks": judges} | rules
+    near_by = [ran(near.pairs, folder, k, **cut) for k in range(judges) if duplicates.radius is not None]
     links = [str(path) for task in near_by for path in out(task, "links")]
     tasks.append(ran(clean.similar, folder, {"samples": survivors}, links=links, **rules))
     dropped = set(table(out(tasks[-1], "dropped")).column("id").to_pylist())
@@ -36,6 +39,14 @@ def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), inc
         tasks[0].funnel.add(task.funnel)
     kept = [row["url"] for row in table(survivors).to_pylist() if row["id"] not in dropped]
     return sorted(kept), lost(*tasks), tasks[0].funnel["clean"]
+
+
+def told_texts(folder, rows, **cut):
+    """alt_texts by id, and the texts that near-duplicates give."""
+    cleaned(folder, rows, **cut)
+    kept = table(list(folder.glob("exact/*samples*"))).to_pylist()
+    texts = table(list(folder.glob("similar/*texts*"))).to_pylist()
+    return {row["id"]: row["alt_texts"] for row in kept}, sorted(map(str, texts))
 
 
 def url(n):
@@ -181,6 +192,13 @@ def test_survivors_depend_on_neither_order_nor_partitions(tmp_path_factory, pick
         for n, (sha, bits) in enumerate(picks)
     ]
     first = cleaned(tmp_path_factory.mktemp("a"), rows)
-    second = cleaned(tmp_path_factory.mktemp("b"), rng.sample(rows, len(rows)), partitions=rng.randint(1, 4))
+    shuffled, cut = (
+        rng.sample(rows, len(rows)),
+        {"partitions": rng.randint(1, 4), "judges": rng.randint(1, 4)},
+    )
+    second = cleaned(tmp_path_factory.mktemp("b"), shuffled, **cut)
     assert first[:2] == second[:2]
+    assert told_texts(tmp_path_factory.mktemp("c"), rows) == told_texts(
+        tmp_path_factory.mktemp("d"), shuffled, **cut
+    )
     assert len(first[0]) + len(first[1]) == len(rows)

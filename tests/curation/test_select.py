@@ -15,19 +15,22 @@ from wit_builder.records import CANDIDATE_SCHEMA, Text, candidates, losses
 from wit_filters.caption import CaptionLength
 
 
-def selected(folder, rows, filters=(), partitions=3, bins=2, duplicates=Duplicates()):  # noqa: B008
-    """(kept candidates, both tasks' losses, funnel) of the whole select step."""
+def selected(folder, rows, filters=(), partitions=3, bins=2, duplicates=Duplicates(), judges=1):  # noqa: B008
+    """(kept candidates, all tasks' losses, funnel) of the whole select step. judges: tasks that filter."""
     folder.mkdir(exist_ok=True)
-    parts = [written(folder / f"{i}.parquet", rows[i::2]) for i in range(min(2, len(rows)))]
+    parts = [written(folder / f"{i}.parquet", rows[i::5]) for i in range(min(5, len(rows)))]
     params = {"partitions": partitions, "duplicates": duplicates}
-    judged = ran(select.judge, folder, {"parts": parts}, filters=filters, **params)
+    judged = [
+        ran(select.judge, folder, {"parts": parts[k::judges]}, filters=filters, **params)
+        for k in range(judges)
+    ]
     counted = [
         ran(boilerplate.captions, folder, k, inputs=names(judged, "captions"), **params)
         for k in range(partitions if duplicates.max_images_per_caption is not None else 0)
     ]
     params |= {"inputs": names(judged, "candidates"), "bins": bins}
-    params["boilerplate"] = [name for task in counted for name in names(task, "boilerplate")]
-    kept, tasks = [], [judged]
+    params["boilerplate"] = names(counted, "boilerplate")
+    kept, tasks = [], judged
     for partition in range(partitions):
         task = ran(select.unique, folder, partition, **params)
         tasks.append(task)
@@ -38,8 +41,8 @@ def selected(folder, rows, filters=(), partitions=3, bins=2, duplicates=Duplicat
     return sorted(kept, key=lambda row: row.id), lost(*tasks), tasks[0].funnel["select"]
 
 
-def names(task, kind):
-    return [str(path) for path in out(task, kind)] if kind in task.files else []
+def names(tasks, kind):
+    return [str(path) for task in tasks if kind in task.files for path in out(task, kind)]
 
 
 def test_a_filter_drops_with_its_reason_and_the_language_is_filled_in(tmp_path):
@@ -198,8 +201,10 @@ def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, 
         )
         for u, t, p in picks
     ]
-    shuffled = rng.sample(rows, len(rows))
+    shuffled, cut = rng.sample(rows, len(rows)), (rng.randint(1, 5), rng.randint(1, 3))
     first = selected(tmp_path_factory.mktemp("a"), rows, duplicates=rules)
-    second = selected(tmp_path_factory.mktemp("b"), shuffled, partitions=rng.randint(1, 5), duplicates=rules)
+    second = selected(
+        tmp_path_factory.mktemp("b"), shuffled, (), *cut, duplicates=rules, judges=rng.randint(1, 4)
+    )
     assert first[:2] == second[:2]
     assert first[2].seen == len(rows)
