@@ -32,6 +32,7 @@ sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "fetch"
 import measured
 
 from wit_builder.curation import select, tables
+from wit_builder.curation.clean import Duplicates
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.stage import number, run_stage
@@ -121,7 +122,7 @@ def ours(parts: Path, out: Path, workers: int, _: str) -> None:
         executor, out, "shuffle", "exact:by_url", number(files), params, Needs(), lambda *_: None
     )
     inputs = [str(path) for path in engine.files(shuffled, "candidates")]
-    params = {"inputs": inputs, "partitions": partitions, "bins": bins}
+    params |= {"inputs": inputs, "bins": bins, "duplicates": Duplicates(), "boilerplate": []}
     tasks = number(list(range(partitions)))
     done = run_stage(
         executor, out, "unique", "wit_builder.curation.select:unique", tasks, params, Needs(), lambda *_: None

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from wit_builder.curation import groups, near
 
 NOBODY = np.zeros((0, 32), np.uint8)
+OTHERS = np.random.default_rng(9).integers(0, 256, (5_000, 32), np.uint8)  # so that a pair stands far apart
 
 
 def grouped(hashes, strength, incumbents, radius, tasks=1, of=None):
@@ -44,8 +45,9 @@ def test_bits_spread_evenly_over_all_blocks_are_found(radius, apart):
     for spared in range(16):
         mask = spread.copy()
         mask[spared, 0] = False
-        pair = np.stack([base(), base() ^ np.packbits(mask.reshape(-1))])
-        assert grouped(pair, [0, 1], NOBODY, radius, of=16) == [0, 0]
+        pair = np.stack([base(), base() ^ np.packbits(mask[:, ::-1].reshape(-1))])
+        hashes = np.concatenate([pair, OTHERS])
+        assert grouped(hashes, np.arange(len(hashes)), NOBODY, radius, of=16)[:2] == [0, 0]
 
 
 def test_the_strongest_of_a_group_stands_for_it():
