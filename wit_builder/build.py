@@ -38,6 +38,7 @@ STAGES = ("collect", "select", "fetch", "clean", "pack")
 
 ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through: 8 s
 ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory: 0.9 GB
+ROWS_PER_NEAR, MAX_NEAR_TASKS = 500_000, 16  # samples for each task that finds near ones, of 16 blocks
 ROWS_PER_BIN = 2_000_000  # candidates of one fetch task: 1.7 GB. Many: it takes as long as its slowest host
 
 BOUNDED = Needs(timeout_s=6 * 3600.0)  # what takes seconds or minutes, unless somebody's filter hangs
@@ -284,6 +285,7 @@ class Road:
         """Filter candidates, one of each pair and URL."""
         parts = _sized(self.files("collect", "candidates"))
         partitions = _number_of(parts, ROWS_PER_PARTITION)
+        rules = {"duplicates": self._recipe.duplicates}
         self._run(
             "select-judge",
             "wit_builder.curation.select:judge",
@@ -294,7 +296,14 @@ class Road:
                 "partitions": partitions,
                 "queries": self._recipe.queries,
                 "list": str(self.queries),
-            },
+            }
+            | rules,
+        )
+        self._run(
+            "select-captions",
+            "wit_builder.curation.boilerplate:captions",
+            list(range(partitions)) if self._recipe.duplicates.max_images_per_caption is not None else [],
+            {"inputs": self.files("select-judge", "captions"), "partitions": partitions} | rules,
         )
         self._run(
             "select-unique",
@@ -304,7 +313,9 @@ class Road:
                 "inputs": self.files("select-judge", "candidates"),
                 "partitions": partitions,
                 "bins": _number_of(parts, ROWS_PER_BIN),
-            },
+                "boilerplate": self.files("select-captions", "boilerplate"),
+            }
+            | rules,
         )
 
     def fetch(self) -> None:
@@ -332,14 +343,21 @@ class Road:
             list(range(partitions)),
             {"inputs": self.files("clean-judge", "samples"), "partitions": partitions} | rules,
         )
+        samples = self.files("clean-exact", "samples")
+        tasks = self._near_tasks(samples)
+        self._run(
+            "clean-pairs",
+            "wit_builder.curation.near:pairs",
+            list(range(tasks)),
+            {"samples": samples, "tasks": tasks} | rules,
+            Needs(),  # not bounded: it grows with the square of the samples (near.py)
+        )
         self._run(
             "clean-similar",
             "wit_builder.curation.clean:similar",
-            [{"samples": self.files("clean-exact", "samples")}],
-            rules,
-            Needs(),  # not bounded: it grows with the square of the samples (near.py)
+            [{"samples": samples}],
+            {"links": self.files("clean-pairs", "links")} | rules,
         )
-        samples = self.files("clean-exact", "samples")
         if (semantic := self._recipe.duplicates.semantic) is not None:
             sizes, similar = _sized(samples), self.files("clean-similar", "dropped")
             parts = _number_of(sizes, ROWS_PER_PARTITION)
@@ -361,6 +379,12 @@ class Road:
         """What was dropped of the samples of `clean-exact` for what they look like or show; parquet of ids."""
         stages = [stage for stage in ("clean-similar", "clean-semantic") if stage in self.done]
         return [path for stage in stages for path in self.files(stage, "dropped")]
+
+    def _near_tasks(self, samples: Sequence[str]) -> int:
+        """How many tasks look for near-duplicates; none where they are wanted."""
+        if self._recipe.duplicates.radius is None:
+            return 0
+        return min(MAX_NEAR_TASKS, _number_of(_sized(samples), ROWS_PER_NEAR))
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""
@@ -390,7 +414,7 @@ class Road:
             "pack-route",
             "wit_builder.pack.pack:route",
             sources if shards else [],
-            {"shards": ordered},
+            {"shards": ordered, "texts": self.files("clean-similar", "texts")},
         )
         params = {
             "samples": self.files("pack-route", "samples"),

@@ -8,6 +8,7 @@ named, and the number may be wrong.
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +169,9 @@ def align(files: Files = NO_FILES) -> Preset:
             Step(ImageSize(min_side=201, max_side=NO_LIMIT), f"{paper}: shorter dimension larger than 200"),
             Step(ImageAspect(BELOW_3), f"{paper}: aspect ratio smaller than 3"),
         ),
-        duplicates=_none(placeholder_captions=1_001),
+        duplicates=_none(placeholder_captions=1_001, max_images_per_caption=10),
         left_out=(
             "a classifier of pornography",
-            "captions shared by more than 10 pictures (from memory)",
             "near-duplicates of the test sets",
         ),
     )
@@ -226,11 +226,10 @@ def coyo_700m(files: Files = NO_FILES) -> Preset:
             Step(ImageAspect(3.0), f"{readme}: greater than 3.0 dropped"),
             Step(ImageSize(min_side=200, max_side=NO_LIMIT), f"{readme}: below 200 dropped"),
         ),
-        duplicates=_none(),
+        duplicates=_none(max_images_per_caption=10),
         left_out=(
             "scores of OpenNSFW2 and GantMan's model above 0.5",
             "pictures of ImageNet, Flickr30K, COCO, CC3M and CC12M, by pHash",
-            "captions that occur more than 10 times",
             "one of each (pHash, caption)",
         ),
     )
@@ -271,10 +270,9 @@ def obelics(_: Files = NO_FILES) -> Preset:
             Step(ImageSize(min_side=150, max_side=20_000), f"{yaml}: 150 to 20,000"),
             Step(ImageAspect(2.0), f"{yaml}: aspect_ratio_max_cutoff"),
         ),
-        duplicates=_none(),
+        duplicates=_none(max_pages_per_image=10),
         left_out=(
             "rules of paragraphs and documents: CaptionNgrams, CaptionSymbols and CaptionStopWords have them",
-            "image URLs in more than 10 documents",
             "a classifier of nudity",
         ),
     )
@@ -368,6 +366,6 @@ def _clip(files: Files, model: str, minimum: float, source: str) -> Step | Wanti
     return _needs(files.clip, lambda path: ClipScore(model, str(path), minimum), wanting)
 
 
-def _none(placeholder_captions: int = NO_LIMIT) -> Duplicates:
-    """Only copies to the byte are one, as with every build."""
-    return Duplicates(radius=None, placeholder_captions=placeholder_captions)
+def _none(**limits: int) -> Duplicates:
+    """Only copies to the byte are one, as with every build. limits: how widely something may be spread."""
+    return replace(Duplicates(radius=None, placeholder_captions=NO_LIMIT), **limits)

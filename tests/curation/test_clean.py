@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import lost, out, ran, sample, table, written
-from wit_builder.curation import clean
+from wit_builder.curation import clean, near
 from wit_builder.curation.clean import Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.records import losses
@@ -16,23 +17,34 @@ from wit_filters.image import ImageSize
 SAME, OTHER = "a" * 64, "b" * 64
 
 
-def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), incumbents=None):  # noqa: B008
-    """(urls kept, losses, funnel) of the whole clean step."""
+def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), incumbents=None, judges=1):  # noqa: B008
+    """(urls kept, losses, funnel) of the whole clean step. judges: tasks that filter, and that find near ones."""
     folder.mkdir(exist_ok=True)
-    path = written(folder / "in.parquet", rows)
+    parts = [written(folder / f"{k}.parquet", rows[k::judges]) for k in range(judges)]
     judging = {"filters": filters, "partitions": partitions, "staged": str(folder)}
-    tasks = [ran(clean.judge, folder, {"samples": [path]}, **judging)]
+    tasks = [ran(clean.judge, folder, {"samples": [part]}, **judging) for part in parts]
     rules = {"duplicates": duplicates, "incumbents": incumbents}
-    inputs = [str(path) for path in out(tasks[0], "samples")]
+    inputs = [str(path) for task in tasks for path in out(task, "samples")]
     for partition in range(partitions):
         tasks.append(ran(clean.exact, folder, partition, inputs=inputs, partitions=partitions, **rules))
-    survivors = [str(path) for task in tasks[1:] for path in out(task, "samples")]
-    tasks.append(ran(clean.similar, folder, {"samples": survivors}, **rules))
+    survivors = [str(path) for task in tasks[judges:] for path in out(task, "samples")]
+    cut = {"samples": survivors, "tasks": judges} | rules
+    near_by = [ran(near.pairs, folder, k, **cut) for k in range(judges) if duplicates.radius is not None]
+    links = [str(path) for task in near_by for path in out(task, "links")]
+    tasks.append(ran(clean.similar, folder, {"samples": survivors}, links=links, **rules))
     dropped = set(table(out(tasks[-1], "dropped")).column("id").to_pylist())
     for task in tasks[1:]:
         tasks[0].funnel.add(task.funnel)
     kept = [row["url"] for row in table(survivors).to_pylist() if row["id"] not in dropped]
     return sorted(kept), lost(*tasks), tasks[0].funnel["clean"]
+
+
+def told_texts(folder, rows, **cut):
+    """alt_texts by id, and the texts that near-duplicates give."""
+    cleaned(folder, rows, **cut)
+    kept = table(list(folder.glob("exact/*samples*"))).to_pylist()
+    texts = table(list(folder.glob("similar/*texts*"))).to_pylist()
+    return {row["id"]: row["alt_texts"] for row in kept}, sorted(map(str, texts))
 
 
 def url(n):
@@ -68,6 +80,28 @@ def test_bytes_under_many_captions_are_a_placeholder_and_all_of_them_go(tmp_path
     assert len(kept) + len(dropped) == 6
 
 
+@pytest.mark.parametrize(
+    ("hosts", "captions", "reasons"),
+    [(3, 2, {"placeholder"}), (2, 2, {"duplicate_image"}), (3, 1, {"duplicate_image"})],
+)
+def test_bytes_on_many_sites_under_several_captions_are_a_placeholder(tmp_path, hosts, captions, reasons):
+    rows = [
+        replace(sample(n, f"caption {n % captions}", sha=SAME), page_url=f"http://{n}.site{n % hosts}.test/")
+        for n in range(6)
+    ]
+    kept, dropped, _ = cleaned(tmp_path, rows, duplicates=Duplicates(placeholder_hosts=3))
+    assert {reason for reason, _ in dropped} == reasons
+    assert len(kept) + len(dropped) == 6
+
+
+def test_where_no_page_is_known_the_images_own_site_counts(tmp_path):
+    rows = [
+        replace(sample(n, f"caption {n}", sha=SAME), page_url="", url=f"http://{n}.test/") for n in range(3)
+    ]
+    dropped = cleaned(tmp_path, rows, duplicates=Duplicates(placeholder_hosts=3))[1]
+    assert {reason for reason, _ in dropped} == {"placeholder"}
+
+
 def test_the_ledger_names_the_image_that_stays(tmp_path):
     first = sample(2, sha=SAME)
     near = sample(4, phash="0" * 64, side=200)
@@ -90,6 +124,43 @@ def test_a_published_image_is_the_one_named(tmp_path):
     assert found == [f"sha256 {OTHER[:16]}, first is {old.id}"] * 2
 
 
+def test_what_stays_of_the_same_bytes_takes_the_others_captions_along(tmp_path):
+    rows = [sample(1, "strong", sha=SAME), sample(2, "weak", sha=SAME, source="title"), sample(3, "other")]
+    cleaned(tmp_path, rows)
+    found = {
+        row["caption"]: row["alt_texts"] for row in table(list(tmp_path.glob("exact/*samples*"))).to_pylist()
+    }
+    assert found == {"strong": [{"text": "weak", "source": "title"}], "other": []}
+
+
+def test_what_stays_of_near_duplicates_is_given_the_others_texts_and_what_those_stood_for(tmp_path):
+    stays = sample(1, "largest", phash="0" * 64, side=200)
+    rows = [
+        stays,
+        sample(2, "smaller", sha=SAME, phash="0" * 64),
+        sample(3, "same bytes", sha=SAME, source="title"),
+    ]
+    cleaned(tmp_path, rows)
+    texts = [{"text": "smaller", "source": "alt"}, {"text": "same bytes", "source": "title"}]
+    assert table(list(tmp_path.glob("similar/*texts*"))).to_pylist() == [
+        {"id": stays.id} | text for text in texts
+    ]
+
+
+def test_placeholders_and_what_is_published_give_their_captions_to_nobody(tmp_path):
+    rows = [sample(n, f"caption {n}", sha=SAME, phash="0" * 64) for n in range(10)]
+    rows += [
+        sample(11, "new", sha=OTHER),
+        sample(12, "near", phash="f" * 64),
+        sample(13, "near too", phash="f" * 64),
+    ]
+    old = sample(99, sha=OTHER, phash="f" * 64)
+    kept, *_ = cleaned(tmp_path, rows, incumbents=written(tmp_path / "old.parquet", [old]))
+    assert kept == []
+    assert table(list(tmp_path.glob("similar/*texts*"))).num_rows == 0
+    assert table(list(tmp_path.glob("exact/*samples*"))).column("alt_texts").to_pylist() == [[], []]
+
+
 def test_no_samples_are_no_trouble(tmp_path):
     kept, dropped, count = cleaned(tmp_path, [])
     assert (kept, dropped, count.seen) == ([], [], 0)
@@ -102,7 +173,10 @@ def test_published_images_are_never_given_up_for_new_ones(tmp_path):
     assert (kept, dropped) == ([url(3)], [("duplicate_image", url(1)), ("near_duplicate", url(2))])
 
 
-@pytest.mark.parametrize("wrong", [{"radius": -1}, {"radius": 256}, {"placeholder_captions": 1}])
+BELOW = [{"placeholder_hosts": 1}, {"max_images_per_caption": 0}, {"max_pages_per_image": 0}]
+
+
+@pytest.mark.parametrize("wrong", [{"radius": -1}, {"radius": 256}, {"placeholder_captions": 1}, *BELOW])
 def test_values_out_of_range_are_refused_by_name(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         Duplicates(**wrong)
@@ -116,6 +190,13 @@ def test_survivors_depend_on_neither_order_nor_partitions(tmp_path_factory, pick
         for n, (sha, bits) in enumerate(picks)
     ]
     first = cleaned(tmp_path_factory.mktemp("a"), rows)
-    second = cleaned(tmp_path_factory.mktemp("b"), rng.sample(rows, len(rows)), partitions=rng.randint(1, 4))
+    shuffled, cut = (
+        rng.sample(rows, len(rows)),
+        {"partitions": rng.randint(1, 4), "judges": rng.randint(1, 4)},
+    )
+    second = cleaned(tmp_path_factory.mktemp("b"), shuffled, **cut)
     assert first[:2] == second[:2]
+    assert told_texts(tmp_path_factory.mktemp("c"), rows) == told_texts(
+        tmp_path_factory.mktemp("d"), shuffled, **cut
+    )
     assert len(first[0]) + len(first[1]) == len(rows)

@@ -1,4 +1,3 @@
-import random
 import time
 from dataclasses import dataclass
 
@@ -8,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import candidate, lost, out, ran, written
-from wit_builder.curation import histogram, matched, select
+from wit_builder.curation import boilerplate, histogram, matched, select
+from wit_builder.curation.clean import Duplicates
 from wit_builder.engine import shuffle
 from wit_builder.filtering import Verdict
 from wit_builder.queries.settings import Queries
@@ -17,31 +17,54 @@ from wit_builder.text.language import LanguageModel
 from wit_filters.caption import CaptionLength
 
 NOTHING_ASKED = {"queries": None, "list": ""}
+PLAIN = {"language": LanguageModel(), "duplicates": Duplicates(), **NOTHING_ASKED}
 
 
-def selected(folder, rows, filters=(), partitions=3, bins=2, asking=NOTHING_ASKED):
-    """(kept candidates, both tasks' losses, funnel) of the whole select step."""
+def selected(
+    folder,
+    rows,
+    filters=(),
+    partitions=3,
+    bins=2,
+    duplicates=Duplicates(),  # noqa: B008
+    judges=1,
+    asking=NOTHING_ASKED,
+):
+    """(kept candidates, all tasks' losses, funnel) of the whole select step. judges: tasks that filter."""
     folder.mkdir(exist_ok=True)
-    parts = [written(folder / f"{i}.parquet", rows[i::2]) for i in range(min(2, len(rows)))]
-    judged = ran(
-        select.judge,
-        folder,
-        {"parts": parts},
-        language=LanguageModel(),
-        filters=filters,
-        partitions=partitions,
-        **asking,
-    )
-    inputs = [str(path) for path in out(judged, "candidates")]
-    kept, tasks = [], [judged]
+    parts = [written(folder / f"{i}.parquet", rows[i::5]) for i in range(min(5, len(rows)))]
+    params = {"partitions": partitions, "duplicates": duplicates}
+    judged = [
+        ran(
+            select.judge,
+            folder,
+            {"parts": parts[k::judges]},
+            filters=filters,
+            language=LanguageModel(),
+            **params,
+            **asking,
+        )
+        for k in range(judges)
+    ]
+    counted = [
+        ran(boilerplate.captions, folder, k, inputs=names(judged, "captions"), **params)
+        for k in range(partitions if duplicates.max_images_per_caption is not None else 0)
+    ]
+    params |= {"inputs": names(judged, "candidates"), "bins": bins}
+    params["boilerplate"] = names(counted, "boilerplate")
+    kept, tasks = [], judged
     for partition in range(partitions):
-        task = ran(select.unique, folder, partition, inputs=inputs, partitions=partitions, bins=bins)
+        task = ran(select.unique, folder, partition, **params)
         tasks.append(task)
         for k in range(bins):
             kept += candidates(shuffle.read(out(task, "candidates"), k, bins, CANDIDATE_SCHEMA))
     for task in tasks[1:]:
         tasks[0].funnel.add(task.funnel)
     return sorted(kept, key=lambda row: row.id), lost(*tasks), tasks[0].funnel["select"]
+
+
+def names(tasks, kind):
+    return [str(path) for task in tasks if kind in task.files for path in out(task, kind)]
 
 
 def test_a_filter_drops_with_its_reason_and_the_language_is_filled_in(tmp_path):
@@ -105,15 +128,8 @@ class Talkative:
 
 
 def losses_of(folder, rows, filters):
-    judged = ran(
-        select.judge,
-        folder,
-        {"parts": [written(folder / "p", rows)]},
-        language=LanguageModel(),
-        filters=filters,
-        partitions=1,
-        **NOTHING_ASKED,
-    )
+    parts = {"parts": [written(folder / "p", rows)]}
+    judged = ran(select.judge, folder, parts, filters=filters, partitions=1, **PLAIN)
     return list(losses(pq.read_table(out(judged, "losses")[0])))
 
 
@@ -134,17 +150,10 @@ def test_a_part_without_rows_is_no_trouble(tmp_path):
 def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):
     rows = [candidate(f"http://{h}.example.org/{n}.jpg") for h in "abc" for n in range(4)]
     part = written(tmp_path / "p", rows)
-    judged = ran(
-        select.judge,
-        tmp_path,
-        {"parts": [part]},
-        language=LanguageModel(),
-        filters=(),
-        partitions=1,
-        **NOTHING_ASKED,
-    )
+    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), partitions=1, **PLAIN)
+    params = {"partitions": 1, "duplicates": Duplicates()}
     inputs = [str(path) for path in out(judged, "candidates")]
-    task = ran(select.unique, tmp_path, 0, inputs=inputs, partitions=1, bins=5)
+    task = ran(select.unique, tmp_path, 0, inputs=inputs, bins=5, boilerplate=[], **params)
     sizes = [shuffle.read(out(task, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)]
     assert sorted(sizes) == [0, 0, 0, 0, 12]
 
@@ -209,19 +218,69 @@ def test_captions_without_a_match_among_others_keep_the_spans_of_the_others_righ
     assert sum(len(row.query_spans) for row in kept) == 5
 
 
+@pytest.mark.parametrize(("images", "reasons"), [(3, set()), (4, {"boilerplate"})])
+def test_a_caption_on_more_images_than_the_limit_is_boilerplate_and_all_its_pairs_go(
+    tmp_path, images, reasons
+):
+    rows = [candidate(f"http://a.test/{n}.jpg", "our logo", page=f"http://a.test/{n}") for n in range(images)]
+    rows += [candidate("http://a.test/0.jpg", "our logo", page="http://a.test/again")]
+    rows += [candidate("http://a.test/0.jpg", "something of its own", page="http://b.test/")]
+    kept, dropped, count = selected(tmp_path, rows, duplicates=Duplicates(max_images_per_caption=3))
+    assert {reason for reason, _ in dropped} - {"duplicate_pair", "duplicate_url"} == reasons
+    assert ("our logo" in {row.caption for row in kept}) == (not reasons)
+    assert count.seen == len(rows)
+
+
+@pytest.mark.parametrize(("pages", "reasons"), [(3, set()), (4, {"image_on_many_pages"})])
+def test_an_image_on_more_pages_than_the_limit_goes_with_all_its_captions(tmp_path, pages, reasons):
+    rows = [candidate(caption=f"caption {n % 2}", page=f"http://{n}.test/") for n in range(pages)]
+    rows += [candidate(caption=f"on a page twice {n}", page="http://0.test/") for n in range(3)]
+    kept, dropped, _ = selected(tmp_path, rows, duplicates=Duplicates(max_pages_per_image=3))
+    assert {reason for reason, _ in dropped} - {"duplicate_pair", "duplicate_url"} == reasons
+    assert len(kept) == (0 if reasons else 1)
+
+
+def test_how_widely_it_is_spread_is_the_evidence(tmp_path):
+    rows = [candidate(f"http://a.test/{n}.jpg", "logo", page=f"http://a.test/{n}") for n in range(2)]
+    rows += [candidate("http://b.test/1.jpg", page=f"http://b.test/{n}") for n in range(3)]
+    selected(tmp_path, rows, duplicates=Duplicates(max_images_per_caption=1, max_pages_per_image=2))
+    found = [loss for path in tmp_path.glob("unique/*losses*") for loss in losses(pq.read_table(path))]
+    assert sorted((loss.reason, loss.evidence) for loss in found) == [
+        *[("boilerplate", "on 2 images")] * 2,
+        *[("image_on_many_pages", "on 3 pages")] * 3,
+    ]
+
+
+def test_without_a_limit_nothing_is_counted(tmp_path):
+    parts = {"parts": [written(tmp_path / "p", [candidate()])]}
+    task = ran(select.judge, tmp_path, parts, filters=(), partitions=1, **PLAIN)
+    assert set(task.files) == {"candidates", "losses"}
+
+
+RULES = st.builds(
+    Duplicates,
+    max_images_per_caption=st.none() | st.integers(1, 3),
+    max_pages_per_image=st.none() | st.integers(1, 3),
+)
+
+
 @settings(max_examples=25)
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=25), st.randoms()
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=25),
+    st.randoms(),
+    RULES,
 )
-def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, picks, rng: random.Random):
+def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, picks, rng, rules):
     rows = [
         candidate(
             f"http://a.test/{u}.jpg", f"caption number {t}", ["alt", "title"][p % 2], f"http://a.test/{p}"
         )
         for u, t, p in picks
     ]
-    shuffled = rng.sample(rows, len(rows))
-    first = selected(tmp_path_factory.mktemp("a"), rows)
-    second = selected(tmp_path_factory.mktemp("b"), shuffled, partitions=rng.randint(1, 5))
+    shuffled, cut = rng.sample(rows, len(rows)), (rng.randint(1, 5), rng.randint(1, 3))
+    first = selected(tmp_path_factory.mktemp("a"), rows, duplicates=rules)
+    second = selected(
+        tmp_path_factory.mktemp("b"), shuffled, (), *cut, duplicates=rules, judges=rng.randint(1, 4)
+    )
     assert first[:2] == second[:2]
     assert first[2].seen == len(rows)

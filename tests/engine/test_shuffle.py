@@ -29,3 +29,10 @@ def test_rows_of_a_partition_keep_their_order(tmp_path):
 def test_a_partition_without_rows_is_an_empty_table_of_the_schema(tmp_path):
     shuffle.write(tmp_path / "f", SCHEMA.empty_table(), np.array([], np.int64), 3)
     assert shuffle.read([tmp_path / "f"], 2, 3, SCHEMA).schema == SCHEMA
+
+
+def test_a_row_of_no_partition_is_left_out(tmp_path):
+    table = pa.table({"key": list("abcde"), "n": range(5)}, schema=SCHEMA)
+    shuffle.write(tmp_path / "f", table, np.array([1, -1, 0, -1, 1]), 2)
+    found = [shuffle.read([tmp_path / "f"], k, 2, SCHEMA).column("n").to_pylist() for k in range(2)]
+    assert found == [[2], [0, 4]]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -45,7 +46,7 @@ def failures_file(folder: Path, numbers) -> str:
     return str(folder / "failures.parquet")
 
 
-def packed(folder: Path, files, *, failed=(), dropped=(), per_shard=10, first=0) -> list[Path]:
+def packed(folder: Path, files, *, failed=(), dropped=(), texts=(), per_shard=10, first=0) -> list[Path]:
     """The shard folders that the three stages write."""
     tables.write_parquet(folder / "dropped.parquet", to_table([], CANDIDATE_SCHEMA).select(["id"]))
     if dropped:
@@ -58,7 +59,7 @@ def packed(folder: Path, files, *, failed=(), dropped=(), per_shard=10, first=0)
     shards = len(orjson.loads(listed.read_bytes()))
     if not shards:
         return []
-    routed = ran(pack.route, folder, source, shards=str(listed))
+    routed = ran(pack.route, folder, source, shards=str(listed), texts=list(texts))
     inputs = {kind: [str(routed.folder / name) for name in names] for kind, names in routed.files.items()}
     spec = ShardSpec(samples_per_shard=per_shard)
     more = {"shards": shards, "first": first, "spec": spec, "staged": str(folder)}
@@ -83,6 +84,22 @@ def test_samples_lie_in_the_order_of_their_ids_whatever_file_they_came_in(tmp_pa
     files = [written(tmp_path / "a.parquet", rows[1::2]), written(tmp_path / "b.parquet", rows[::2])]
     shards = packed(tmp_path, files, per_shard=4)
     assert [ids(shard) for shard in shards] == [[3, 4, 5, 70], [900, 901]]
+
+
+def test_a_sample_takes_along_the_texts_of_those_that_it_stands_for(tmp_path):
+    rows = staged(tmp_path, range(3))
+    texts = pa.table(
+        {"id": [numbered(n) for n in (2, 1, 1, 77)], "text": list("abcd"), "source": ["alt"] * 4}
+    )
+    tables.write_parquet(tmp_path / "texts.parquet", texts)
+    (shard,) = packed(
+        tmp_path, [written(tmp_path / "s.parquet", rows)], texts=[str(tmp_path / "texts.parquet")]
+    )
+    (tar,) = shard.glob("*.tar")
+    found = {
+        int(meta["id"], 16): [text["text"] for text in meta["alt_texts"]] for *_, meta in read_shard(tar)
+    }
+    assert found == {0: [], 1: ["b", "c"], 2: ["a"]}
 
 
 def test_images_are_copied_byte_for_byte_out_of_whichever_staged_tar(tmp_path):

@@ -24,10 +24,10 @@ LOST = "lost "  # begins a count of items lost for the reason that follows
 
 STEPS = {  # of each stage, in their order
     "collect": ("collect",),
-    "select": ("select-judge", "select-unique"),
+    "select": ("select-judge", "select-captions", "select-unique"),
     "fetch": ("fetch",),
     "clean": (
-        *("clean-judge", "clean-exact", "clean-similar"),
+        *("clean-judge", "clean-exact", "clean-pairs", "clean-similar"),
         *("clean-embed", "clean-cluster", "clean-assign", "clean-semantic"),  # where the recipe asks for it
         *("clean-spread", "clean-weigh", "clean-need", "clean-solve", "clean-decide", "clean-tell"),
     ),

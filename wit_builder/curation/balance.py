@@ -160,8 +160,16 @@ def needs_of_cap(matched: Numbers, begins: Numbers, before: Numbers) -> Numbers:
     by_query = np.sort(matched << 32 | np.arange(len(matched)))
     query, at = by_query >> 32, by_query & 0xFFFFFFFF
     place = np.empty(len(matched), np.int64)
-    place[at] = before[query] + survivor.places(query) + 1
+    place[at] = before[query] + _places(query) + 1
     return _least(place, begins)
+
+
+def _places(values: Numbers) -> Numbers:
+    """0 for the first of each run of equal values, 1 for the second, ..."""
+    first = np.ones(len(values), bool)
+    first[1:] = values[1:] != values[:-1]
+    places: Numbers = np.arange(len(values)) - np.flatnonzero(first)[np.cumsum(first) - 1]
+    return places
 
 
 def needs_of_expectation(u: NDArray[np.float64], counts: Numbers, begins: Numbers) -> Numbers:

@@ -1,7 +1,7 @@
 """Which samples stay? Filters that see the picture, then one of each image, then one of each near-duplicate.
 
-Three stages: `judge` over the fetched samples, shuffled by sha256; `exact` over partitions of sha256; `near`,
-one task over the perceptual hashes of all that is left.
+Four stages: `judge` over the fetched samples, shuffled by sha256; `exact` over partitions of sha256; near.py's
+`pairs` over the perceptual hashes of all that is left; `similar`, one task, over what those connect.
 
 `incumbents` are samples published before (a retry adds to a finished build): they are never dropped, and
 what duplicates them is.
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,17 +19,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from wit_builder.curation import near, survivor, tables
+from wit_builder.curation import groups, sites, survivor, tables
 from wit_builder.curation.semantic import Semantic
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.errors import ConfigError
+from wit_builder.extract import united
 from wit_builder.records import SAMPLE_SCHEMA, Sample, samples
 from wit_builder.shards import staged
 
 BATCH = 8_192  # rows in memory as records at a time
 INCUMBENT_COLUMNS = ["id", "sha256", "phash"]
 
+_LEAST = {
+    "placeholder_captions": 2,
+    "placeholder_hosts": 2,
+    "max_images_per_caption": 1,
+    "max_pages_per_image": 1,
+}
+_TEXTS = ["id", "url", "caption", "text_source", "alt_texts"]
 _RULE = ["id", "original_width", "original_height", "text_source"]  # what survivors are chosen by
 
 
@@ -39,20 +48,30 @@ class Duplicates:
     radius: PDQ bits, 0 to 255, in which two pictures may differ and still be one; None keeps near-duplicates.
         31 is the value PDQ's authors advise.
     placeholder_captions: an image (by its bytes) under at least so many different captions shows none of
-        them ("image not available") and is dropped altogether. OBELICS drops image URLs seen more than 10
-        times.
+        them ("image not available") and is dropped altogether.
+    placeholder_hosts: the same for an image (by its bytes) that pages of at least so many registrable domains
+        show under more than one caption; where no page is known, the image's own domain counts. None: not asked.
+    max_images_per_caption: a caption on more different image URLs than that is boilerplate, and all its pairs go,
+        before the download (ALIGN and COYO say 10). None: not asked.
+    max_pages_per_image: an image URL on more different pages than that goes with all its pairs, before the
+        download (OBELICS says 10). None: not asked.
     semantic: pictures that show the same are one, see semantic.py; None keeps them.
     """
 
     radius: int | None = 31
     placeholder_captions: int = 10
+    placeholder_hosts: int | None = None
+    max_images_per_caption: int | None = None
+    max_pages_per_image: int | None = None
     semantic: Semantic | None = None
 
     def __post_init__(self) -> None:
         if self.radius is not None and not 0 <= self.radius <= 255:
             raise ConfigError(f"Duplicates.radius is {self.radius}; PDQ hashes differ in 0 to 255 bits")
-        if self.placeholder_captions < 2:
-            raise ConfigError(f"Duplicates.placeholder_captions is {self.placeholder_captions}, below 2")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"Duplicates.{name} is {value}, below {least}")
 
 
 def judge(task: Task) -> None:
@@ -72,7 +91,7 @@ def judge(task: Task) -> None:
             losses.append(dropped)
     table = pa.concat_tables(kept)
     partitions = task.params["partitions"]
-    part_of = shuffle.partition_of(table.column("sha256").to_pylist(), partitions)
+    part_of = shuffle.spread(columns.digits(table.column("sha256"), 64)[0], partitions)
     shuffle.write(task.new_file("samples", ".shuffle"), table, part_of, partitions)
     tables.hand_on_losses(task, "clean", losses)
 
@@ -82,68 +101,89 @@ def _image(folder: Path, sample: Sample) -> bytes:
 
 
 def exact(task: Task) -> None:
-    """One of each image by sha256 of its bytes; placeholders go altogether.
+    """One of each image by sha256 of its bytes, with the captions of the others; placeholders go altogether.
 
     arg: partition; params: inputs, partitions, duplicates, incumbents.
     Hands on `samples` (parquet) and `losses`.
     """
     inputs = [Path(path) for path in task.params["inputs"]]
     table = shuffle.read(inputs, task.arg, task.params["partitions"], SAMPLE_SCHEMA)
-    sha = columns.fixed(table.column("sha256"), 64)
-    head = survivor.heads(survivor.by_rule(sha, *_rule(table)), sha)
-    placeholder = _placeholders(table, sha, head, task.params["duplicates"].placeholder_captions)
+    sha = columns.digits(table.column("sha256"), 64)
+    head = survivor.heads(sha, lambda rows: [key[rows] for key in _rule(table)])
+    placeholder = _placeholders(table, head, task.params["duplicates"])
     known = _known(task.params["incumbents"], table.column("sha256"))
     published = np.asarray(pc.is_in(table.column("sha256"), known.column("sha256")))
-    gone = placeholder | published | (head != np.arange(len(head)))
+    repeats = head != np.arange(len(head))
+    gone = placeholder | published | repeats
     dropped = table.filter(columns.mask(gone))
     first = columns.pick(table.column("id"), head[gone])
     reasons = np.where(placeholder[gone], "placeholder", "duplicate_image").tolist()
     losses = tables.losses_of(dropped, "clean", reasons, _whose(dropped.column("sha256"), first, known))
-    tables.write_parquet(task.new_file("samples", ".parquet"), table.filter(columns.mask(~gone)))
+    giving = repeats & ~placeholder & ~published
+    place = np.cumsum(~gone) - 1  # of a row that stays
+    texts = united.ranked(place[head[giving]], table.filter(columns.mask(giving)), alt_texts=True)
+    kept = united.united(table.filter(columns.mask(~gone)), texts)
+    tables.write_parquet(task.new_file("samples", ".parquet"), kept)
     tables.hand_on_losses(task, "clean", [losses])
 
 
 def similar(task: Task) -> None:
     """One of each connected group of near-duplicates.
 
-    arg: {samples: [parquet path]}; params: duplicates, incumbents.
-    Hands on `dropped` (parquet of ids, sorted) and `losses`; counts what it kept.
+    arg: {samples: [parquet path]}; params: links ([parquet path] of near.pairs), duplicates, incumbents.
+    Hands on `dropped` (parquet of ids, sorted), `texts` (parquet: the id of a sample that stays, and texts of
+    those that it stands for: text, source) and `losses`; counts what it kept.
     """
-    table = _read(task.arg["samples"], [*_RULE, "phash"])
-    incumbents = _incumbents(task.params["incumbents"])
-    radius = task.params["duplicates"].radius
-    head = np.arange(table.num_rows)
-    if radius is not None:
-        strength = survivor.by_rule(*_rule(table))
-        hashes, published = (near.bits(rows.column("phash")) for rows in (table, incumbents))
-        head = near.heads(hashes, strength, published, radius)
+    table = read(task.arg["samples"], _RULE)
+    known = incumbents(task.params["incumbents"])
+    found = (pq.read_table(path) for path in task.params["links"])
+    links = ((np.asarray(one.column("one")), np.asarray(one.column("other"))) for one in found)
+    head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, links)
     gone = np.flatnonzero(head != np.arange(len(head)))
-    everyone = pa.chunked_array([*table.column("id").chunks, *incumbents.column("id").chunks], pa.string())
-    dropped = pa.table({"id": columns.pick(table.column("id"), gone)})
-    group = columns.pick(everyone, head[gone])
-    evidence = pc.binary_join_element_wise(f"within {radius} bits of the group of", group, " ")
-    lost = _texts_of(task.arg["samples"], dropped.append_column("evidence", evidence))
-    losses = tables.losses_of(lost, "clean", "near_duplicate", lost.column("evidence"))
-    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.sort_by("id"))
+    everyone = pa.chunked_array([*table.column("id").chunks, *known.column("id").chunks], pa.string())
+    dropped = pa.table({"id": columns.pick(table.column("id"), gone), "head": head[gone]}).sort_by("id")
+    lost = _texts_of(task.arg["samples"], dropped)
+    stands = columns.pick(everyone, np.asarray(lost.column("head")))
+    radius = task.params["duplicates"].radius
+    evidence = pc.binary_join_element_wise(f"within {radius} bits of the group of", stands, " ")
+    losses = tables.losses_of(lost, "clean", "near_duplicate", evidence)
+    giving = lost.filter(pc.less(lost.column("head"), table.num_rows))  # what is published never changes
+    texts = united.ranked(np.asarray(giving.column("head")), giving, alt_texts=True)
+    owner = columns.pick(everyone, np.asarray(texts.column("owner")))
+    texts = texts.set_column(0, "id", owner)
+    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.select(["id"]))
+    tables.write_parquet(task.new_file("texts", ".parquet"), texts)
     tables.hand_on_losses(task, "clean", [losses])
     task.funnel["clean"].kept += table.num_rows - len(gone)
 
 
-def _rule(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bytes_]]:
+def _rule(table: pa.Table) -> tuple[NDArray[Any], ...]:
     """Columns that order duplicates, strongest first: area, text source, id (survivor.py)."""
     area = np.asarray(table.column("original_width")) * np.asarray(table.column("original_height"))
-    return -area, survivor.text_rank(table.column("text_source")), columns.fixed(table.column("id"), 32)
+    return -area, united.rank(table.column("text_source")), *columns.digits(table.column("id"), 32)
 
 
-def _placeholders(
-    table: pa.Table, sha: NDArray[np.bytes_], head: NDArray[np.int64], captions: int
-) -> NDArray[np.bool_]:
-    """Which rows are of an image under at least so many captions."""
-    often = np.bincount(head, minlength=len(head))[head] >= captions
-    rows = table.select(["sha256", "caption"]).filter(columns.mask(often))
-    counts = rows.group_by("sha256").aggregate([("caption", "count_distinct")])
-    found = counts.filter(pc.greater_equal(counts.column("caption_count_distinct"), captions))
-    return np.isin(sha, columns.fixed(found.column("sha256"), 64))
+def _placeholders(table: pa.Table, head: NDArray[np.int64], rules: Duplicates) -> NDArray[np.bool_]:
+    """Which rows are of an image under at least so many captions, or on so many sites under several."""
+    fewest = min(rules.placeholder_captions, rules.placeholder_hosts or rules.placeholder_captions)
+    often = np.flatnonzero(np.bincount(head, minlength=len(head))[head] >= fewest)
+    rows = columns.pick_rows(table.select(["caption", "page_url", "url"]), often)
+    counted = pa.table({"image": head[often], "caption": rows.column("caption"), "site": _sites(rows, rules)})
+    counts = counted.group_by("image").aggregate([("caption", "count_distinct"), ("site", "count_distinct")])
+    captions, on = (np.asarray(counts.column(f"{name}_count_distinct")) for name in ("caption", "site"))
+    found = captions >= rules.placeholder_captions
+    if rules.placeholder_hosts is not None:
+        found |= (on >= rules.placeholder_hosts) & (captions > 1)
+    return np.isin(head, np.asarray(counts.column("image"))[found])
+
+
+def _sites(rows: pa.Table, rules: Duplicates) -> NDArray[np.int64]:
+    """A number for the registrable domain that shows each, zeros where nobody asks."""
+    if rules.placeholder_hosts is None:
+        return np.zeros(rows.num_rows, np.int64)
+    known = pc.not_equal(rows.column("page_url"), "")
+    names, of = sites.of(pc.if_else(known, rows.column("page_url"), rows.column("url")))
+    return np.unique(names, return_inverse=True)[1][of]
 
 
 def _whose(sha: pa.ChunkedArray, first: pa.ChunkedArray, known: pa.Table) -> pa.ChunkedArray:
@@ -156,27 +196,31 @@ def _whose(sha: pa.ChunkedArray, first: pa.ChunkedArray, known: pa.Table) -> pa.
 def _known(path: str | None, sha: pa.ChunkedArray) -> pa.Table:
     """The incumbents with one of these hashes."""
     if path is None:
-        return _incumbents(None)
+        return incumbents(None)
     batches = pq.ParquetFile(path).iter_batches(columns=INCUMBENT_COLUMNS)
     found = [pa.table(batch).filter(pc.is_in(batch.column("sha256"), sha)) for batch in batches]
-    return pa.concat_tables([_incumbents(None), *found])
+    return pa.concat_tables([incumbents(None), *found])
 
 
-def _incumbents(path: str | None) -> pa.Table:
+def incumbents(path: str | None) -> pa.Table:
+    """What was published before: id, sha256, phash."""
     if path is None:
         return pa.schema([(name, pa.string()) for name in INCUMBENT_COLUMNS]).empty_table()
     return pq.read_table(path, columns=INCUMBENT_COLUMNS)
 
 
-def _read(paths: Iterable[str], names: list[str]) -> pa.Table:
+def read(paths: Iterable[str], names: list[str]) -> pa.Table:
+    """Some columns of all these samples."""
     empty = pa.schema([SAMPLE_SCHEMA.field(name) for name in names]).empty_table()
     return pa.concat_tables([empty, *(pq.read_table(path, columns=names) for path in paths)])
 
 
 def _texts_of(paths: Iterable[str], rows: pa.Table) -> pa.Table:
-    """The rows, which have an id, with their url and caption; these few are read only now."""
-    found = [_read([], ["id", "url", "caption"])]
+    """The rows, which have an id, with their url and texts; these few are read only now. rows: sorted by id."""
+    found = [read([], _TEXTS)]
     for path in paths:
-        table = pq.read_table(path, columns=["id", "url", "caption"])
-        found.append(table.filter(pc.is_in(table.column("id"), rows.column("id"))))
-    return pa.concat_tables(found).join(rows, "id").sort_by("id")
+        for batch in pq.ParquetFile(path).iter_batches(columns=_TEXTS):
+            found.append(pa.table(batch).filter(pc.is_in(batch.column("id"), rows.column("id"))))
+    table = pa.concat_tables(found)
+    order = np.argsort(columns.fixed(table.column("id"), 32))
+    return table.take(pa.array(order)).append_column("head", rows.column("head"))

@@ -18,6 +18,7 @@ from wit_builder.curation.semantic import Semantic
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.local import Needs
 from wit_builder.engine.task import Task
+from wit_builder.extract import united
 from wit_builder.model import load
 from wit_builder.shards import staged
 
@@ -85,7 +86,7 @@ def embed(task: Task) -> None:
     table = table.append_column(
         "area", pc.multiply(rows.column("original_width"), rows.column("original_height"))
     )
-    table = table.append_column("rank", pa.array(survivor.text_rank(rows.column("text_source"))))
+    table = table.append_column("rank", pa.array(united.rank(rows.column("text_source"))))
     kind = pa.binary(2 * clip.width)
     held = pa.FixedSizeBinaryArray.from_buffers(kind, len(found), [None, pa.py_buffer(found.tobytes())])
     tables.write_parquet(task.new_file("embeddings", ".parquet"), table.append_column("embedding", held))

@@ -1,104 +1,212 @@
-"""Which pictures are nearly the same? All pairs of 256-bit hashes within a radius, exactly; none is missed.
+"""Which pictures are nearly the same? All whose 256-bit hashes differ within a radius, exactly; none is missed.
 
-Equal hashes are folded first, so one picture repeated a million times costs one query. The rest is faiss's
-flat binary index: each hash is compared with each other, 0.9 billion pairs a second and core. A million
-samples take 10 minutes of one core, ten million 15 hours. What is published already is compared with the new
-ones only.
+Multi-index hashing (Norouzi, Punjani and Fleet, CVPR 2012). A hash is cut into 16 blocks of 16 bits. Two hashes
+that differ in at most r bits differ in at most r // 16 bits of one block at least: with one bit more in each they
+would differ in 16 * (r // 16 + 1) > r. So for each block the hashes go into 65,536 buckets by its value, and only
+buckets whose values are that near are compared: for a radius of 31, one bit, 17 buckets with each. Where that
+would be more work than each with each (few hashes, radii from 64 on), each is compared with each.
+
+A million hashes take seconds of one core, ten million minutes (docs/benchmarks.md). Nobody needs the pairs, only who
+is connected. So what is found is kept as a forest, of fewer links than hashes, and pieces of buckets that are one
+group already are passed over: a million pictures that are all alike take no longer. The worst is one bucket for all
+in which nobody is alike: that is each with each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from itertools import combinations
+from math import comb
+from typing import NamedTuple
 
-import faiss
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from wit_builder.curation import clean, tables
+from wit_builder.curation.groups import Links, Rows
 from wit_builder.engine import columns
+from wit_builder.engine.compiled import compiled, ones
+from wit_builder.engine.task import Task
 
-HASH_BYTES = 32
-QUERIES, TILE = 1_024, 16_384  # hashes compared in one call: all may be alike, and the answer takes 0.2 GB
-PAIRS = 4_000_000  # that are united at a time
+HEX = 64  # digits of a hash
+BLOCKS, BLOCK_BITS = 16, 16
+BUCKETS = 1 << BLOCK_BITS
+MANY = 64  # comparisons from which on it pays to count the hits first
+PIECE = 256  # hashes of a bucket that are taken together
+NEIGHBOURS = 4  # with which each is compared at first: that connects most of what is alike
+SORTING = 64  # what to sort a hash into a bucket costs, in comparisons
 
-Hashes = NDArray[np.uint8]  # one row of 32 bytes a picture
-Rows = NDArray[np.int64]
-
-
-def bits(column: pa.ChunkedArray) -> Hashes:
-    """A column of 64 hex digits as rows of 32 bytes."""
-    text = columns.fixed(column, 2 * HASH_BYTES).tobytes().decode("ascii")
-    return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, HASH_BYTES)
+Words = NDArray[np.uint64]  # four rows, a column a picture: the 256 bits of its hash
 
 
-def heads(hashes: Hashes, strength: Rows, incumbents: Hashes, radius: int) -> Rows:
-    """For each picture the one that stands for its group: the strongest of all it is connected with.
+def pairs(task: Task) -> None:
+    """Finds near-duplicates, in some of the blocks.
 
-    hashes: n rows; strength: the row numbers 0 to n - 1, strongest first; incumbents: stronger than all.
-    Two pictures are connected when their hashes differ in at most `radius` bits, or through others; two
-    incumbents through new ones only.
-    Returns n numbers: a row of `hashes`, or n + the row of an incumbent. A row that heads itself stays.
+    arg: which of the tasks; params: samples ([parquet path]), tasks (how many), duplicates, incumbents.
+    Hands on `links` (parquet of `one` and `other`: row numbers of all samples, then of the incumbents).
     """
-    count = len(hashes)
-    distinct, node = np.unique(hashes, axis=0, return_inverse=True)
-    nodes = np.concatenate([len(distinct) + np.arange(len(incumbents)), node.reshape(-1)[strength]])
-    rows = np.concatenate([count + np.arange(len(incumbents)), strength])  # both strongest first
-    root = _connect(len(distinct) + len(incumbents), _pairs(distinct, incumbents, radius))
-    component = root[nodes]
-    first = np.full(len(root), len(rows), np.int64)
-    np.minimum.at(first, component, np.arange(len(rows)))
-    head = np.empty(count + len(incumbents), np.int64)
-    head[rows] = rows[first[component]]
-    return head[:count]
+    radius, tasks = task.params["duplicates"].radius, task.params["tasks"]
+    samples = columns.digits(clean.read(task.params["samples"], ["phash"]).column("phash"), HEX)
+    published = columns.digits(clean.incumbents(task.params["incumbents"]).column("phash"), HEX)
+    of = blocks(samples.shape[1], published.shape[1], radius)
+    one, other = links(samples, published, radius, range(task.arg, of, tasks), of)
+    tables.write_parquet(task.new_file("links", ".parquet"), pa.table({"one": one, "other": other}))
 
 
-def _pairs(hashes: Hashes, incumbents: Hashes, radius: int) -> Iterator[tuple[Rows, Rows]]:
-    """All pairs (i, j) of rows within the radius: i of hashes, j > i of hashes and incumbents together."""
-    for first, tile in _tiles(np.concatenate([hashes, incumbents])):
-        for start in range(0, min(first + TILE, len(hashes)), QUERIES):
-            queries = hashes[start : start + QUERIES]
-            limits, _, found = tile.range_search(queries, radius + 1)  # faiss: below, not at
-            asked = start + np.repeat(np.arange(len(queries)), np.diff(limits.astype(np.int64)))
-            later = first + found > asked
-            yield asked[later], first + found[later]
+def blocks(hashes: int, incumbents: int, radius: int) -> int:
+    """Into how many blocks so many hashes are cut: 16, or 1 where each is compared with each."""
+    flips = sum(comb(BLOCK_BITS, bits) for bits in range(radius // BLOCKS + 1))
+    everyone = hashes + incumbents
+    each = min(hashes, BUCKETS) + hashes * everyone / BUCKETS
+    return BLOCKS if BLOCKS * (flips * each + SORTING * everyone) < hashes * everyone else 1
 
 
-def _tiles(hashes: Hashes) -> Iterator[tuple[int, faiss.IndexBinaryFlat]]:
-    """The hashes in pieces, each with the number of its first row."""
-    for first in range(0, len(hashes), TILE):
-        tile = faiss.IndexBinaryFlat(HASH_BYTES * 8)
-        tile.add(np.ascontiguousarray(hashes[first : first + TILE]))
-        yield first, tile
+def links(hashes: Words, incumbents: Words, radius: int, which: Sequence[int], of: int) -> Links:
+    """Links between the rows that these blocks show to be near; `which` of `of`, as `blocks` says for them all.
+
+    Rows are numbered through: hashes, then incumbents, which are not compared with each other. The links of all
+    blocks together connect all pairs within the radius, and nobody else. They are fewer than the rows.
+    """
+    count = hashes.shape[1]
+    order = np.concatenate(
+        [np.argsort(hashes[0]), count + np.argsort(incumbents[0])]
+    )  # what is alike together
+    words = np.concatenate([hashes, incumbents], axis=1)[:, order]
+    root = np.arange(len(order))
+    _link_neighbours(_Table(words[:, :count], root[:count].copy(), root[:1]), root, radius)
+    for block in which:
+        new = _table(words, np.arange(count), root, block, of)
+        old = _table(words, np.arange(count, len(order)), root, block, of)
+        flips = _flips(radius) if of == BLOCKS else np.zeros(1, np.int64)
+        _link_tables(new, new, True, flips, root, radius)
+        _link_tables(new, old, False, flips, root, radius)
+    _flatten(root)
+    linked = np.flatnonzero(root != np.arange(len(root)))
+    return order[linked], order[root[linked]]
 
 
-def _connect(count: int, pairs: Iterator[tuple[Rows, Rows]]) -> Rows:
-    """For each of 0 to count - 1 the smallest number of its connected component."""
-    root = np.arange(count)
-    for left, right in _gathered(pairs):
-        while True:
-            one, other = root[left], root[right]
-            apart = one != other
-            if not apart.any():
-                break
-            left, right, one, other = left[apart], right[apart], one[apart], other[apart]
-            np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
-            while (up := root[root])[root != up].size:
-                root = up
-    return root
+def _flips(radius: int) -> Rows:
+    """What may be turned over in a block's value: each set of at most `radius // 16` of its bits."""
+    sets = (
+        chosen for size in range(radius // BLOCKS + 1) for chosen in combinations(range(BLOCK_BITS), size)
+    )
+    return np.array([sum(1 << bit for bit in chosen) for chosen in sets])
 
 
-def _gathered(pairs: Iterator[tuple[Rows, Rows]]) -> Iterator[tuple[Rows, Rows]]:
-    """The same pairs, many at a time: to unite some costs a pass over all rows."""
-    waiting: list[tuple[Rows, Rows]] = []
-    size = 0
-    for found in pairs:
-        waiting.append(found)
-        size += len(found[0])
-        if size >= PAIRS:
-            yield _joined(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield _joined(waiting)
+class _Table(NamedTuple):
+    """Some of the hashes in the order of their buckets; in a bucket those of one group stand together."""
+
+    words: Words  # the word that the bucket is of comes last: it tells least
+    rows: Rows
+    starts: Rows  # where each bucket begins, and the end
 
 
-def _joined(pairs: list[tuple[Rows, Rows]]) -> tuple[Rows, Rows]:
-    left, right = zip(*pairs, strict=True)
-    return np.concatenate(left), np.concatenate(right)
+def _table(words: Words, rows: Rows, root: Rows, block: int, of: int) -> _Table:
+    word, place = divmod(block, BLOCKS // 4)
+    values = (words[word, rows] >> np.uint64(BLOCK_BITS * place)).astype(np.uint16)
+    buckets = BUCKETS
+    if of == 1:
+        values, buckets = np.zeros_like(values), 1
+    order = np.argsort(root[rows], kind="stable")
+    order = order[np.argsort(values[order], kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(values, minlength=buckets))])
+    rotated = np.roll(np.arange(4), 3 - word)
+    return _Table(np.ascontiguousarray(words[rotated[:, None], rows[order]]), rows[order], starts)
+
+
+@compiled
+def _find(root: Rows, row: int) -> int:
+    while root[row] != row:
+        root[row] = root[root[row]]
+        row = root[row]
+    return row
+
+
+@compiled
+def _flatten(root: Rows) -> None:
+    for row in range(len(root)):
+        root[row] = root[root[row]]  # a root is smaller than what hangs on it
+
+
+@compiled
+def _compare(
+    left: _Table, here: range, right: _Table, there: range, ahead: int, root: Rows, radius: int
+) -> None:
+    """Compare some hashes with some; of one table with itself (ahead: 1) each only with those behind it."""
+    for i in here:
+        one, two, three, four = left.words[0, i], left.words[1, i], left.words[2, i], left.words[3, i]
+        start = max(there.start, ahead * (i + 1))
+        ones_, twos = right.words[0, start : there.stop], right.words[1, start : there.stop]
+        if len(ones_) >= MANY:
+            hits = 0
+            for j in range(len(ones_)):  # no more in this loop, so that it takes several j at once
+                hits += ones(one ^ ones_[j]) + ones(two ^ twos[j]) <= radius
+            if hits == 0:
+                continue
+        for j in range(len(ones_)):
+            half = ones(one ^ ones_[j]) + ones(two ^ twos[j])
+            if half <= radius:
+                k = start + j
+                if half + ones(three ^ right.words[2, k]) + ones(four ^ right.words[3, k]) <= radius:
+                    a, b = _find(root, left.rows[i]), _find(root, right.rows[k])
+                    root[max(a, b)] = min(a, b)
+
+
+@compiled
+def _link_neighbours(table: _Table, root: Rows, radius: int) -> None:
+    count = len(table.rows)
+    for i in range(count):
+        _compare(table, range(i, i + 1), table, range(i + 1, min(count, i + 1 + NEIGHBOURS)), 1, root, radius)
+
+
+@compiled
+def _link_tables(left: _Table, right: _Table, same: bool, flips: Rows, root: Rows, radius: int) -> None:
+    """Compare each bucket with those near it; of one table with itself, each two buckets once."""
+    for value in range(len(left.starts) - 1):
+        start, end = left.starts[value], left.starts[value + 1]
+        if start == end:
+            continue
+        for flip in flips:
+            near = value ^ flip
+            begin, stop = right.starts[near], right.starts[near + 1]
+            if begin == stop or (same and near < value):
+                continue
+            if end - start <= PIECE and stop - begin <= PIECE:
+                _compare(left, range(start, end), right, range(begin, stop), same and flip == 0, root, radius)
+            else:
+                _link_pieces(left, start, end, right, begin, stop, same and flip == 0, root, radius)
+
+
+@compiled
+def _link_pieces(
+    left: _Table,
+    start: int,
+    end: int,
+    right: _Table,
+    begin: int,
+    stop: int,
+    same: bool,
+    root: Rows,
+    radius: int,
+) -> None:
+    """Compare large buckets piece by piece, but for two pieces that are of one group."""
+    groups = np.array([_group(right, at, min(stop, at + PIECE), root) for at in range(begin, stop, PIECE)])
+    for first in range(start, end, PIECE):
+        last = min(end, first + PIECE)
+        group = _group(left, first, last, root)
+        for k in range((first - begin) // PIECE if same else 0, len(groups)):
+            if group >= 0 and groups[k] >= 0 and _find(root, group) == _find(root, groups[k]):
+                continue
+            at, until = begin + k * PIECE, min(stop, begin + (k + 1) * PIECE)
+            _compare(left, range(first, last), right, range(at, until), same, root, radius)
+            groups[k] = _group(right, at, until, root)
+            group = _group(left, first, last, root)
+
+
+@compiled
+def _group(table: _Table, start: int, end: int, root: Rows) -> int:
+    """The root of the group that all these hashes are of, -1 where they are of several."""
+    group = _find(root, table.rows[start])
+    for i in range(start + 1, end):
+        if _find(root, table.rows[i]) != group:
+            return -1
+    return group

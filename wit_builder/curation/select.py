@@ -4,27 +4,23 @@ Two stages: `judge` over the collected parts, shuffled by URL; `unique` over par
 registrable domain, so that one fetch task owns a domain.
 """
 
-from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import xxhash
 from numpy.typing import NDArray
 
 from wit_builder.blocklist import blocked
-from wit_builder.curation import matched, survivor, tables
-from wit_builder.engine import columns, shuffle
+from wit_builder.curation import boilerplate, matched, sites, survivor, tables
+from wit_builder.engine import columns, hashes, shuffle
 from wit_builder.engine.task import Task
-from wit_builder.extract.captions import MAX_TEXTS
+from wit_builder.extract import united
 from wit_builder.records import CANDIDATE_SCHEMA, candidates
 from wit_builder.text import language
 from wit_builder.text.language import LanguageModel
-from wit_builder.web.url import host_of, registrable_domain
 
 BATCH = 8_192  # rows in memory as records at a time
 
@@ -36,9 +32,9 @@ def judge(task: Task) -> None:
 
     What is blocked goes first.
 
-    arg: {parts: [parquet path]}; params: language (LanguageModel), filters, partitions (of URLs), queries, list
-    (path of the list of queries; read where there are any).
-    Hands on `candidates` (a shuffle file by URL) and `losses`.
+    arg: {parts: [parquet path]}; params: language (LanguageModel), filters, duplicates, partitions (of URLs),
+    queries, list (path of the list of queries; read where there are any).
+    Hands on `candidates` (a shuffle file by URL), `losses`, and what boilerplate.py asks for.
     """
     filters = (blocked.of(task).candidate, *task.params["filters"])
     kept, losses = [CANDIDATE_SCHEMA.empty_table()], []
@@ -51,44 +47,49 @@ def judge(task: Task) -> None:
                 survivors, dropped = matched.judged(survivors, task.params["queries"], task.params["list"])
                 losses.append(dropped)
             kept.append(survivors)
-    table = pa.concat_tables(kept)
-    partitions = task.params["partitions"]
-    part_of = shuffle.partition_of(table.column("url").to_pylist(), partitions)
-    shuffle.write(task.new_file("candidates", ".shuffle"), table, part_of, partitions)
+    hand_on_by_url(task, pa.concat_tables(kept))
+    boilerplate.hand_on_captions(task, pa.concat_tables(kept))
     tables.hand_on_losses(task, "select", losses)
+
+
+def hand_on_by_url(task: Task, candidates: pa.Table) -> None:
+    """Write these candidates as a shuffle file by URL. params: partitions."""
+    partitions = task.params["partitions"]
+    part_of = shuffle.spread(hashes.hashed(candidates.column("url")), partitions)
+    shuffle.write(task.new_file("candidates", ".shuffle"), candidates, part_of, partitions)
 
 
 def unique(task: Task) -> None:
     """One of each (URL, text), then one of each URL, whose other captions travel along as alt_texts.
 
-    arg: partition; params: inputs ([shuffle path]), partitions (of URLs), bins (of domains).
+    What is spread too widely goes before. arg: partition; params: inputs ([shuffle path]), partitions (of URLs),
+    bins (of domains), duplicates, boilerplate ([shuffle path] of boilerplate.captions).
     Hands on `candidates` (a shuffle file by domain) and `losses`.
     """
     inputs = [Path(path) for path in task.params["inputs"]]
     table = shuffle.read(inputs, task.arg, task.params["partitions"], CANDIDATE_SCHEMA)
-    head = pair_heads(table)
-    same_pair = _losses(table, head, "duplicate_pair", "kept from", "page_url")
-    pairs = table.filter(columns.mask(_stays(head)))
-    head = _url_heads(pairs)
-    same_url = _losses(pairs, head, "duplicate_url", "kept as", "id")
-    kept = _united(pairs, head)
+    table, losses = boilerplate.without(task, table)
+    pair = pair_heads(table)
+    head = _url_heads(table, np.flatnonzero(_stays(pair)))
+    losses.append(_losses(table, pair, "duplicate_pair", "kept from", "page_url"))
+    losses.append(_losses(table, head, "duplicate_url", "kept as", "id"))
+    stays = _stays(pair) & _stays(head)
     bins = task.params["bins"]
-    domains = (registrable_domain(host_of(url)) for url in kept.column("url").to_pylist())
-    shuffle.write(task.new_file("candidates", ".shuffle"), kept, shuffle.partition_of(domains, bins), bins)
-    tables.hand_on_losses(task, "select", [same_pair, same_url])
-    task.funnel["select"].kept += kept.num_rows
+    names, site = sites.of(table.column("url"))
+    part_of = shuffle.partition_of(names, bins)[site]
+    rows, richer = united.enriched(table, _captions_for(table, head))
+    left = np.where(stays, part_of, -1)
+    left[rows] = -1
+    kept, part_of = pa.concat_tables([table, richer]), np.concatenate([left, part_of[rows]])
+    shuffle.write(task.new_file("candidates", ".shuffle"), kept, part_of, bins)
+    tables.hand_on_losses(task, "select", losses)
+    task.funnel["select"].kept += int(stays.sum())
 
 
 def pair_heads(table: pa.Table) -> NDArray[np.int64]:
     """For each candidate the row that stands for its pair (URL, text), whatever order they lie in."""
-    ids = columns.fixed(table.column("id"), 32)
-    order = survivor.by_rule(ids)
-    same = ids[order][1:] == ids[order][:-1]
-    repeated = np.zeros(len(ids), bool)
-    repeated[order[1:][same]] = repeated[order[:-1][same]] = True
-    tie = np.zeros(len(ids), np.uint64)
-    tie[repeated] = _fingerprints(table.filter(columns.mask(repeated)))
-    return survivor.heads(survivor.by_rule(ids, tie), ids)
+    ids = columns.digits(table.column("id"), 32)
+    return survivor.heads(ids, lambda rows: [_stood(columns.pick_rows(table.select(_WHERE), rows))])
 
 
 def _with_language(rows: pa.Table, model: LanguageModel) -> pa.Table:
@@ -104,21 +105,26 @@ def _language(caption: str, path: Path | None) -> tuple[str, float]:
     return language.identify([caption], path)[0]
 
 
-def _fingerprints(table: pa.Table) -> NDArray[np.uint64]:
-    """Orders equal pairs by where they stood."""
-    hashes = (
-        xxhash.xxh3_64_intdigest(repr(list(row.values())).encode())
-        for batch in table.select(_WHERE).to_batches(BATCH)
-        for row in batch.to_pylist()
-    )
-    return np.fromiter(hashes, np.uint64)
+def _stood(table: pa.Table) -> hashes.Hashes:
+    """A hash of where each pair stood, which orders equal ones."""
+    texts, row = united.flat(table)
+    of_texts = hashes.hashed(texts.column("text"), hashes.hashed(texts.column("source")))
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    stood = np.zeros(table.num_rows, np.uint64)
+    np.add.at(stood, row, of_texts * (2 * place + 1).astype(np.uint64))  # so that their order matters
+    for name in _WHERE[:-1]:
+        stood = hashes.hashed(table.column(name), stood)
+    return stood
 
 
-def _url_heads(table: pa.Table) -> NDArray[np.int64]:
-    ids = columns.fixed(table.column("id"), 32)
-    hashes = (xxhash.xxh3_128_digest(url.encode()) for url in table.column("url").to_pylist())
-    urls = np.frombuffer(b"".join(hashes), "S16")
-    return survivor.heads(survivor.by_rule(urls, survivor.text_rank(table.column("text_source")), ids), urls)
+def _url_heads(table: pa.Table, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each of these rows the one that stands for its URL, which 128 bits tell from others; else itself."""
+    url = table.column("url")
+    identity = [hashes.hashed(url, seed)[pairs] for seed in (0, 1)]
+    rule = [united.rank(table.column("text_source")), *columns.digits(table.column("id"), 32)]
+    head = np.arange(table.num_rows)
+    head[pairs] = pairs[survivor.heads(identity, lambda rows: [key[pairs[rows]] for key in rule])]
+    return head
 
 
 def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -128,36 +134,13 @@ def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _losses(table: pa.Table, head: NDArray[np.int64], reason: str, words: str, column: str) -> pa.Table:
     """The rows that do not head their group, with that column of the one that does as evidence."""
-    gone = ~_stays(head)
-    kept = columns.pick(table.column(column), head[gone])
-    evidence = pc.binary_join_element_wise(words, kept, " ")
-    return tables.losses_of(table.filter(columns.mask(gone)), "select", reason, evidence)
+    gone = np.flatnonzero(~_stays(head))
+    evidence = pc.binary_join_element_wise(words, columns.pick(table.column(column), head[gone]), " ")
+    rows = columns.pick_rows(table.select(tables.OF_LOSSES), gone)
+    return tables.losses_of(rows, "select", reason, evidence)
 
 
-def _united(table: pa.Table, head: NDArray[np.int64]) -> pa.Table:
-    """The rows that stay; the captions of those that go are added to their alt_texts, strongest first."""
-    gained = _gained(table, head)
-    richer = np.zeros(table.num_rows, bool)
-    richer[list(gained)] = True
-    plain = table.filter(columns.mask(_stays(head) & ~richer))
-    rows = table.filter(columns.mask(richer))
-    texts = [
-        [*old, *(text for text in new if text not in old)]
-        for old, new in zip(rows.column("alt_texts").to_pylist(), gained.values(), strict=True)
-    ]
-    place = table.schema.get_field_index("alt_texts")
-    field = table.schema.field(place)
-    return pa.concat_tables([plain, rows.set_column(place, field, pa.array(texts, field.type))])
-
-
-def _gained(table: pa.Table, head: NDArray[np.int64]) -> dict[int, list[dict[str, Any]]]:
-    """By rising row number: the captions that a row gets from those it stands for, 16 at most."""
-    lost = np.flatnonzero(~_stays(head))
-    ranks = survivor.text_rank(table.column("text_source"))[lost]
-    lost = lost[survivor.by_rule(head[lost], ranks, columns.fixed(table.column("id"), 32)[lost])]
-    lost = lost[survivor.places(head[lost]) < MAX_TEXTS]  # one URL may come with 100,000 captions
-    texts = (columns.pick(table.column(name), lost).to_pylist() for name in ("caption", "text_source"))
-    gained: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row, caption, source in zip(head[lost].tolist(), *texts, strict=True):
-        gained[row].append({"text": caption, "source": source})
-    return gained
+def _captions_for(table: pa.Table, head: NDArray[np.int64]) -> pa.Table:
+    """The captions of the rows that go, for the rows that head their groups."""
+    gone = np.flatnonzero(~_stays(head))
+    return united.ranked(head[gone], columns.pick_rows(table.select(united.READS), gone), alt_texts=False)

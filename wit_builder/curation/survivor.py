@@ -6,50 +6,43 @@ Of images that are the same or nearly so: the largest original, then the text fr
 the smallest id.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from wit_builder.extract.captions import TEXT_SOURCES
-
-_RANK = {source: rank for rank, source in enumerate(TEXT_SOURCES)}
-
-
-def text_rank(sources: pa.ChunkedArray) -> NDArray[np.int64]:
-    """0 for the strongest source of texts; unknown sources come last."""
-    pieces = [np.array([], np.int64)]
-    for chunk in sources.dictionary_encode().chunks:
-        ranks = [_RANK.get(source, len(_RANK)) for source in chunk.dictionary.to_pylist()]
-        pieces.append(np.array(ranks, np.int64)[chunk.indices.to_numpy()])
-    return np.concatenate(pieces)
+Keys = NDArray[np.uint64]
+Rows = NDArray[np.int64]
 
 
-def by_rule(*keys: Any) -> NDArray[np.int64]:
+def by_rule(*keys: Any) -> Rows:
     """Row numbers in the order of these columns, the first one strongest."""
     return np.lexsort([np.asarray(key) for key in reversed(keys)])
 
 
-def heads(order: NDArray[np.int64], groups: NDArray[Any]) -> NDArray[np.int64]:
-    """For each row in `order`, the row that heads its group; equal groups must stand together in `order`.
+def heads(identity: Iterable[Keys], rule: Callable[[Rows], Sequence[Keys]]) -> Rows:
+    """For each row the one that heads its group, itself where it survives.
 
-    Returns an array over all rows: the row number of its group's survivor (itself, if it survives).
+    identity: columns of numbers; rows that are equal in all of them are one group. rule: what orders some rows
+    of a group, the strongest column first; it is asked only for rows that may not be alone.
     """
-    head = np.empty(len(order), np.int64)
-    head[order] = order[_starts(groups[order])]
+    first_of_all, *others = identity
+    head = np.arange(len(first_of_all))
+    rows = repeated(first_of_all)
+    same = [column[rows] for column in (first_of_all, *others)]
+    order = by_rule(*same, *rule(rows))
+    first = np.ones(len(rows), bool)
+    first[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in same], axis=0)
+    starts = np.flatnonzero(first)[np.cumsum(first) - 1]
+    head[rows[order]] = rows[order[starts]]
     return head
 
 
-def places(groups: NDArray[Any]) -> NDArray[np.int64]:
-    """0 for the first of each run of equal values, 1 for the second, ..."""
-    place: NDArray[np.int64] = np.arange(len(groups)) - _starts(groups)
-    return place
-
-
-def _starts(groups: NDArray[Any]) -> NDArray[np.int64]:
-    """For each place the one where its run of equal values begins."""
-    first = np.ones(len(groups), bool)
-    first[1:] = groups[1:] != groups[:-1]
-    starts: NDArray[np.int64] = np.flatnonzero(first)[np.cumsum(first) - 1]
-    return starts
+def repeated(column: Keys) -> Rows:
+    """The rows whose value stands in another row too."""
+    order = np.argsort(column)
+    again = column[order[1:]] == column[order[:-1]]
+    found = np.zeros(len(column), bool)
+    found[order[1:][again]] = found[order[:-1][again]] = True
+    return np.flatnonzero(found)

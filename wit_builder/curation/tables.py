@@ -15,6 +15,7 @@ from wit_builder.engine.task import Task
 from wit_builder.records import LOSS_SCHEMA, SAMPLE_SCHEMA
 
 ROW_GROUP = 65_536
+OF_LOSSES = ["id", "url", "caption"]  # what the ledger has of a row
 MAX_EVIDENCE = 500  # characters
 
 
@@ -54,7 +55,7 @@ def losses_of(
     reasons: one for each row, or one for all.
     """
     count = rows.num_rows
-    columns = {name: rows.column(name) for name in ("id", "url", "caption")}
+    columns = {name: rows.column(name) for name in OF_LOSSES}
     columns["stage"] = pa.repeat(stage, count)
     columns["reason"] = (
         pa.repeat(reasons, count) if isinstance(reasons, str) else pa.array(reasons, pa.string())

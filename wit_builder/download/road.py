@@ -254,7 +254,7 @@ class _Road:
             {"samples": [], "dropped": [], "failures": work.files(stage, "failures")}
             for stage in ("spread", "fetch")
         ]
-        work.run("route", "wit_builder.pack.pack:route", sources, {"shards": wanted})
+        work.run("route", "wit_builder.pack.pack:route", sources, {"shards": wanted, "texts": []})
 
     def _write(self, work: "_Work", wanted: str, published: str) -> None:
         asked, shards = self._asked, len(engine.read_json(Path(wanted)))

@@ -13,11 +13,33 @@ def fixed(column: pa.ChunkedArray, width: int) -> NDArray[np.bytes_]:
     return np.concatenate(pieces)
 
 
+def digits(column: pa.ChunkedArray, width: int) -> NDArray[np.uint64]:
+    """A column of `width` hex digits each, 16 to a row: 64-bit numbers, the first row of the highest digits.
+
+    Raises ArrowInvalid or ValueError for others.
+    """
+    data = bytes.fromhex(fixed(column, width).tobytes().decode("ascii"))
+    return np.frombuffer(data, ">u8").reshape(-1, width // 16).T.astype(np.uint64)
+
+
 def pick(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
     """The strings of these rows. (Arrow's own `take` fails where a column of strings holds over 2 GB.)"""
     return column.cast(pa.large_string()).take(pa.array(rows)).cast(pa.string())
 
 
+def pick_rows(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    """These rows, which rise, however many bytes the table holds."""
+    chosen = np.zeros(table.num_rows, bool)
+    chosen[rows] = True
+    return table.filter(mask(chosen))
+
+
 def mask(rows: NDArray[np.bool_]) -> pa.Array:
     """What `Table.filter` wants."""
     return pa.array(rows, pa.bool_())
+
+
+def codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Equal numbers for equal strings."""
+    encoded = column.cast(pa.large_string()).dictionary_encode()
+    return np.concatenate([np.array([], np.int64), *(chunk.indices.to_numpy() for chunk in encoded.chunks)])

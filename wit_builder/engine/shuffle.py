@@ -25,14 +25,23 @@ def partition_of(keys: Iterable[str], partitions: int) -> NDArray[np.int64]:
     return np.fromiter((xxhash.xxh3_64_intdigest(key.encode()) % partitions for key in keys), np.int64)
 
 
+def spread(hashes: NDArray[np.uint64], partitions: int) -> NDArray[np.int64]:
+    """The partition, 0 to partitions - 1, of each hash."""
+    return (hashes % np.uint64(partitions)).astype(np.int64)
+
+
 def write(path: Path, table: pa.Table, part: NDArray[np.int64], partitions: int) -> None:
-    """Write the table's rows, row i to partition part[i], in their order; whole or absent."""
+    """Write the table's rows, row i to partition part[i], in their order; whole or absent.
+
+    A row whose part is negative is left out.
+    """
     pieces = _split(table, part, partitions)
     index = [0]
     with storage.whole(path) as temporary, temporary.open("wb") as file:
         for of_part in pieces:
             if of_part:
-                file.write(_stream(pa.concat_tables(of_part)))
+                with pa.ipc.new_stream(file, table.schema, options=_OPTIONS) as stream:
+                    stream.write_table(pa.concat_tables(of_part))
             index.append(file.tell())
         file.write(struct.pack(f"<{partitions + 1}Q", *index))
 
@@ -48,19 +57,13 @@ def _split(table: pa.Table, part: NDArray[np.int64], partitions: int) -> list[li
     pieces: list[list[pa.Table]] = [[] for _ in range(partitions)]
     for start in range(0, table.num_rows, BATCH):
         here = part[start : start + BATCH]
-        rows = table.slice(start, BATCH).take(pa.array(np.argsort(here, kind="stable")))
-        counts = np.bincount(here, minlength=partitions)
+        left_out = np.count_nonzero(here < 0)
+        rows = table.slice(start, BATCH).take(pa.array(np.argsort(here, kind="stable")[left_out:]))
+        counts = np.bincount(here[here >= 0], minlength=partitions)
         ends = np.cumsum(counts)
         for k in np.flatnonzero(counts).tolist():
             pieces[k].append(rows.slice(int(ends[k] - counts[k]), int(counts[k])))
     return pieces
-
-
-def _stream(table: pa.Table) -> pa.Buffer:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
 
 
 def _slice(path: Path, partition: int, partitions: int) -> pa.Table | None:

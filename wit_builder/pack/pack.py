@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from wit_builder import storage
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
+from wit_builder.extract import united
 from wit_builder.records import FAILURE_SCHEMA, SAMPLE_SCHEMA, Failure, Sample, failures, samples
 from wit_builder.shards import listed, staged
 from wit_builder.shards.layout import Layout
@@ -27,6 +28,7 @@ from wit_builder.shards.writer import ShardSpec, write_shard
 
 MAX_FAILURES = 100_000  # in one sidecar: 0.4 GB while it is written. The ledger has all of them
 
+_NO_TEXTS = pa.array([], pa.string())
 _NO_IDS = pa.schema([SAMPLE_SCHEMA.field("id")]).empty_table()
 
 
@@ -48,12 +50,14 @@ def order(task: Task) -> None:
 def route(task: Task) -> None:
     """Sends rows to their shards.
 
-    arg: {samples: [parquet path], dropped: [parquet path], failures: [parquet path]}; params: shards (JSON
-    path). Hands on `samples` and `failures`, shuffle files by shard.
+    arg: {samples: [parquet path], dropped: [parquet path], failures: [parquet path]}; params: shards (JSON path),
+    texts ([parquet path]: id, text, source; each goes to the alt_texts of that sample).
+    Hands on `samples` and `failures`, shuffle files by shard.
     """
     shards = np.array(orjson.loads(Path(task.params["shards"]).read_bytes()), "S32")
     starts, ends = shards[:, 0], shards[:, 1]  # what else a list's shards say is not of interest here
     rows = _without(_concat(task.arg["samples"], SAMPLE_SCHEMA), _ids(task.arg["dropped"]))
+    rows = united.united(rows, _texts_for(rows, task.params["texts"]))
     shuffle.write(task.new_file("samples", ".shuffle"), rows, _shard_of(rows, starts), len(starts))
     lost = _concat(task.arg["failures"], FAILURE_SCHEMA)
     lost = lost.filter(columns.mask(columns.fixed(lost.column("id"), 32) <= ends[_shard_of(lost, starts)]))
@@ -142,6 +146,18 @@ def _ids(paths: list[str]) -> pa.ChunkedArray:
 
 def _without(rows: pa.Table, ids: pa.ChunkedArray) -> pa.Table:
     return rows.filter(pc.invert(pc.is_in(rows.column("id"), ids)))
+
+
+def _texts_for(rows: pa.Table, paths: list[str]) -> pa.Table:
+    """The texts that go to these rows: owner (number of the row, rising), text, source."""
+    found = [pa.table({"owner": pa.array([], pa.int64()), **dict.fromkeys(("text", "source"), _NO_TEXTS)})]
+    for path in paths:
+        for batch in pq.ParquetFile(path).iter_batches(columns=["id", "text", "source"]):
+            owner = pc.index_in(batch.column("id"), rows.column("id")).cast(pa.int64())
+            texts = pa.table([owner, *batch.columns[1:]], names=["owner", "text", "source"])
+            found.append(texts.filter(pc.is_valid(owner)))
+    gained = pa.concat_tables(found)
+    return gained.take(pa.array(np.argsort(np.asarray(gained.column("owner")), kind="stable")))
 
 
 def _concat(paths: list[str], schema: pa.Schema) -> pa.Table:
