@@ -347,5 +347,15 @@ def test_the_order_of_common_crawl_is_read_at_a_quick_look(alt):
     assert [row[2] for row in read(links=links, head=HEAD).found][-1] == "A cat on a wall"
 
 
+@pytest.mark.parametrize("cut", [b",", b',"url":"cat.jpg"', b',"url":"cat.jpg","alt":3'])
+def test_half_an_image_is_no_json(cut):
+    whole = dumped(metadata())
+    assert whole.count(_IMAGE) == 1
+    assert no_page(whole.replace(_IMAGE, b'{"path":"IMG@/src"' + cut))[0] == "bad_record"
+
+
+_IMAGE = dumped(image())
+
+
 def test_a_record_that_is_no_metadata_is_no_item():
     assert wat(page()) == []

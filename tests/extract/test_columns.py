@@ -10,13 +10,16 @@ from wit_builder.extract.columns import resolved
 from wit_builder.extract.links import MAX_PLAIN, Resolver
 from wit_builder.web.url import normalise
 
+NOWHERE = "nowhere"  # what an archive may have for an address
+PAGE = "http://a.test/a/b/c"
 PAGES = [
+    PAGE,
     "http://a.test/",
     "https://a.test:8080/a/b/c.html?q=/x/../y",
     "http://a.test/a//b/",
     "http://1.2.3.4/a/%2E/b",
     "http://a.test/" + "x" * MAX_PLAIN,
-    "nowhere",
+    NOWHERE,
 ]
 WRITTEN = """
     ../ ./ / // . a b.jpg ? = : http: https:// HTTP:// b.test/ co/ utm_source=x &UTM_medium &gclid %2e xn--p é #f @ \\
@@ -28,7 +31,7 @@ REFERENCES = st.lists(PIECES, max_size=6).map("".join)
 
 def slowly(written: str, page: str) -> str | None:
     try:
-        return normalise(written, page) if written else None
+        return normalise(written, None if page == NOWHERE else page) if written else None
     except ValueError:
         return None
 
@@ -54,7 +57,14 @@ def test_a_column_is_resolved_reference_by_reference(rows):
         ("../https://b.test/x", "http://a.test/a/https://b.test/x"),
         (" //b.test/x.jpg\n", "http://b.test/x.jpg"),
         ("\t/&gclid", "http://a.test/&gclid"),
+        ("x/./y", "http://a.test/a/b/x/y"),
+        ("/x/..", "http://a.test/"),
+        ("x/%2E%2e/y", "http://a.test/a/b/y"),
+        ("/x:y", "http://a.test/x:y"),
+        ("x:y", None),
     ],
 )
-def test_paths_that_climb_or_name_their_host_are_read_at_a_look(written, url):
-    assert Resolver("http://a.test/a/b/c", None)(written) == url
+def test_a_look_misreads_no_path(written, url):
+    assert slowly(written, PAGE) == url
+    assert Resolver(PAGE, None)(written) == url
+    assert resolved(pa.array([written]), np.zeros(1, int), [Resolver(PAGE, None)]).to_pylist() == [url]

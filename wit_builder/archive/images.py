@@ -24,6 +24,7 @@ from wit_builder.extract.settings import Extraction
 from wit_builder.records import candidate_id, candidate_ids
 from wit_builder.text.columns import folded
 
+_FIELDS = 4  # of each image in lean.Images
 _BYTES_A_ROW = 2048  # of JSON: what weighs as much as a row
 _Texts = Sequence[tuple[str, str]]  # (source, text)
 
@@ -46,7 +47,7 @@ class LinkedPage(NamedTuple):
     @property
     def size(self) -> int:
         """How many rows it gives at most, or weighs."""
-        return max(len(self.images[0]) + len(self.shared), self.weight // _BYTES_A_ROW)
+        return max(self.images.number + len(self.shared), self.weight // _BYTES_A_ROW)
 
 
 class _Linked(NamedTuple):
@@ -112,12 +113,9 @@ class ImageRules:
         return Images(*(pa.concat_tables(tables) for tables in zip(together, one_by_one, strict=True)))
 
     def _linked(self, pages: Sequence[LinkedPage]) -> _Linked:
-        written, alt, title = (
-            _strings(list(chain.from_iterable(page.images[n][: self._max] for page in pages)))
-            for n in range(3)
-        )
-        counts = [min(len(page.images[0]), self._max) for page in pages]
-        on = np.repeat(np.arange(len(pages)), counts)
+        images = [_first(page.images, self._max) for page in pages]
+        written, alt, title = _columns([some for some in images if some.number])
+        on = np.repeat(np.arange(len(pages)), [some.number for some in images])
         return _Linked(on, written, resolved(written, on, [page.resolve for page in pages]), alt, title)
 
     def _is_plain(self, linked: _Linked) -> npt.NDArray[np.bool_]:
@@ -231,9 +229,28 @@ def _lost(linked: _Linked, caption: pa.Array, pages: Sequence[LinkedPage]) -> pa
     return pa.table(columns)
 
 
-def _strings(values: Sequence[bytes]) -> pa.Array:
+def _first(images: lean.Images, most: int) -> lean.Images:
+    if images.number <= most:
+        return images
+    fields = images.fields.split(lean.SEPARATOR)[: _FIELDS * most]
+    return lean.Images(lean.SEPARATOR.join(fields), most)
+
+
+def _columns(images: Sequence[lean.Images]) -> Iterator[pa.Array]:
+    """url, alt and title, cut out of the bytes as they lie: every second piece is a separator."""
+    data = lean.SEPARATOR.join(some.fields for some in images)
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(lean.SEPARATOR))
+    offsets = np.zeros(2 * len(ends) + 2, np.int32)
+    offsets[1:-1:2], offsets[2::2], offsets[-1] = ends, ends + 1, len(data)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    pieces = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
+    each = 2 * _FIELDS * np.arange(sum(some.number for some in images))
+    return (_strings(pieces.take(pa.array(each + 2 * n))) for n in range(3))
+
+
+def _strings(values: pa.Array) -> pa.Array:
     """Broken UTF-8 becomes U+FFFD."""
     try:
-        return pa.array(values, pa.string())
+        return values.cast(pa.string())
     except pa.ArrowInvalid:
-        return pa.array([value.decode("utf-8", "replace") for value in values], pa.string())
+        return pa.array([value.decode("utf-8", "replace") for value in values.to_pylist()], pa.string())

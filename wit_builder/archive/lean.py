@@ -9,13 +9,26 @@ sign with a bare quote in it is where it seems to be.)
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
 
 Json = Mapping[str, Any]
-Images = tuple[Sequence[bytes], Sequence[bytes], Sequence[bytes]]
-NO_IMAGES: Images = (), (), ()
+_Image = tuple[
+    bytes, bytes, bytes, bytes
+]  # url, alt, title and nothing; or thrice nothing and a piece of JSON
+SEPARATOR = b"\xff"  # is no UTF-8
+
+
+class Images(NamedTuple):
+    """Links of the path IMG@/src."""
+
+    fields: (
+        bytes  # url, alt, title and nothing of each, as written, with separators between; UTF-8 may be broken
+    )
+    number: int
 
 
 class Told(NamedTuple):
@@ -25,9 +38,7 @@ class Told(NamedTuple):
     status: str | None  # None where there is no response, "" where it has no status
     headers: Json  # of the response; in what `quick` tells, none of them says a wish
     head: Json | None  # of the HTML; None where it is none
-    images: (
-        Images  # of the links of the path IMG@/src: url, alt and title as written, b"" where there is none
-    )
+    images: Images
     commons: Sequence[Json]  # links to Creative Commons
 
 
@@ -54,15 +65,13 @@ def quick(raw: bytes) -> Told | None:
     if b"x-robots-tag" in headers or b"tdm-reservation" in headers:
         return None
     found = _IMAGES.findall(raw, links, header)
+    shown = found or raw.find(b":image", head, links) > 0  # else nothing that the head says is of use
     try:
         return Told(
             orjson.loads(raw[header + len(_HEADER) - 1 : raw.find(b'"}', header) + 2]),
             "200",
             {},
-            # but for what is shown, nothing that the head says is of use
-            orjson.loads(raw[head + len(_HEAD) - 1 : links + 1])
-            if found or raw.find(b":image", head, links) > 0
-            else {},
+            orjson.loads(raw[head + len(_HEAD) - 1 : links + 1]) if shown else {},
             _images(found),
             list(_commons(raw, links, header)),
         )
@@ -79,7 +88,7 @@ def whole(raw: bytes) -> Told:
     envelope = record["Envelope"]
     response = envelope.get("Payload-Metadata", {}).get("HTTP-Response-Metadata")
     if response is None:
-        return Told(envelope["WARC-Header-Metadata"], None, {}, None, NO_IMAGES, ())
+        return Told(envelope["WARC-Header-Metadata"], None, {}, None, _images([]), ())
     html = response.get("HTML-Metadata")
     links = () if html is None else html.get("Links", ())
     return Told(
@@ -87,7 +96,7 @@ def whole(raw: bytes) -> Told:
         str(response.get("Response-Message", {}).get("Status", "")),
         response.get("Headers", {}),
         None if html is None else html.get("Head", {}),
-        _columns([_image(link) for link in links if link.get("path") == "IMG@/src"]),
+        _images([_image(link) for link in links if link.get("path") == "IMG@/src"]),
         [link for link in links if "creativecommons.org" in link.get("url", "")],
     )
 
@@ -97,11 +106,12 @@ _RESPONSE = b'"HTTP-Response-Metadata":{'
 _HAD = re.compile(rb'"HTTP-Response-Metadata":\{"Response-Message":\{"Version":"[^"\\]*","Status":"200"')
 _HEAD = b'"HTML-Metadata":{"Head":{'
 _LINKS = b'},"Links":['
-_IMAGE = b'{"path":"IMG@/src",'
-_STRING = rb'"([^"\\\x00-\x1f]*+)"'
+_IMAGE = b'{"path":"IMG@/src"'
+_STRING = rb'"([^"\\\x00-\x1f\xff]*+)"'
 _IMAGES = re.compile(  # as they nearly always are; of the others what may be all of them
-    rb'%b(?:"url":%b(?:,"alt":%b)?+(?:,"title":%b)?+\}|([^}]*+\}?))' % (_IMAGE, _STRING, _STRING, _STRING)
+    rb'%b(?:,"url":%b(?:,"alt":%b)?+(?:,"title":%b)?+\}|(,[^}]*+\}?))' % (_IMAGE, _STRING, _STRING, _STRING)
 )
+_PIECE = itemgetter(3)
 _HEADER = b'"WARC-Header-Metadata":{'
 _COMMONS = b"creativecommons.org"
 _LINK = b'{"path":"'
@@ -110,21 +120,15 @@ _SURROGATES = re.compile(
 )
 
 
-def _images(found: list[tuple[bytes, bytes, bytes, bytes]]) -> Images:
-    if not found:
-        return NO_IMAGES
-    urls, alts, titles, pieces = zip(*found, strict=True)
-    if not any(pieces):
-        return urls, alts, titles
-    return _columns([_image(orjson.loads(_IMAGE + image[3])) if image[3] else image[:3] for image in found])
+def _images(found: list[_Image]) -> Images:
+    """A cut at a wrong place, as at a brace in a text, gives no JSON."""
+    if any(map(_PIECE, found)):
+        found = [_image(orjson.loads(_IMAGE + image[3])) if image[3] else image for image in found]
+    return Images(SEPARATOR.join(chain.from_iterable(found)), len(found))
 
 
-def _image(link: Json) -> tuple[bytes, bytes, bytes]:
-    return link["url"].encode(), (link.get("alt") or "").encode(), (link.get("title") or "").encode()
-
-
-def _columns(images: Sequence[tuple[bytes, bytes, bytes]]) -> Images:
-    return tuple(zip(*images, strict=True)) or NO_IMAGES  # type: ignore[return-value]
+def _image(link: Json) -> _Image:
+    return link["url"].encode(), (link.get("alt") or "").encode(), (link.get("title") or "").encode(), b""
 
 
 def _commons(raw: bytes, at: int, end: int) -> Iterator[Json]:
