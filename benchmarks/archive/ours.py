@@ -12,17 +12,17 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import fastwarc.warc
+import pyarrow as pa
 from selectolax.lexbor import LexborHTMLParser
 
 from wit_builder import build
-from wit_builder.archive.collect import collect, outcomes
-from wit_builder.archive.rows import Found, Page
+from wit_builder.archive.collect import BATCH, collect, outcomes
+from wit_builder.archive.rows import Rows
 from wit_builder.archive.warc import WarcReader
 from wit_builder.archive.wat import WatReader
 from wit_builder.engine.local import LocalExecutor, Progress
@@ -37,6 +37,7 @@ MAX_BYTES = WebSettings().max_page_bytes
 def main() -> None:
     """Do it, tell it."""
     what, path, *more = sys.argv[1:]
+    pa.array([""])  # pyarrow imports some modules with its first array; imports do not count on either side
     began, cpu = time.monotonic(), _cpu()
     if what == "build":
         rows = whole(Path(path), Path(more[0]))
@@ -45,20 +46,25 @@ def main() -> None:
     elif what == "floor":
         rows = floor(path)
     else:
-        found = list(images(path, WatReader if what == "function" else WarcReader))
-        rows = len(found)
+        found = candidates(path, WatReader if what == "function" else WarcReader)
+        rows = found.num_rows
         if more:
-            Path(more[0]).write_text(json.dumps([(row[1], row[2]) for row in found]))
+            pairs = zip(*(found[name].to_pylist() for name in ("url", "caption")), strict=True)
+            Path(more[0]).write_text(json.dumps(list(pairs)))
     print(json.dumps({"rows": rows, "cpu": _cpu() - cpu, "seconds": time.monotonic() - began}))
 
 
-def images(file: str, kind: type[WatReader] | type[WarcReader]) -> Iterator[Found]:
-    """Every candidate, as the rows that the stage makes its columns of."""
+def candidates(file: str, kind: type[WatReader] | type[WarcReader]) -> pa.Table:
+    """Every candidate, in the stage's columns."""
     reader = kind(Path(file).name, Extraction(), MAX_BYTES)
+    rows, tables = Rows(reader.images), []
     with Path(file).open("rb") as stream:
         for outcome in outcomes(stream, reader):
-            if isinstance(outcome, Page):
-                yield from outcome.found
+            rows.add(outcome)
+            if rows.count >= BATCH:
+                tables.append(rows.candidates())
+                rows = Rows(reader.images)
+    return pa.concat_tables([*tables, rows.candidates()])
 
 
 def task(file: str) -> int:

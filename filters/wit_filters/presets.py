@@ -8,7 +8,6 @@ named, and the number may be wrong.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -366,6 +365,15 @@ def _clip(files: Files, model: str, minimum: float, source: str) -> Step | Wanti
     return _needs(files.clip, lambda path: ClipScore(model, str(path), minimum), wanting)
 
 
-def _none(**limits: int) -> Duplicates:
-    """Only copies to the byte are one, as with every build. limits: how widely something may be spread."""
-    return replace(Duplicates(radius=None, placeholder_captions=NO_LIMIT), **limits)
+def _none(
+    placeholder_captions: int = NO_LIMIT,
+    max_images_per_caption: int | None = None,
+    max_pages_per_image: int | None = None,
+) -> Duplicates:
+    """Only copies to the byte are one, as with every build; and how widely something may be spread."""
+    return Duplicates(
+        radius=None,
+        placeholder_captions=placeholder_captions,
+        max_images_per_caption=max_images_per_caption,
+        max_pages_per_image=max_pages_per_image,
+    )

@@ -4,15 +4,17 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from wit_builder.archive.collect import outcomes
-from wit_builder.archive.rows import NoPage, Page
+from wit_builder.archive.collect import Outcome, outcomes
+from wit_builder.archive.images import LinkedPage
+from wit_builder.archive.rows import FOUND, LOST, Found, Lost, NoPage, Page
 from wit_builder.archive.warc import WarcReader
 from wit_builder.archive.wat import WatReader
 from wit_builder.extract.settings import Extraction
+from wit_builder.records import Text
 
 URL = "http://a.test/dir/page.html"
 DATE = "2024-05-17T23:31:22Z"
@@ -66,7 +68,26 @@ def warc(data: bytes, settings: Extraction = EVERYTHING) -> list[Page | NoPage]:
 
 def wat(data: bytes, settings: Extraction = EVERYTHING, max_bytes: int = MAX_BYTES) -> list[Page | NoPage]:
     """The same for metadata."""
-    return list(outcomes(io.BytesIO(data), WatReader("a.wat", settings, max_bytes)))
+    reader = WatReader("a.wat", settings, max_bytes)
+    return alike(reader, list(outcomes(io.BytesIO(data), reader)))
+
+
+def alike(reader: WatReader | WarcReader, outcomes: Sequence[Outcome]) -> list[Page | NoPage]:
+    """The same with the rows of each page, as the reader finds them when it reads the images of all pages at once."""
+    linked = [outcome for outcome in outcomes if isinstance(outcome, LinkedPage)]
+    rows = iter(rows_of(reader, linked))
+    return [Page(*o[:5], *next(rows)) if isinstance(o, LinkedPage) else o for o in outcomes]
+
+
+def rows_of(reader: WatReader, pages: list[LinkedPage]) -> list[tuple[list[Found], list[Lost]]]:
+    """What the images of each page become."""
+    rows: list[tuple[list[Found], list[Lost]]] = [([], []) for _ in pages]
+    for n, (table, names) in enumerate(zip(reader.images(pages), (FOUND, LOST), strict=True)):
+        for row in table.to_pylist():
+            if "alt_texts" in row:
+                row["alt_texts"] = tuple(Text(**text) for text in row["alt_texts"])
+            rows[row["page"]][n].append(tuple(row[name] for name in names))
+    return rows
 
 
 def told(outcomes: list[Page | NoPage]) -> list[str]:

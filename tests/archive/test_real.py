@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from tests.archive import slow
+from tests.archive.archives import alike
 from tests.shared_data import shared_data
 from wit_builder.archive.collect import outcomes
 from wit_builder.archive.rows import NoPage, Page
@@ -26,7 +27,8 @@ MAX_BYTES = 10 << 20
 def read(file: str, settings: Extraction = ALL) -> list[Page | NoPage]:
     kind = WatReader if ".wat" in file else WarcReader
     with shared_data(f"warc/{file}").open("rb") as stream:
-        return list(outcomes(stream, kind(file.rpartition("/")[2], settings, MAX_BYTES)))
+        reader = kind(file.rpartition("/")[2], settings, MAX_BYTES)
+        return alike(reader, list(outcomes(stream, reader)))
 
 
 def index() -> list[dict]:

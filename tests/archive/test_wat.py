@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.archive.archives import EVERYTHING, URL, dumped, image, metadata, page, told, wat, wat_record
+from tests.archive.archives import (
+    EVERYTHING,
+    URL,
+    alike,
+    dumped,
+    image,
+    metadata,
+    page,
+    told,
+    wat,
+    wat_record,
+)
 from wit_builder.archive import lean
 from wit_builder.archive.rows import NoPage, Page
 from wit_builder.archive.wat import WatReader
@@ -302,7 +313,7 @@ LINK = st.builds(image, TEXT, TEXT | st.none(), TEXT | st.none()) | st.builds(
     TEXT | st.just('{"path":"IMG@/src","url":"x"}'),
     st.sampled_from(["A@/href", "AREA@/href", "FORM@/action"]),
 )
-NAME = TEXT | st.sampled_from(["og:image", "robots"])
+NAME = TEXT | st.sampled_from(["og:image", " OG:image ", "og:image:alt", "twitter:image", "robots"])
 METAS = st.lists(st.builds(meta, NAME, TEXT, st.sampled_from(["name", "property"])), max_size=3)
 
 
@@ -312,11 +323,19 @@ def test_the_quick_look_tells_what_the_whole_record_tells(links, metas, title, h
     compact, spaced = dumped(value), json.dumps(value, indent=1).encode()
     assert lean.quick(spaced) is None
     reader = WatReader("a.wat", Extraction(), 10**6)
-    quick, whole = reader.page(compact, ""), reader.page(spaced, "")
+    quick, whole = alike(reader, [reader.page(compact, ""), reader.page(spaced, "")])
     assert isinstance(quick, Page)
     assert isinstance(whole, Page)
     assert (quick.found, quick.lost) == (whole.found, whole.lost)
     assert (quick.title, quick.lang) == (whole.title, whole.lang) or not (whole.found or whole.lost)
+
+
+@given(st.lists(st.tuples(st.lists(LINK, max_size=3), METAS), max_size=4))
+def test_many_pages_at_once_are_read_as_one_by_one(pages):
+    reader = WatReader("a.wat", Extraction(), 10**6)
+    records = [dumped(metadata(links=links, head={"Metas": metas})) for links, metas in pages]
+    together = alike(reader, [reader.page(raw, "") for raw in records])
+    assert together == [alike(reader, [reader.page(raw, "")])[0] for raw in records]
 
 
 @pytest.mark.parametrize("alt", ["A cat", '"}', '\\"}', "{}", '{"path":"IMG@/src",'])
@@ -326,6 +345,16 @@ def test_the_order_of_common_crawl_is_read_at_a_quick_look(alt):
     if '"}' not in alt:  # a cut that is wrong is seen, and then the whole record is parsed
         assert told == lean.whole(dumped(metadata(links=links, head=HEAD)))._replace(headers={})
     assert [row[2] for row in read(links=links, head=HEAD).found][-1] == "A cat on a wall"
+
+
+@pytest.mark.parametrize("cut", [b",", b',"url":"cat.jpg"', b',"url":"cat.jpg","alt":3'])
+def test_half_an_image_is_no_json(cut):
+    whole = dumped(metadata())
+    assert whole.count(_IMAGE) == 1
+    assert no_page(whole.replace(_IMAGE, b'{"path":"IMG@/src"' + cut))[0] == "bad_record"
+
+
+_IMAGE = dumped(image())
 
 
 def test_a_record_that_is_no_metadata_is_no_item():

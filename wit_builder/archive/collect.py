@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from wit_builder import remote
 from wit_builder.archive.framing import Break, records
+from wit_builder.archive.images import LinkedPage
 from wit_builder.archive.parts import Parts
 from wit_builder.archive.rows import NoPage, Page, Rows
 from wit_builder.archive.warc import WarcReader
@@ -21,6 +22,7 @@ BATCH = 10_000  # pages and rows that become tables at a time
 REPORT_EVERY = 500  # pages
 
 Reader = WarcReader | WatReader
+Outcome = Page | LinkedPage | NoPage
 
 _READERS: dict[str, type[Reader]] = {"warc": WarcReader, "wat": WatReader}
 
@@ -38,19 +40,19 @@ def collect(task: Task) -> None:
         replace(extraction, optout=web.optout),  # one policy for pages and images
         web.max_page_bytes,
     )
-    sink = _Sink(task)
+    sink = _Sink(task, reader)
     with remote.opened(file) as opened, _seekable(opened) as stream:
         for outcome in outcomes(stream, reader):
             sink.take(outcome)
     sink.close()
 
 
-def outcomes(file: BinaryIO, reader: Reader) -> Iterator[Page | NoPage]:
+def outcomes(file: BinaryIO, reader: Reader) -> Iterator[Outcome]:
     """What the records of an archive become, and its damaged places.
 
     A record counts once what follows it has shown that it ended where it said.
     """
-    held: Page | NoPage | None = None
+    held: Outcome | None = None
     for record in records(file):
         if isinstance(record, Break):
             yield from _at_break(record, held, reader.name)
@@ -78,7 +80,7 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
         yield copy
 
 
-def _at_break(place: Break, held: Page | NoPage | None, name: str) -> Iterator[Page | NoPage]:
+def _at_break(place: Break, held: Outcome | None, name: str) -> Iterator[Outcome]:
     """One loss for a damaged place; the record before it is kept only if it is sound."""
     if held is not None and place.sound:
         yield held
@@ -89,13 +91,13 @@ def _at_break(place: Break, held: Page | NoPage | None, name: str) -> Iterator[P
 class _Sink:
     """Turns outcomes into the task's files and counts."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, task: Task, reader: Reader) -> None:
+        self._task, self._reader = task, reader
         self._candidates, self._losses = Parts(task, "candidates"), Parts(task, "losses")
-        self._rows = Rows()
+        self._rows = Rows(reader.images)
         self._pages = 0
 
-    def take(self, outcome: Page | NoPage) -> None:
+    def take(self, outcome: Outcome) -> None:
         """Raises Stopped when the user asked to stop."""
         self._rows.add(outcome)
         self._pages += 1
@@ -104,7 +106,8 @@ class _Sink:
         if self._pages % REPORT_EVERY == 0:
             if self._task.stopping():
                 raise Stopped
-            self._task.report(_counts(self._task.funnel, self._rows.funnel()))
+            self._hand_on()
+            self._task.report(_counts(self._task.funnel))
 
     def close(self) -> None:
         """Write what waits."""
@@ -116,13 +119,13 @@ class _Sink:
         self._candidates.add(self._rows.candidates())
         self._losses.add(self._rows.losses())
         self._task.funnel.add(self._rows.funnel())
-        self._rows = Rows()
+        self._rows = Rows(self._reader.images)
 
 
-def _counts(*funnels: Funnel) -> dict[str, int]:
+def _counts(funnel: Funnel) -> dict[str, int]:
     """As a crawl tells them."""
     return {
-        "pages": sum(funnel["pages"].kept for funnel in funnels),
-        "dropped": sum(funnel["pages"].dropped.total() for funnel in funnels),
-        "candidates": sum(funnel["extract"].kept for funnel in funnels),
+        "pages": funnel["pages"].kept,
+        "dropped": funnel["pages"].dropped.total(),
+        "candidates": funnel["extract"].kept,
     }

@@ -8,12 +8,27 @@ sign with a bare quote in it is where it seems to be.)
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
 
 Json = Mapping[str, Any]
+_Image = tuple[
+    bytes, bytes, bytes, bytes
+]  # url, alt, title and nothing; or thrice nothing and a piece of JSON
+SEPARATOR = b"\xff"  # is no UTF-8
+
+
+class Images(NamedTuple):
+    """Links of the path IMG@/src."""
+
+    fields: (
+        bytes  # url, alt, title and nothing of each, as written, with separators between; UTF-8 may be broken
+    )
+    number: int
 
 
 class Told(NamedTuple):
@@ -23,7 +38,7 @@ class Told(NamedTuple):
     status: str | None  # None where there is no response, "" where it has no status
     headers: Json  # of the response; in what `quick` tells, none of them says a wish
     head: Json | None  # of the HTML; None where it is none
-    images: Sequence[Json]  # links of the path IMG@/src
+    images: Images
     commons: Sequence[Json]  # links to Creative Commons
 
 
@@ -49,19 +64,16 @@ def quick(raw: bytes) -> Told | None:
     headers = raw[response:head].lower()
     if b"x-robots-tag" in headers or b"tdm-reservation" in headers:
         return None
-    linked = raw[links:header]
-    images = _objects(linked, _IMAGE)
-    shown = images or b":image" in raw[head:links]  # else nothing that the head says is of use
+    found = _IMAGES.findall(raw, links, header)
+    shown = found or raw.find(b":image", head, links) > 0  # else nothing that the head says is of use
     try:
         return Told(
             orjson.loads(raw[header + len(_HEADER) - 1 : raw.find(b'"}', header) + 2]),
             "200",
             {},
             orjson.loads(raw[head + len(_HEAD) - 1 : links + 1]) if shown else {},
-            orjson.loads(b"[%b]" % b",".join(images)) if images else (),
-            [orjson.loads(link) for link in _objects(linked, _LINK) if _COMMONS in link]
-            if _COMMONS in linked
-            else (),
+            _images(found),
+            list(_commons(raw, links, header)),
         )
     except ValueError:
         return None
@@ -76,7 +88,7 @@ def whole(raw: bytes) -> Told:
     envelope = record["Envelope"]
     response = envelope.get("Payload-Metadata", {}).get("HTTP-Response-Metadata")
     if response is None:
-        return Told(envelope["WARC-Header-Metadata"], None, {}, None, (), ())
+        return Told(envelope["WARC-Header-Metadata"], None, {}, None, _images([]), ())
     html = response.get("HTML-Metadata")
     links = () if html is None else html.get("Links", ())
     return Told(
@@ -84,7 +96,7 @@ def whole(raw: bytes) -> Told:
         str(response.get("Response-Message", {}).get("Status", "")),
         response.get("Headers", {}),
         None if html is None else html.get("Head", {}),
-        [link for link in links if link.get("path") == "IMG@/src"],
+        _images([_image(link) for link in links if link.get("path") == "IMG@/src"]),
         [link for link in links if "creativecommons.org" in link.get("url", "")],
     )
 
@@ -94,7 +106,12 @@ _RESPONSE = b'"HTTP-Response-Metadata":{'
 _HAD = re.compile(rb'"HTTP-Response-Metadata":\{"Response-Message":\{"Version":"[^"\\]*","Status":"200"')
 _HEAD = b'"HTML-Metadata":{"Head":{'
 _LINKS = b'},"Links":['
-_IMAGE = b'{"path":"IMG@/src",'
+_IMAGE = b'{"path":"IMG@/src"'
+_STRING = rb'"([^"\\\x00-\x1f\xff]*+)"'
+_IMAGES = re.compile(  # as they nearly always are; of the others what may be all of them
+    rb'%b(?:,"url":%b(?:,"alt":%b)?+(?:,"title":%b)?+\}|(,[^}]*+\}?))' % (_IMAGE, _STRING, _STRING, _STRING)
+)
+_PIECE = itemgetter(3)
 _HEADER = b'"WARC-Header-Metadata":{'
 _COMMONS = b"creativecommons.org"
 _LINK = b'{"path":"'
@@ -103,9 +120,22 @@ _SURROGATES = re.compile(
 )
 
 
-def _objects(links: bytes, begin: bytes) -> list[bytes]:
-    """The objects that begin so. An end that is none is seen when they are parsed."""
-    return [begin + piece[: piece.find(b'"}') + 2] for piece in links.split(begin)[1:]]
+def _images(found: list[_Image]) -> Images:
+    """A cut at a wrong place, as at a brace in a text, gives no JSON."""
+    if any(map(_PIECE, found)):
+        found = [_image(orjson.loads(_IMAGE + image[3])) if image[3] else image for image in found]
+    return Images(SEPARATOR.join(chain.from_iterable(found)), len(found))
+
+
+def _image(link: Json) -> _Image:
+    return link["url"].encode(), (link.get("alt") or "").encode(), (link.get("title") or "").encode(), b""
+
+
+def _commons(raw: bytes, at: int, end: int) -> Iterator[Json]:
+    """The links that hold the name of Creative Commons."""
+    while (at := raw.find(_COMMONS, at, end)) >= 0:
+        begin, at = raw.rfind(_LINK, 0, at), raw.find(b'"}', at) + 2
+        yield orjson.loads(raw[begin:at])
 
 
 def _repaired(found: re.Match[str]) -> str:

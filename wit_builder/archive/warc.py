@@ -1,5 +1,6 @@
 """An archived response becomes a page, by the rules of the crawl: what it may be, its opt-outs, its extractor."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from fastwarc.warc import HeaderMap, WarcRecord, WarcRecordType
@@ -7,7 +8,7 @@ from fastwarc.warc import HeaderMap, WarcRecord, WarcRecordType
 from wit_builder.archive import dates
 from wit_builder.archive.framing import header
 from wit_builder.archive.payload import decoded
-from wit_builder.archive.rows import NoPage, Page
+from wit_builder.archive.rows import Images, NoPage, Page, gathered
 from wit_builder.errors import Dropped, Gone
 from wit_builder.extract.html import extract
 from wit_builder.extract.links import is_plain
@@ -29,6 +30,10 @@ class WarcReader:
         """name: of the file, as sources have it. max_bytes: of a page, as archived and without its codings."""
         self.name = name
         self._extraction, self._max_bytes = extraction, max_bytes
+
+    def images(self, pages: Sequence[Page]) -> Images:
+        """What has become of the images of pages that were read."""
+        return gathered(pages)
 
     def read(self, record: WarcRecord) -> Page | NoPage | None:
         """What the record becomes; None for a request, a warcinfo and their like."""

@@ -12,14 +12,14 @@ from fastwarc.warc import WarcRecord, WarcRecordType
 
 from wit_builder.archive import dates, lean
 from wit_builder.archive.framing import header
-from wit_builder.archive.images import ImageRules
+from wit_builder.archive.images import ImageRules, LinkedPage
 from wit_builder.archive.lean import Json
-from wit_builder.archive.rows import NoPage, Page
+from wit_builder.archive.rows import Images, NoPage
 from wit_builder.archive.warc import check_status, check_url, target
 from wit_builder.errors import Dropped, Gone
 from wit_builder.extract import links
 from wit_builder.extract.html import MAX_LANG, MAX_TITLE
-from wit_builder.extract.meta import NO_WISHES, PageWishes, shared_images, wishes
+from wit_builder.extract.meta import NO_WISHES, SHARED_NAMES, PageWishes, shared_images, wishes
 from wit_builder.extract.settings import Extraction
 from wit_builder.text.normalize import fold
 from wit_builder.web.optout import robots_directives
@@ -36,9 +36,13 @@ class WatReader:
         self.name = name
         self._extraction, self._max_bytes = extraction, max_bytes
         self._rules = ImageRules(extraction)
-        self._telling = {"robots", "tdm-re", "og:ima", "twitte", "html@/", extraction.agent[:6].lower()}
+        self._telling = {*_TELLING, extraction.agent.lower()}
 
-    def read(self, record: WarcRecord) -> Page | NoPage | None:
+    def images(self, pages: Sequence[LinkedPage]) -> Images:
+        """What becomes of the images of pages that were read."""
+        return self._rules.read(pages)
+
+    def read(self, record: WarcRecord) -> LinkedPage | NoPage | None:
         """What the record becomes; None where it speaks of no response."""
         if int(record.record_type) != _METADATA:
             return None
@@ -49,7 +53,7 @@ class WatReader:
         raw = record.reader.read(self._max_bytes)
         return self.page(raw, f"{self.name}@{record.stream_pos}") if lean.is_item(raw) else None
 
-    def page(self, raw: bytes, source: str) -> Page | NoPage | None:
+    def page(self, raw: bytes, source: str) -> LinkedPage | NoPage | None:
         """What the JSON of a record becomes."""
         url, at = "", None
         try:
@@ -60,35 +64,39 @@ class WatReader:
             at = dates.read(date)
             if at is None:
                 raise Gone("bad_record", f"WARC-Date: {date[:80]}")
-            return self._page(told, url, source, at)
+            return self._page(told, url, source, at, len(raw))
         except Dropped as error:
             return NoPage(error.reason, url, error.evidence, source, at)
         except (ValueError, LookupError, TypeError, AttributeError) as error:  # no JSON, or of another shape
             return NoPage("bad_record", url, f"{type(error).__name__}: {error}", source, at)
 
-    def _page(self, told: lean.Told, url: str, source: str, at: datetime) -> Page:
+    def _page(self, told: lean.Told, url: str, source: str, at: datetime, weight: int) -> LinkedPage:
         head = _had(told)
         check_url(url)
         metas = self._told_by(head.get("Metas", ()))
         resolve = links.Resolver(url, head.get("Base"))
-        found, lost = self._rules.read(
+        return LinkedPage(
+            url,
+            self._extraction.fold(head.get("Title", ""))[:MAX_TITLE].rstrip(),
+            fold(_lang(metas))[:MAX_LANG],
+            source,
+            at,
             told.images,
             shared_images(list(enumerate(metas))) if metas else (),
             resolve,
             _licence(head, told.commons, resolve),
             self._wishes(metas, told.headers),
+            weight,
         )
-        title = self._extraction.fold(head.get("Title", ""))[:MAX_TITLE].rstrip()
-        return Page(url, title, fold(_lang(metas))[:MAX_LANG], source, at, found, lost)
 
     def _told_by(self, metas: Sequence[Json]) -> list[Json]:
-        """The meta tags that are read, and some more: by how their names begin, which is quick to see."""
+        """The meta tags that are read, and those of their other name."""
         telling = self._telling
         return [
             meta
             for meta in metas
-            if ((name := meta.get("property")) and name.lstrip()[:6].lower() in telling)
-            or ((name := meta.get("name")) and name.lstrip()[:6].lower() in telling)
+            if ((name := meta.get("property")) and name.strip().lower() in telling)
+            or ((name := meta.get("name")) and name.strip().lower() in telling)
         ]
 
     def _wishes(self, metas: Sequence[Json], headers: Mapping[str, Any]) -> PageWishes:
@@ -139,3 +147,4 @@ def _lang(metas: Sequence[Json]) -> str:
 
 
 _LANGS = ("HTML@/lang", "HTML@/xml:lang")
+_TELLING = {"robots", "tdm-reservation", *SHARED_NAMES, *map(str.lower, _LANGS)}

@@ -21,12 +21,12 @@ class Resolver:
         self._base = page_url if is_plain(page_url) else _normalised(page_url, None)
         if base is not None:
             self._base = _normalised(base, self._base) or self._base
-        self._origin = self._folder = (
-            ""  # both empty where the base is none, or too long to look at plain paths
+        self.origin = self.folder = (
+            ""  # what stands before a plain path; "" where the base is none, or too long
         )
-        if self._base is not None and len(self._base) <= _MAX_PLAIN:
-            self._origin = origin_of(self._base)
-            self._folder = self._base.partition("?")[0].rpartition("/")[0] + "/"
+        if self._base is not None and len(self._base) <= MAX_PLAIN:
+            self.origin = origin_of(self._base)
+            self.folder = self._base.partition("?")[0].rpartition("/")[0] + "/"
 
     def __call__(self, written: str) -> str | None:
         """The normalised URL, or None where that is no http(s) address ("" among them)."""
@@ -37,17 +37,33 @@ class Resolver:
             return written
         if plain[_ABSOLUTE]:
             return without_tracking(written)
-        if not self._origin:
+        if not self.origin:
             return self._read(written)
-        url = (self._origin if written[0] == "/" else self._folder) + written
+        url = (self.origin if written[0] == "/" else self.folder) + written
         return url if plain.lastindex is None else without_tracking(url)
 
     def _read(self, written: str) -> str | None:
         try:
             return self._known[written]
         except KeyError:
-            url = self._known[written] = _normalised(written, self._base)
+            url = self._known[written] = self._near(written) or _normalised(written, self._base)
             return url
+
+    def _near(self, written: str) -> str | None:
+        """Where a plain path leads that has blanks around it, climbs ("../x") or names its host ("//b.test/x")."""
+        text, folder = written.strip(_BLANKS), self.folder
+        if text.startswith("//"):
+            text = self.origin.partition("/")[0] + text
+        climbs = text.startswith("../")
+        while text.startswith("../"):
+            text = text[3:]
+            if folder.count("/") > _OF_ROOT:
+                folder = folder[:-1].rpartition("/")[0] + "/"
+        plain = _plain(text) if text and folder else None
+        if plain is None or (climbs and (plain[_ABSOLUTE] or text[0] == "/")):
+            return None
+        before = "" if plain[_ABSOLUTE] else self.origin if text[0] == "/" else folder
+        return without_tracking(before + text) if plain[_QUERY] else before + text
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +109,16 @@ def read(
     return Links(list(found), licence or commons, False)
 
 
-_MAX_PLAIN = 1024  # characters; two of them make less than the longest URL that `normalise` gives
+MAX_PLAIN = 1024  # characters; two of them make less than the longest URL that `normalise` gives
 # What the URL standard leaves as it is in a path and in a query, if no segment may be a dot's: no colon in a path,
 # which may end a scheme, and no second slash at its beginning.
 _PLAIN = re.compile(
     r"(?:(https?://(?:(?!xn--)[a-z0-9-]++\.)++[a-z]{2,24}/)|/(?!/)|(?![.?/]))"
     r"[A-Za-z0-9_.~!$&()*+,;=@/%-]*+(\?[A-Za-z0-9_.~!$&()*+,;:=@/%-]*+)?+"
 )
-_ABSOLUTE = 1  # group of _PLAIN
+_ABSOLUTE, _QUERY = 1, 2  # groups of _PLAIN
+_BLANKS = " \t\n\r\f"  # the URL standard leaves them out at both ends
+_OF_ROOT = 3  # slashes in "http://a.test/"
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -111,7 +129,7 @@ def is_plain(url: str) -> bool:
 
 
 def _plain(url: str) -> re.Match[str] | None:
-    if len(url) > _MAX_PLAIN or "/." in url or "%2e" in url or "%2E" in url:
+    if len(url) > MAX_PLAIN or "/." in url or "%2e" in url or "%2E" in url:
         return None
     return _PLAIN.fullmatch(url)
 

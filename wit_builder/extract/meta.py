@@ -1,6 +1,5 @@
 """What the head of a page says: images it shows elsewhere (og, twitter), and whether it opts out."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -73,9 +72,9 @@ def shared_images(metas: Sequence[tuple[int, Attributes]]) -> list[SharedImage]:
     it. og:image:url and og:image:secure_url say the address of the og:image before them once more.
     """
     named = [
-        (position, name.lower(), meta.get("content") or "")
+        (position, name, meta.get("content") or "")
         for position, meta in metas
-        if (name := (meta.get("property") or meta.get("name") or "").strip()) and _SHARED.match(name)
+        if (name := (meta.get("property") or meta.get("name") or "").strip().lower()) in SHARED_NAMES
     ]
     found = [image for family in _FAMILIES for image in _of_family(named, family)] if named else []
     return sorted(found, key=lambda image: image.position)
@@ -108,7 +107,7 @@ _FAMILIES = (
 )
 
 
-_SHARED = re.compile("(?:og|twitter):image", re.IGNORECASE)
+SHARED_NAMES = frozenset(name for family in _FAMILIES for name in (family.name, *family.again, family.alt))
 
 
 def _of_family(named: Sequence[tuple[int, str, str]], family: _Family) -> list[SharedImage]:

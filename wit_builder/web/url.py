@@ -34,9 +34,8 @@ _TRACKING_NAMES = """
 """
 TRACKING = frozenset(_TRACKING_NAMES.split())
 TRACKING_PREFIX = "utm_"  # Google Analytics' campaigns, and whoever copied them
-_TRACKED = re.compile(
-    rf"[?&](?:{TRACKING_PREFIX}|(?:{'|'.join(sorted(TRACKING))})(?:[=&]|\Z))", re.IGNORECASE
-)
+TRACKED = rf"[?&](?:{TRACKING_PREFIX}|(?:{'|'.join(sorted(TRACKING))})(?:[=&]|$))"  # in any case
+_TRACKED = re.compile(TRACKED, re.IGNORECASE)
 
 
 def normalise(url: str, base: str | None = None) -> str:
