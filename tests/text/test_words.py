@@ -26,6 +26,7 @@ SAME = [
     ("église", "l’église", "église"),
     ("eau", "de l'eau", "eau"),
     ("arte", "dell'arte", "arte"),
+    ("Model T", "a Model T's wheel", "model t"),
     ("C++", "in C++.", "c ++"),
     ("C#", "(C#)", "c #"),
     ("AC/DC", "AC/DC live", "ac dc"),
