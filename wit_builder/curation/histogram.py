@@ -77,8 +77,8 @@ def numbers(column: pa.ChunkedArray, entries: pa.Array) -> pa.Array:
 
 def counted(column: pa.ChunkedArray, stays: pa.ChunkedArray, entries: pa.Array) -> pa.Table:
     """Of these pairs' lists: how many hold each query, and how many of those stay; no row for a query of none."""
-    count = len(entries)
-    matched, kept = (_bins(numbers(rows, entries), count) for rows in (column, column.filter(stays)))
+    lists, count = numbers(column, entries), len(entries)
+    matched, kept = (_bins(rows, count) for rows in (lists, lists.filter(stays.combine_chunks())))
     found = np.flatnonzero(matched)
     return pa.table([found.astype(np.int32), matched[found], kept[found]], schema=_COUNTS)
 
