@@ -15,7 +15,7 @@ from wit_builder.curation.clean import Duplicates
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.errors import ConfigError
 from wit_builder.extract.settings import Extraction
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.records import Candidate, Sample
 from wit_builder.shards.writer import ShardSpec
