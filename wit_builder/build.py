@@ -22,7 +22,6 @@ from wit_builder.archive.settings import Archives
 from wit_builder.blocklist import blocked
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation import balanced, histogram, matched, meaning
-from wit_builder.demo_web import serve
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.stage import number, run_stage
@@ -158,6 +157,8 @@ def web(recipe: Recipe, where: Where) -> Iterator[dict[str, str | None]]:
     with ExitStack() as stack:
         connect_to = dict(where.connect_to)
         if recipe.demo_web is not None:
+            from wit_builder.demo_web import serve  # and aiohttp with it, which nobody else needs
+
             port = stack.enter_context(serve.served(recipe.demo_web))
             connect_to |= recipe.demo_web.connect_to(port)
         yield connect_to

@@ -18,7 +18,7 @@ from wit_builder.demo_web.web import DemoWeb
 from wit_builder.errors import ConfigError
 from wit_builder.extract.settings import Extraction
 from wit_builder.filtering import BatchFilter
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.queries.settings import Queries
 from wit_builder.records import Candidate, Sample

@@ -47,8 +47,9 @@ class Web:
 
     @property
     def environment(self) -> dict[str, str]:
-        """A client's."""
-        return os.environ | {"SSL_CERT_FILE": str(self.authorities)}
+        """A client's. Modules are kept as bytecode, whatever is set here: else each process compiles its own anew."""
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return kept | {"SSL_CERT_FILE": str(self.authorities)}
 
 
 @contextmanager

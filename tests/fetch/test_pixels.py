@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -90,6 +92,31 @@ def test_a_process_is_used_again_after_a_broken_image_and_not_after_a_fault():
 
     one, two, three = asyncio.run(main())
     assert one == two != three
+
+
+def test_a_process_that_dies_while_it_waits_keeps_nobody_busy_and_costs_one_image():
+    async def main():
+        async with Pixels(ImageSpec(), 1, serve=HOSTILE) as pixels:
+            await pixels.process(b"one")
+            (worker,) = pixels._idle
+            os.kill(worker.child.pid, signal.SIGKILL)
+            async with asyncio.timeout(20):
+                while worker._listens:
+                    await asyncio.sleep(0)
+            with pytest.raises(ImageError, match="ended with -9"):
+                await pixels.process(b"two")
+            return (await pixels.process(b"three")).image
+
+    assert asyncio.run(main()) == b"three"
+
+
+def test_a_process_starts_no_threads_of_its_own():
+    async def main():
+        async with Pixels(ImageSpec(), 1) as pixels:
+            await pixels.process(picture(1))
+            return len(list(Path(f"/proc/{pixels._idle[0].child.pid}/task").iterdir()))
+
+    assert asyncio.run(main()) == 1
 
 
 def test_a_process_that_does_not_start_stops_the_stage():

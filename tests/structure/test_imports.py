@@ -35,6 +35,11 @@ def test_help_imports_nothing_heavy(typed):
     assert HEAVY & loaded(code) == set()
 
 
+def test_a_fetch_imports_no_demo_web_server_no_page_and_no_decoder():
+    found = loaded("import wit_builder.cli.fetched")
+    assert found & {"aiohttp", "jinja2", "simplejpeg", "cykooz_resizer"} == set()
+
+
 def test_no_module_of_the_data_road_imports_torch():
     """Only those in model/ do, and what is there for the recipe does not."""
     names = [

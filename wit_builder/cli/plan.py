@@ -198,7 +198,7 @@ def _urls(values: dict[str, Any]) -> "UrlList":
 
 def _recipe(urls: "UrlList", values: dict[str, Any]) -> "Recipe":
     """The build that is planned, checked as one."""
-    from wit_builder.images.process import ImageSpec
+    from wit_builder.images.picture import ImageSpec
     from wit_builder.recipe import Recipe
     from wit_builder.web.politeness import Politeness
     from wit_builder.web.visitor import WebSettings

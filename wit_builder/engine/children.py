@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -38,11 +38,17 @@ class Child:
 
     The function gets the files, the call's arguments, and `tell`, a function that sends news to the parent while
     it works. memory_bytes: what the child may allocate, None for no limit; over it Python raises MemoryError.
-    files: descriptors that the child has too. Linux ends the child with the thread that made it, so that should
-    be the main one.
+    files: descriptors that the child has too. variables: of its environment, besides ours. Linux ends the child
+    with the thread that made it, so that should be the main one.
     """
 
-    def __init__(self, function: str, memory_bytes: int | None = None, files: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        function: str,
+        memory_bytes: int | None = None,
+        files: Sequence[int] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         ours, theirs = socket.socketpair()
         self.pipe = Pipe(ours)
         arguments = (theirs.fileno(), function, memory_bytes, os.getpid(), tuple(files))
@@ -52,6 +58,7 @@ class Child:
                 [sys.executable, "-c", program],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), *files),
+                env={**os.environ, **(variables or {})},
             )
         except BaseException:
             self.pipe.close()

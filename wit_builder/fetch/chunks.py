@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from wit_builder import storage
 from wit_builder.engine.task import claim, read_json
 from wit_builder.errors import BuildError, Dropped
-from wit_builder.images.process import Picture
+from wit_builder.images.picture import Picture
 from wit_builder.ledger import Funnel
 from wit_builder.records import (
     FAILURE_SCHEMA,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,8 @@ from wit_builder.images.picture import ImageSpec, Picture
 
 DEADLINE_S = 20.0  # for one image; 100 megapixels of progressive JPEG take about 1 s
 START_S = 120.0  # for a process to start, which takes 0.2 s on a machine that is not overloaded
+# numpy's OpenBLAS starts a thread a core, 25 ms of CPU on two of them, for what has 64 x 64 numbers here.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 MEMORY_BYTES = 6 << 30  # what one process may allocate; 100 megapixels take up to 1.7 GB
 
 
@@ -30,7 +33,7 @@ class Pixels:
         memory_bytes: int = MEMORY_BYTES,
         serve: str = "wit_builder.fetch.tray:serve_image",
     ) -> None:
-        self._spec, self._serve = spec, serve
+        self._spec, self._serve = pickle.dumps(spec), serve
         self._deadline_s, self._memory_bytes = deadline_s, memory_bytes
         self._idle: list[_Worker] = []
         self._free = asyncio.Semaphore(processes)
@@ -83,16 +86,22 @@ class Pixels:
 class _Worker:
     """A child and its tray."""
 
+    _said: asyncio.Future[Answer]  # what is waited for, or was
+
     def __init__(self, serve: str, memory_bytes: int) -> None:
+        self._loop, self._listens = asyncio.get_running_loop(), False
         self._tray = tray.new()
         try:
-            self.child = Child(serve, memory_bytes, [self._tray])
+            self.child = Child(serve, memory_bytes, [self._tray], ONE_THREAD)
         except BaseException:
             os.close(self._tray)
             raise
 
-    async def asked(self, body: bytes | bytearray, spec: ImageSpec, extra: str, limit_s: float) -> Answer:
-        """Done with a Picture, or failed with an exception. Raises as `told`."""
+    async def asked(self, body: bytes | bytearray, spec: bytes, extra: str, limit_s: float) -> Answer:
+        """Done with a Picture, or failed with an exception. Raises as `told`.
+
+        spec: an ImageSpec as a pickle, see tray.py.
+        """
         try:
             tray.put(self._tray, body)
             self.child.call(len(body), spec, extra)
@@ -124,26 +133,35 @@ class _Worker:
             raise _Died(await self.end(LAST_WORDS_S)) from None
 
     async def _next(self) -> Answer:
-        loop = asyncio.get_running_loop()
-        said: asyncio.Future[Answer] = loop.create_future()
-        loop.add_reader(self.child.pipe.fileno(), self._hear, said)
-        try:
-            return await said
-        finally:
-            loop.remove_reader(self.child.pipe.fileno())
+        self._said = self._loop.create_future()
+        self._listen()
+        return await self._said
 
-    def _hear(self, said: asyncio.Future[Answer]) -> None:
-        if said.done():
-            return  # nobody waits any more
+    def _listen(self) -> None:
+        """From one call to the next, unless something came in between: to begin anew costs 20 us."""
+        if not self._listens:
+            self._loop.add_reader(self.child.pipe.fileno(), self._hear)
+            self._listens = True
+
+    def _deafen(self) -> None:
+        if self._listens:
+            self._loop.remove_reader(self.child.pipe.fileno())
+            self._listens = False
+
+    def _hear(self) -> None:
+        if self._said.done():
+            return self._deafen()  # nobody waits any more
         try:
             if (message := self.child.heard()) is not None:
-                said.set_result(message)
+                self._said.set_result(message)
         except (EOFError, OSError) as error:
-            said.set_exception(error)
+            self._said.set_exception(error)
+        return None
 
     async def end(self, wait_s: float = 0.0) -> int:
         """End the child; its exit code."""
-        killed = asyncio.get_running_loop().run_in_executor(None, self.child.kill, wait_s)
+        self._deafen()
+        killed = self._loop.run_in_executor(None, self.child.kill, wait_s)
         try:
             return await asyncio.shield(killed)  # also where nobody waits any more
         finally:
@@ -152,6 +170,7 @@ class _Worker:
 
     def dismiss(self) -> None:
         """End the child, which waits for a call."""
+        self._deafen()
         dismiss([self.child])
         os.close(self._tray)
 

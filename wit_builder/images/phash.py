@@ -48,9 +48,15 @@ def _samples(picture: Raster) -> Levels:
     """Luma, 0 to 255, at the middles of 64 x 64 fields."""
     size = min(picture.width, SIDE), min(picture.height, SIDE)
     small = resample(picture, (0, 0, picture.width, picture.height), size, "bilinear").array()
-    across, down = ((2 * np.arange(SAMPLES) + 1) * side // (2 * SAMPLES) for side in size)
+    across, down = map(_middles, size)
     samples: Levels = small.take(down, axis=0).take(across, axis=1) @ LUMA
     return samples
+
+
+@cache
+def _middles(side: int) -> npt.NDArray[np.int64]:
+    """Of 64 fields along a side of at most 128 pixels, the pixels in their middles."""
+    return (2 * np.arange(SAMPLES) + 1) * side // (2 * SAMPLES)
 
 
 @cache

@@ -21,7 +21,7 @@ from wit_builder.engine.stage import number, run_stage
 from wit_builder.engine.task import Done, Task, files, read_json
 from wit_builder.fetch import fetch as stage
 from wit_builder.fetch import tray
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.planning.rates import Mean, Rates, undecoded
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, Sample, samples, to_table
 from wit_builder.report.diagnosis import by_host

@@ -4,9 +4,11 @@ Reads the published files of OUT only, finished or not. What is missing or damag
 rest, never a traceback.
 """
 
+from pathlib import Path
+
+from wit_builder.place import Place
 from wit_builder.report.fetched import Fetched, fetched, is_fetched
-from wit_builder.report.page import NAME as REPORT
-from wit_builder.report.page import write_report
+from wit_builder.report.folder import REPORT
 from wit_builder.report.terminal import render_fetched, render_text
 from wit_builder.report.totals import Summary, as_json, diagnosed, summary
 
@@ -23,3 +25,10 @@ __all__ = [
     "summary",
     "write_report",
 ]
+
+
+def write_report(out: Path | Place) -> Path:
+    """See page.py, which brings template engine and image decoders: only who draws it need wait for them."""
+    from wit_builder.report import page
+
+    return page.write_report(out)

@@ -17,6 +17,7 @@ PIECES = {"build.json", "funnel.json", "shards", "ledger", "candidates", "work"}
 ROWS_PER_BATCH = 16_384
 MAX_JSON_BYTES = 16 << 20
 MAX_NOTES = 30
+REPORT = "report.html"  # in OUT
 
 
 class Folder:

@@ -14,12 +14,11 @@ import orjson
 from wit_builder import storage
 from wit_builder.place import Place
 from wit_builder.report.contact_sheet import contact_sheet
-from wit_builder.report.folder import Folder, plain
+from wit_builder.report.folder import REPORT, Folder, plain
 from wit_builder.report.tally import Count
 from wit_builder.report.terminal import bytes_text, percent, queries_text
 from wit_builder.report.totals import Example, StageRow, Summary, summarise
 
-NAME = "report.html"
 COLOURS = 6  # reasons with a colour of their own; the others share one
 REASONS = 25  # rows of a stage's table
 MAX_RECIPE_CHARS = 50_000
@@ -81,7 +80,7 @@ def write_report(out: Path | Place) -> Path:
         recipe=_recipe(folder),
         notes=folder.notes,
     )
-    path = folder.there.folder / NAME
+    path = folder.there.folder / REPORT
     storage.write_bytes(path, page.encode("utf-8", "replace"))
     return path
 
