@@ -21,6 +21,7 @@ from wit_builder.demo_web.web import DemoWeb
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.queries.settings import Queries
+from wit_builder.road import STAGES, Road, _groups, _number_of, _sized
 from wit_builder.shards import manifest
 from wit_builder.shards.writer import ShardSpec
 
@@ -219,7 +220,7 @@ class Yesterday(datetime):
 
 
 def test_stopped_after_any_stage_and_resumed_it_ends_the_same(web, finished, out):
-    for stage in build.STAGES:
+    for stage in STAGES:
         funnel = run(out, web.connect_to, until=stage)
         assert json.loads((out / "funnel.json").read_text()) == funnel.as_json()
         assert (publish.read_state(out)["state"] == "complete") is (stage == "pack")
@@ -291,9 +292,7 @@ def test_what_killed_commands_left_is_removed(cleaned, out):
 def test_a_filter_that_fails_stops_the_build_and_says_where(cleaned, out):
     shutil.copytree(cleaned, out)
     shutil.rmtree(out / "work" / "clean-judge")
-    road = build.Road(
-        replace(recipe(), sample_filters=(Divides(),)), out / "work", LocalExecutor(1), Silent()
-    )
+    road = Road(replace(recipe(), sample_filters=(Divides(),)), out / "work", LocalExecutor(1), Silent())
     for stage in ("collect", "select", "fetch"):
         getattr(road, stage)()
     with (
@@ -417,8 +416,8 @@ def test_more_shards_than_digits_can_number_are_said_before_one_is_written(clean
     shutil.copytree(cleaned, out)
     with closing(LocalExecutor(1)) as executor:
         few = replace(recipe(), shards=ShardSpec(samples_per_shard=1, index_digits=1))
-        road = build.Road(few, out / "work", executor, Silent(), first_shard=4)
-        for stage in build.STAGES[:-1]:
+        road = Road(few, out / "work", executor, Silent(), first_shard=4)
+        for stage in STAGES[:-1]:
             getattr(road, stage)()
         with pytest.raises(BuildError, match="11 shards cannot be numbered with 1 digits"):
             road.pack()
@@ -436,14 +435,14 @@ def test_the_demo_web_is_served_while_the_build_runs():
     ("rows", "groups"), [([], [[]]), ([200_000, 1], [["0"], ["1"]]), ([199_999, 1, 5], [["0", "1"], ["2"]])]
 )
 def test_files_go_into_groups_of_bounded_rows(rows, groups):
-    assert build._groups({str(i): n for i, n in enumerate(rows)}) == groups
+    assert _groups({str(i): n for i, n in enumerate(rows)}) == groups
 
 
 @pytest.mark.parametrize(("rows", "parts"), [(0, 1), (10, 1), (11, 2)])
 def test_there_is_a_part_for_every_so_many_rows(rows, parts):
-    assert build._number_of({"a": rows}, 10) == parts
+    assert _number_of({"a": rows}, 10) == parts
 
 
 def test_rows_are_counted_by_the_files_themselves(finished):
     files = [str(path) for path in (finished / "candidates").iterdir()]
-    assert build._sized(files) == {path: pq.read_table(path).num_rows for path in files}
+    assert _sized(files) == {path: pq.read_table(path).num_rows for path in files}

@@ -24,6 +24,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.place import Place
 from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA
+from wit_builder.road import STAGES, Road, Watcher, write_session
 from wit_builder.shards import manifest
 
 
@@ -32,7 +33,7 @@ def run(
     only: Sequence[str],
     connect_to: Mapping[str, str | None],
     executor: Executor,
-    watcher: build.Watcher,
+    watcher: Watcher,
 ) -> tuple[int, int]:
     """Fetch again what failed for these reasons; (how many were tried, how many became samples).
 
@@ -47,15 +48,15 @@ def run(
         publish.tidy(out)
         root = out / "retry"
         begun = _begin(out, root, only)
-        build.write_session(root, connections, blocked.prepared(root, recipe.blocklist, out))
+        write_session(root, connections, blocked.prepared(root, recipe.blocklist, out))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
         again = replace(recipe, candidate_filters=(), balance=_balance(recipe, out))
-        road = build.Road(again, root, executor, watcher, incumbents, begun["first"])
+        road = Road(again, root, executor, watcher, incumbents, begun["first"])
         if recipe.queries is not None and not road.queries.exists():
             storage.write_bytes(road.queries, _published(out / histogram.NAME).read_bytes())
         road.collected([root / "retried.parquet"])
-        for stage in build.STAGES[1:]:
+        for stage in STAGES[1:]:
             getattr(road, stage)()
         with storage.plain_errors(out):
             _publish(recipe, there, road, retried)
@@ -149,7 +150,7 @@ def _published(path: Path) -> Path:
     return path
 
 
-def _publish(recipe: Recipe, there: Place, road: build.Road, retried: pa.Array) -> None:
+def _publish(recipe: Recipe, there: Place, road: Road, retried: pa.Array) -> None:
     out = there.folder
     publish.shards(out, road.shards())
     road.show_queries(out)
@@ -157,7 +158,7 @@ def _publish(recipe: Recipe, there: Place, road: build.Road, retried: pa.Array) 
     publish.finish(recipe, there, publish.recounted(out), out / "retry")
 
 
-def _new_ledger(out: Path, road: build.Road, retried: pa.Array) -> Iterator[pa.Table]:
+def _new_ledger(out: Path, road: Road, retried: pa.Array) -> Iterator[pa.Table]:
     """The old ledger without what was retried, then what was lost now; the same however often it is done."""
     for stage in ledger.STAGES:
         for table in ledger.read(out, stage):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from wit_builder import build
 from wit_builder.engine import shuffle
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Progress
@@ -18,6 +17,7 @@ from wit_builder.ledger import Funnel
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidate_id, to_table
+from wit_builder.road import Road, Watcher, write_session
 from wit_builder.web.politeness import Politeness
 from wit_builder.web.visitor import WebSettings
 
@@ -52,13 +52,13 @@ def fetched(
     captions: Sequence[str],
     web: WebSettings,
     connect_to: Mapping[str, str | None],
-    watcher: build.Watcher,
-) -> build.Road:
+    watcher: Watcher,
+) -> Road:
     """A road on which the fetch stage is done."""
     root.mkdir(exist_ok=True)
     recipe = Recipe(name="race", source=UrlList(files=("list.parquet",)), image=SPEC, web=web)
-    build.write_session(root, connect_to)
-    road = build.Road(recipe, root, LocalExecutor(workers=2), watcher)
+    write_session(root, connect_to)
+    road = Road(recipe, root, LocalExecutor(workers=2), watcher)
     now = datetime.now(UTC)
     rows = to_table(
         [

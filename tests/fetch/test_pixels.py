@@ -101,7 +101,7 @@ def test_a_process_that_dies_while_it_waits_keeps_nobody_busy_and_costs_one_imag
             (worker,) = pixels._idle
             os.kill(worker.child.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
-                while worker._listens:
+                while worker._listens:  # noqa: ASYNC110  (it hears of the end when it hears of it)
                     await asyncio.sleep(0)
             with pytest.raises(ImageError, match="ended with -9"):
                 await pixels.process(b"two")

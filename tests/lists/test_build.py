@@ -12,13 +12,14 @@ from tests.builds import GOOD, SUBJECTS, image_url, run
 from tests.journeys.folders import kept, lost, tars, wit
 from tests.lists.reading import parquet, write
 from tests.site.told import told
-from wit_builder import build, ledger, retry
+from wit_builder import ledger, retry
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.lists import plan as plan_
 from wit_builder.lists.carried import schema_of
 from wit_builder.lists.collect import CARRIED
 from wit_builder.lists.settings import UrlList
+from wit_builder.road import STAGES, Road
 
 ROWS = [
     {"URL": image_url(n), "TEXT": f"A picture of a {subject}", "width": n, "score": n / 8}
@@ -83,8 +84,8 @@ def test_what_a_candidate_carries_is_there_to_the_end(finished):
 
 def test_samples_carry_it_too_and_the_shard_writer_is_told_its_types(halves, out, web):
     run(out, web.connect_to, recipe(halves), until="clean")
-    road = build.Road(recipe(halves), out / "work", LocalExecutor(1), builds.Silent())
-    for stage in build.STAGES:
+    road = Road(recipe(halves), out / "work", LocalExecutor(1), builds.Silent())
+    for stage in STAGES:
         getattr(road, stage)()
     samples = [
         row for path in road.files("clean-exact", "samples") for row in pq.read_table(path).to_pylist()

@@ -1,6 +1,6 @@
 """What one sees while a build runs: a live table on a terminal, a few lines a stage in a pipe, or JSON lines.
 
-A build tells of steps (`build.Watcher`), several of which make one of the five stages a user knows. What a
+A build tells of steps (`road.Watcher`), several of which make one of the five stages a user knows. What a
 step counts is shown so: "done" of "total" items, "kept", "lost REASON"; a crawl counts "pages", "dropped",
 "candidates", "waiting" and "depth". What a finished stage kept and lost is read from OUT/funnel.json.
 """

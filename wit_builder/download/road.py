@@ -30,6 +30,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel, reasons_meant
 from wit_builder.lists import plan as lists
 from wit_builder.place import Place
+from wit_builder.road import BOUNDED, Watcher, write_session
 from wit_builder.shards.layout import carried, carry
 
 Counts = Mapping[str, int]
@@ -54,7 +55,7 @@ def run(
     mode: Mode,
     where: Where,
     executor: Executor,
-    watcher: build.Watcher,
+    watcher: Watcher,
     retry: Sequence[str] = (),
 ) -> folder.Totals:
     """Fetch the list, or what is missing of it; what all its shards add up to.
@@ -122,7 +123,7 @@ class _Road:
     """The stages of one run."""
 
     def __init__(
-        self, asked: Download, where: Where, root: Path, executor: Executor, watcher: build.Watcher
+        self, asked: Download, where: Where, root: Path, executor: Executor, watcher: Watcher
     ) -> None:
         self.place, self.out = where.place, where.out
         self._asked, self._where, self._root = asked, where, root
@@ -144,7 +145,7 @@ class _Road:
             "wit_builder.lists.collect:rows",
             number(list(tasks)),
             {"rows_per_part": asked.rows_per_part},
-            build.BOUNDED,
+            BOUNDED,
             self._watcher.stage("read", len(tasks)),
         )
         windows = Windows(
@@ -221,7 +222,7 @@ class _Road:
 
         ids: of the only rows that are fetched; the others stay as they are published.
         """
-        build.write_session(root, self._where.connect_to, self._refused)
+        write_session(root, self._where.connect_to, self._refused)
         wanted, only = root / "shards.json", root / "only.parquet"
         if not wanted.exists():
             pq.write_table(pa.table({"id": pa.array(ids, pa.string())}), only)
@@ -274,9 +275,7 @@ class _Work:
     def run(self, stage: str, function: str, arguments: Sequence[Any], params: Mapping[str, Any]) -> None:
         """One of them; what it counts is shown where it is the fetch."""
         fetches = stage == "fetch"
-        needs = Needs(
-            io=fetches, retries=self._retries, timeout_s=None if fetches else build.BOUNDED.timeout_s
-        )
+        needs = Needs(io=fetches, retries=self._retries, timeout_s=None if fetches else BOUNDED.timeout_s)
         self.done[stage] = run_stage(
             self._executor,
             self.root,
@@ -308,7 +307,7 @@ class _Work:
 class _Told:
     """The progress of all windows as one: the display knows no windows."""
 
-    def __init__(self, watcher: build.Watcher, windows: int, rows: int) -> None:
+    def __init__(self, watcher: Watcher, windows: int, rows: int) -> None:
         self._tell = watcher.stage("fetch", windows)
         self._rows = rows
         self._before: Counter[str] = Counter()  # what is behind us

@@ -19,10 +19,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from wit_builder.build import ROWS_PER_BIN
 from wit_builder.engine.local import io_tasks
 from wit_builder.planning.hosts import Array, Hosts, touched
 from wit_builder.planning.rates import Rates
+from wit_builder.road import ROWS_PER_BIN
 from wit_builder.web.politeness import Politeness
 
 Limit = Literal["politeness", "address", "connections", "cores", "bandwidth", "straggler"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from wit_builder import build, storage
+from wit_builder import storage
 from wit_builder.engine import shuffle
 from wit_builder.engine.children import Child, dismiss
 from wit_builder.engine.local import Executor, Needs, Progress
@@ -25,6 +25,7 @@ from wit_builder.images.picture import ImageSpec
 from wit_builder.planning.rates import Mean, Rates, undecoded
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, Sample, samples, to_table
 from wit_builder.report.diagnosis import by_host
+from wit_builder.road import write_session
 from wit_builder.shards.writer import ShardSpec, write_shard
 from wit_builder.web.url import host_of
 from wit_builder.web.visitor import Asked, WebSettings, overhear
@@ -49,7 +50,7 @@ def try_rows(
     """
     given = folder / "rows"
     shuffle.write(given, to_table(rows, CANDIDATE_SCHEMA), np.zeros(len(rows), np.int64), 1)
-    build.write_session(folder, connect_to)
+    write_session(folder, connect_to)
     params = {"inputs": [str(given)], "bins": 1, "web": web, "image": image}
     tasks, needs = number([0]), Needs(io=True)
     done = run_stage(executor, folder, "fetch", f"{__name__}:measured", tasks, params, needs, progress)
