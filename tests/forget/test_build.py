@@ -4,6 +4,7 @@ import json
 import shutil
 from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 import pytest
 import webdataset
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,7 @@ from wit_builder.blocklist import tombstones
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.errors import ConfigError
 from wit_builder.forget import build, request
+from wit_builder.queries.settings import Queries
 from wit_builder.shards.reader import read_members
 
 WHY = "asked by its owner"
@@ -355,3 +357,13 @@ def _ledger(out):
 
 def _members(path):
     return dict(read_members(path))
+
+
+def test_the_queries_of_a_forgotten_pair_have_one_pair_less_and_no_place_becomes_free(tmp_path):
+    with told() as web:
+        builds.tell(web)
+        asked = Queries(entries=("picture", "tree", "zebra"), required=False)
+        builds.run(tmp_path, web.connect_to, builds.recipe(queries=asked))
+    forget(tmp_path, url=image_url(1))
+    counts = pq.read_table(tmp_path / "queries.parquet", columns=["entry", "matched", "kept"]).to_pylist()
+    assert [tuple(row.values()) for row in counts] == [("picture", 7, 6), ("tree", 1, 0), ("zebra", 0, 0)]

@@ -95,6 +95,15 @@ def summed(table: pa.Table, counts: Sequence[str]) -> pa.Table:
     return table
 
 
+def recounted(table: pa.Table, held: Iterable[pa.ChunkedArray]) -> pa.Table:
+    """The list with `kept` counted anew, of the pairs that have these lists of queries."""
+    entries = table.column("entry").combine_chunks()
+    kept = np.zeros(len(entries), np.int64)
+    for column in held:
+        kept += _bins(numbers(column, entries), len(entries))
+    return table.set_column(table.schema.get_field_index("kept"), SCHEMA.field("kept"), pa.array(kept))
+
+
 def balanced(table: pa.Table, rule: str, per_query: int | None) -> pa.Table:
     """The list with what each query brought in, and how that was decided; rule: "" where nothing was."""
     matched = table.column("matched")

@@ -17,7 +17,7 @@ from wit_builder import build, ledger, place, publish, report, storage
 from wit_builder.blocklist import tombstones
 from wit_builder.blocklist.blocked import Blocked
 from wit_builder.blocklist.tombstones import Tombstone
-from wit_builder.curation import tables
+from wit_builder.curation import histogram, tables
 from wit_builder.errors import ConfigError
 from wit_builder.forget import found as found_
 from wit_builder.forget.found import REASON, Found
@@ -73,6 +73,7 @@ def _apply(
             _from_candidates(out, blocked, found)
             ledger.write(out, _new_ledger(out, blocked, found))
             _from_shards(there, blocked, found)
+            _from_queries(out)
         publish.describe(recipe, there, publish.recounted(there))
         report.write_report(there)
         publish.clear(journal.parent)
@@ -126,6 +127,20 @@ def _from_shards(there: Place, blocked: Blocked, found: Found) -> None:
     infos = {info.shard: info for info in manifest.read_manifest(there)}
     infos |= {int(stem): read_info(folder, stem) for stem in found.shards}
     manifest.write_manifest(there.folder, infos.values())
+
+
+def _from_queries(out: Path) -> None:
+    """What the pairs that are left hold; `matched` stays, so that a retry finds no place that became free."""
+    path = out / histogram.NAME
+    if path.exists():
+        held = (
+            table.filter(pc.equal(table.column("status"), "success")).column("queries")
+            for table in (
+                pq.read_table(out / "shards" / info.sidecar, columns=["status", "queries"])
+                for info in manifest.read_manifest(out)
+            )
+        )
+        tables.write_parquet(path, histogram.recounted(pq.read_table(path), held))
 
 
 def _with_texts(rows: pa.Table, texts: dict[int, list[dict[str, str]]]) -> pa.Table:

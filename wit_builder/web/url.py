@@ -71,7 +71,7 @@ def origin_of(url: str) -> str:
     return f"{scheme}://{host}" if port is None else f"{scheme}://{host}:{port}"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=500_000)  # 0.1 GB, when a list has so many hosts
 def registrable_domain(host: str) -> str:
     """The part of a host that one owner registered: "a.b.co.uk" is of "b.co.uk".
 
