@@ -99,10 +99,11 @@ def test_a_process_that_dies_while_it_waits_keeps_nobody_busy_and_costs_one_imag
         async with Pixels(ImageSpec(), 1, serve=HOSTILE) as pixels:
             await pixels.process(b"one")
             (worker,) = pixels._idle
+            deafen, deaf = worker._deafen, asyncio.Event()
+            worker._deafen = lambda: (deafen(), deaf.set())
             os.kill(worker.child.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
-                while worker._listens:  # noqa: ASYNC110  (it hears of the end when it hears of it)
-                    await asyncio.sleep(0)
+                await deaf.wait()
             with pytest.raises(ImageError, match="ended with -9"):
                 await pixels.process(b"two")
             return (await pixels.process(b"three")).image
