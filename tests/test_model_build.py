@@ -11,8 +11,7 @@ from tests import builds
 from tests.model import tiny
 from tests.site.told import told
 from wit_builder import build, ledger, publish, settings
-from wit_builder.curation.clean import Duplicates
-from wit_builder.curation.semantic import Semantic
+from wit_builder.curation.settings import Duplicates, Semantic
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.shards.reader import read_shard

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pytest
 
 from wit_builder.crawl.settings import Crawl
-from wit_builder.curation.balance import Balance
+from wit_builder.curation.settings import Balance
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.images.process import ImageSpec

@@ -16,7 +16,7 @@ from tests.builds import GOOD, SUBJECTS, Killed, Silent, image_url
 from tests.journeys.folders import ROOT, kept, lost, tars
 from tests.site.told import REACH, Say, picture, told
 from wit_builder import build, ledger, publish, retry
-from wit_builder.curation.balance import Balance
+from wit_builder.curation.settings import Balance
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wit_builder import settings
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.shards.writer import ShardSpec
 

@@ -12,8 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from wit_builder.archive.settings import Archives
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.crawl.settings import Crawl
-from wit_builder.curation.balance import Balance
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Balance, Duplicates
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.errors import ConfigError
 from wit_builder.extract.settings import Extraction

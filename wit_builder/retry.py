@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from wit_builder import build, ledger, place, publish, settings, storage
 from wit_builder.blocklist import blocked
 from wit_builder.curation import clean, histogram, tables
-from wit_builder.curation.balance import Balance
 from wit_builder.curation.select import pair_heads
+from wit_builder.curation.settings import Balance
 from wit_builder.engine.local import Executor
 from wit_builder.engine.task import read_json
 from wit_builder.errors import ConfigError

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder.curation import balanced, histogram
-from wit_builder.curation.balance import Balance
+from wit_builder.curation.settings import Balance
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.stage import number, run_stage

@@ -32,7 +32,7 @@ sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "fetch"
 import measured
 
 from wit_builder.curation import select, tables
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Duplicates
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.stage import number, run_stage

@@ -30,7 +30,7 @@ from wit_filters.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 ALL = '''from wit_builder.crawl.settings import Crawl
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Duplicates
 from wit_builder.recipe import Recipe
 from wit_builder.web.politeness import Politeness
 from wit_builder.web.visitor import WebSettings

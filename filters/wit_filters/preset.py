@@ -4,8 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from wit_builder.curation import balance
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import BalanceRule, Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.queries import settings as queries
 
@@ -70,7 +69,7 @@ class Preset:
     duplicates: Duplicates
     left_out: tuple[str, ...]  # what the data set's makers did besides
     query_rule: queries.Rule = "words"
-    balance_rule: balance.Rule = "cap"
+    balance_rule: BalanceRule = "cap"
 
     @property
     def wanting(self) -> frozenset[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Duplicates
 from wit_filters.caption import (
     CaptionFileName,
     CaptionLength,

@@ -1,8 +1,7 @@
 """The whole road on a web of our own: `make shards`."""
 
 from wit_builder.crawl.settings import Crawl
-from wit_builder.curation.balance import Balance
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Balance, Duplicates
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.images.process import ImageSpec
 from wit_builder.queries.settings import Queries

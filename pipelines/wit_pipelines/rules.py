@@ -4,8 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any, Literal
 
-from wit_builder.curation.balance import Balance
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Balance, Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.queries.settings import Queries
 from wit_filters.image import ImageSize

@@ -7,8 +7,7 @@ import pytest
 
 from tests.model import tiny
 from wit_builder.cli.rehearsal import try_filters
-from wit_builder.curation.clean import Duplicates
-from wit_builder.curation.semantic import Semantic
+from wit_builder.curation.settings import Duplicates, Semantic
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import Candidate, Sample

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.curation.rows import lost, out, ran, sample, table, written
 from wit_builder.curation import balance as balance_module
 from wit_builder.curation import balanced, histogram
-from wit_builder.curation.balance import Balance, nearest
+from wit_builder.curation.balance import nearest
+from wit_builder.curation.settings import Balance
 from wit_builder.engine.task import Task
 from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.curation.rows import lost, out, ran, sample, table, written
 from wit_builder.curation import clean, near
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.records import losses
 from wit_filters.image import ImageSize

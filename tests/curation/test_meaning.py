@@ -10,8 +10,7 @@ import pytest
 from tests.curation.rows import lost, out, sample, written
 from tests.model import tiny
 from wit_builder.curation import clean, meaning, semantic
-from wit_builder.curation.clean import Duplicates
-from wit_builder.curation.semantic import Semantic
+from wit_builder.curation.settings import Duplicates, Semantic
 from wit_builder.engine.task import Task
 from wit_builder.errors import ConfigError
 from wit_builder.records import losses

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.curation.rows import candidate, lost, out, ran, written
 from wit_builder.curation import boilerplate, histogram, matched, select
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Duplicates
 from wit_builder.engine import shuffle
 from wit_builder.filtering import Verdict
 from wit_builder.queries.settings import Queries

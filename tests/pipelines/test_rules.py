@@ -5,7 +5,7 @@ import pytest
 
 from tests.text.models import fasttext_model
 from wit_builder import settings
-from wit_builder.curation.clean import Duplicates
+from wit_builder.curation.settings import Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.text.language import LanguageModel
 from wit_filters.image import ImageSize

@@ -20,9 +20,8 @@ Stages: `spread` sends the pairs to ranges of the priority, `weigh` counts queri
 through a range in order, `solve` finds t for a size, `decide` drops, `tell` writes the histogram of queries.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,11 +32,10 @@ from numpy.typing import NDArray
 
 from wit_builder import storage
 from wit_builder.curation import histogram, survivor, tables
+from wit_builder.curation.settings import Balance
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task, read_json
-from wit_builder.errors import ConfigError
 
-Rule = Literal["cap", "expectation"]
 Numbers = NDArray[np.int64]
 
 MATCHES = 5_000_000  # of queries that are ranked at a time: 0.3 GB
@@ -47,31 +45,6 @@ _SPREAD = pa.schema(
     [("id", pa.string()), ("file", pa.int32()), ("priority", pa.uint64()), ("queries", pa.list_(pa.int32()))]
 )
 _NEEDS = pa.schema([("id", pa.string()), ("need", pa.int64()), ("rarest", pa.int32()), ("count", pa.int64())])
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """How many pairs a query brings in; pairs without a query stay, whatever the rule.
-
-    rule: `cap` is CLIP's, `expectation` MetaCLIP's (both above).
-    per_query: t. CLIP and MetaCLIP's set of 400 million pairs: 20,000.
-    target: pairs that the build shall keep instead, with per_query=None: the t whose number comes nearest is found.
-    seed: other pairs, as many of them.
-    """
-
-    rule: Rule = "cap"
-    per_query: int | None = 20_000
-    target: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if (self.per_query is None) == (self.target is None):
-            both = "neither per_query nor target" if self.per_query is None else "both per_query and target"
-            raise ConfigError(f"Balance has {both}", "per_query=20_000, or per_query=None, target=1_000_000")
-        for name in ("per_query", "target"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"Balance.{name} is {value}, expected 1 or more")
 
 
 def priorities(ids: NDArray[np.bytes_], seed: int) -> NDArray[np.uint64]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wit_builder.curation.balance import Balance
+from wit_builder.curation.settings import Balance
 from wit_builder.engine.task import read_json
 
 Run = Callable[[str, str, Sequence[Any], Mapping[str, Any]], None]  # stage, function, arguments, params

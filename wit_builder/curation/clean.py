@@ -8,7 +8,6 @@ what duplicates them is.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wit_builder.curation import groups, sites, survivor, tables
-from wit_builder.curation.semantic import Semantic
+from wit_builder.curation.settings import Duplicates
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
-from wit_builder.errors import ConfigError
 from wit_builder.extract import united
 from wit_builder.records import SAMPLE_SCHEMA, Sample, samples
 from wit_builder.shards import staged
@@ -31,47 +29,8 @@ from wit_builder.shards import staged
 BATCH = 8_192  # rows in memory as records at a time
 INCUMBENT_COLUMNS = ["id", "sha256", "phash"]
 
-_LEAST = {
-    "placeholder_captions": 2,
-    "placeholder_hosts": 2,
-    "max_images_per_caption": 1,
-    "max_pages_per_image": 1,
-}
 _TEXTS = ["id", "url", "caption", "text_source", "alt_texts"]
 _RULE = ["id", "original_width", "original_height", "text_source"]  # what survivors are chosen by
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicates:
-    """What counts as the same image twice.
-
-    radius: PDQ bits, 0 to 255, in which two pictures may differ and still be one; None keeps near-duplicates.
-        31 is the value PDQ's authors advise.
-    placeholder_captions: an image (by its bytes) under at least so many different captions shows none of
-        them ("image not available") and is dropped altogether.
-    placeholder_hosts: the same for an image (by its bytes) that pages of at least so many registrable domains
-        show under more than one caption; where no page is known, the image's own domain counts. None: not asked.
-    max_images_per_caption: a caption on more different image URLs than that is boilerplate, and all its pairs go,
-        before the download (ALIGN and COYO say 10). None: not asked.
-    max_pages_per_image: an image URL on more different pages than that goes with all its pairs, before the
-        download (OBELICS says 10). None: not asked.
-    semantic: pictures that show the same are one, see semantic.py; None keeps them.
-    """
-
-    radius: int | None = 31
-    placeholder_captions: int = 10
-    placeholder_hosts: int | None = None
-    max_images_per_caption: int | None = None
-    max_pages_per_image: int | None = None
-    semantic: Semantic | None = None
-
-    def __post_init__(self) -> None:
-        if self.radius is not None and not 0 <= self.radius <= 255:
-            raise ConfigError(f"Duplicates.radius is {self.radius}; PDQ hashes differ in 0 to 255 bits")
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"Duplicates.{name} is {value}, below {least}")
 
 
 def judge(task: Task) -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from wit_builder import storage
 from wit_builder.curation import semantic, survivor, tables
-from wit_builder.curation.semantic import Semantic
+from wit_builder.curation.settings import Semantic
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.local import Needs
 from wit_builder.engine.task import Task

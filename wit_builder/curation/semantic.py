@@ -9,14 +9,9 @@ Sums are of 64 bits over embeddings stored in 16, so that neither the order of r
 picture over a threshold or into another cluster.
 """
 
-from dataclasses import dataclass
-
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-
-from wit_builder.errors import ConfigError
-from wit_builder.model import load
 
 PER_CLUSTER = 256  # samples that a cluster has on average, at least
 ITERATIONS = 20  # of k-means
@@ -26,30 +21,6 @@ TILE = 2_048  # embeddings compared at once: with as many others 32 MB
 Embeddings = NDArray[np.float16]  # one row a picture, near unit length
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Semantic:
-    """Two pictures whose embeddings have a cosine above 1 - eps, and fall into one cluster, show the same.
-
-    model, checkpoint: see wit_builder.model.clip.load. fingerprint: filled in, see there.
-    clusters: of k-means, fewer where that would leave them with less than 256 samples each. SemDeDup takes 50,000
-        for LAION-440M (its clustering_configs.yaml). Pairs in different clusters are not found.
-    Raises ConfigError for a value out of range, or a file that cannot be read.
-    """
-
-    model: str
-    checkpoint: str
-    eps: float
-    clusters: int = 50_000
-    fingerprint: str = ""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.eps < 1:
-            raise ConfigError(f"Semantic.eps is {self.eps}, expected a number between 0 and 1")
-        if not 1 <= self.clusters <= 1_000_000:
-            raise ConfigError(f"Semantic.clusters is {self.clusters}, expected 1 to 1,000,000")
-        load.pin(self)
 
 
 def centres(training: Embeddings, clusters: int) -> Floats:
