@@ -175,7 +175,7 @@ class _Near:
         distance, place = self._nearest(np.frombuffer(bytes.fromhex(phash), np.uint8)[None])
         if distance[0] > self._radius:
             return None
-        near = self._index.reconstruct(int(place[0])).tobytes().hex()
+        near = np.asarray(self._index.reconstruct(int(place[0])), np.uint8).tobytes().hex()
         return str(self._lists[int(place[0])]), f"{near}, {distance[0]} bits away"
 
     def rows(self, phash: pa.ChunkedArray) -> list[int]:
