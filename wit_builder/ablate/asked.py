@@ -8,6 +8,8 @@ from typing import Any
 
 from wit_builder import settings
 from wit_builder.ablate.pool import Pool
+from wit_builder.ablate.sets import MOST
+from wit_builder.errors import ConfigError
 from wit_builder.preset import Preset
 from wit_builder.queries.listing import load
 from wit_builder.queries.settings import Queries
@@ -29,6 +31,10 @@ class Asked:
     presets: Mapping[str, Preset]
     queries: str = ""
     per_query: int = 20_000
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.presets) <= MOST:
+            raise ConfigError(f"{len(self.presets)} presets are to be compared, expected 1 to {MOST}")
 
     def recipes(self) -> dict[str, Recipe]:
         """By preset. Languages are told as the pool's recipe has it; nothing else of it counts."""

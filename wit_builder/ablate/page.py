@@ -104,7 +104,7 @@ def _presets(
         ]
         yield Shown(
             name=name,
-            title=preset["title"],
+            title=preset["title"].removeprefix(f"{name}: "),
             seen=preset["seen"],
             kept=preset["kept"],
             bar=segments(_parts(preset, kinds), preset["seen"]),

@@ -12,7 +12,7 @@ COLUMNS = 24  # combinations that are drawn: those of most pairs
 
 _KEPT, _DOT, _NONE, _INK, _SOFT = "#2b7a66", "#1c2126", "#dcddd8", "#1c2126", "#66707a"
 _STRIPE = "#f3f3ef"
-_ROW, _COLUMN = 0.34, 0.36  # inches
+_ROW, _COLUMN, _SIZES = 0.32, 0.3, 3.0  # inches
 
 Sets = Sequence[tuple[tuple[str, ...], int]]  # exactly these presets, and their pairs; most first
 
@@ -24,14 +24,15 @@ def upset(kept: Mapping[str, int], sets: Sets, pool: int) -> bytes:
     """
     names = sorted(kept, key=lambda name: (-kept[name], name))
     shown = sets[:COLUMNS]
-    width, height = 4.4 + _COLUMN * max(4, len(shown)), 2.6 + _ROW * len(names)
+    columns = _COLUMN * max(4, len(shown))
+    width, height = _SIZES + 0.5 + columns, 2.5 + _ROW * len(names)
     figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
         2,
         2,
-        width_ratios=(3.4, _COLUMN * max(4, len(shown))),
-        height_ratios=(2.2, _ROW * len(names)),
+        width_ratios=(_SIZES, columns),
+        height_ratios=(2.0, _ROW * len(names)),
         hspace=0.03,
         wspace=0.02,
     )
@@ -56,12 +57,12 @@ def _bars(axes: Axes, sets: Sets) -> None:
             (0, 2),
             textcoords="offset points",
             ha="center",
-            fontsize=7,
+            fontsize=8,
             color=_INK,
         )
     axes.set(xlim=_limits(sets), ylim=(0, max([*counts, 1]) * 1.12))
     axes.set_xticks([])
-    axes.set_ylabel("pairs kept by exactly these", fontsize=8, color=_SOFT)
+    axes.set_ylabel("pairs kept by exactly these", fontsize=9, color=_SOFT)
     _quiet(axes, "left")
 
 
@@ -70,13 +71,13 @@ def _sizes(axes: Axes, names: Sequence[str], kept: Mapping[str, int], pool: int)
     axes.barh(range(len(names)), [kept[name] for name in names], height=0.56, color=_KEPT)
     for at, name in enumerate(names):
         label = f"{_short(kept[name])}  "
-        axes.annotate(label, (kept[name], at), ha="right", va="center", fontsize=7, color=_SOFT)
-    axes.set(xlim=(max(1, pool) * 1.3, 0), ylim=(len(names) - 0.5, -0.5))
+        axes.annotate(label, (kept[name], at), ha="right", va="center", fontsize=8, color=_SOFT)
+    axes.set(xlim=(max([*kept.values(), 1]) * 1.3, 0), ylim=(len(names) - 0.5, -0.5))
     axes.yaxis.tick_right()
-    axes.set_yticks(range(len(names)), names, fontsize=8, color=_INK)
+    axes.set_yticks(range(len(names)), names, fontsize=9, color=_INK)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
-    axes.set_xlabel(f"pairs kept of {pool:,}", fontsize=8, color=_SOFT)
+    axes.set_xlabel(f"pairs kept of {pool:,}", fontsize=9, color=_SOFT)
     _quiet(axes, "bottom")
 
 
@@ -90,7 +91,7 @@ def _dots(axes: Axes, names: Sequence[str], sets: Sets) -> None:
         axes.scatter([column] * len(empty), empty, s=26, color=_NONE, linewidths=0, zorder=2)
         axes.scatter([column] * len(rows), rows, s=30, color=_DOT, linewidths=0, zorder=3)
         if len(rows) > 1:
-            axes.plot([column, column], [rows[0], rows[-1]], color=_DOT, linewidth=1.5, zorder=1)
+            axes.plot([column, column], [rows[0], rows[-1]], color=_DOT, linewidth=1.5, zorder=2.5)
     axes.set(xlim=_limits(sets), ylim=(len(names) - 0.5, -0.5))
     axes.set_xticks([])
     axes.set_yticks([])
@@ -106,7 +107,7 @@ def _quiet(axes: Axes, spine: str) -> None:
         line.set_visible(name == spine)
         line.set_color("#c9cbc6")
     axes.tick_params(
-        axis="both", labelsize=7, color="#c9cbc6", labelcolor=_SOFT if spine != "bottom" else _INK
+        axis="both", labelsize=8, color="#c9cbc6", labelcolor=_SOFT if spine != "bottom" else _INK
     )
 
 

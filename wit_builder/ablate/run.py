@@ -47,7 +47,10 @@ def start(asked: Asked, out: Path) -> bool:
                     f"{str(out)!r} holds another ablation: {'; '.join(changed[:3])}",
                     "name another folder with --out",
                 )
-            return path.parent == out
+            if path.parent == out:
+                publish.clear(out / "work")  # where the last step was cut short
+                return True
+            return False
     if out.exists() and (not out.is_dir() or any(path.name[0] != "." for path in out.iterdir())):
         raise ConfigError(
             f"{str(out)!r} is not empty and holds no ablation", "name another folder with --out"
@@ -63,7 +66,7 @@ def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:
     Raises BuildError when a stage stops or the pool changes meanwhile, engine.task.Stopped when asked to stop.
     """
     with build.only_one(out):
-        storage.sweep(out)
+        publish.tidy(out)
         work = out / "work"
         stages = _Stages(work, executor, watcher)
         parts = max(1, -(-asked.pool.pairs // ROWS_PER_PARTITION))
