@@ -63,7 +63,9 @@ def opened(folder: Path) -> Pool:
     state = publish.finished(folder, "ablate")
     publish.refuse_half_forgotten(folder)
     if not (isinstance(state["recipe"], dict) and {"name", "source"} <= state["recipe"].keys()):
-        raise ConfigError(f"the recipe in {str(folder / 'build.json')!r} is none", "put back a copy of the file")
+        raise ConfigError(
+            f"the recipe in {str(folder / 'build.json')!r} is none", "put back a copy of the file"
+        )
     found = Pool(folder.resolve(), state["recipe"], hash_of(folder), tuple(manifest.read_manifest(folder)))
     if not found.pairs:
         raise ConfigError(f"the build in {str(folder)!r} kept no pair", "build it with fewer rules")
