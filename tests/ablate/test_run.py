@@ -229,8 +229,11 @@ def test_another_ablation_needs_another_folder(tmp_path):
     folder = pools.write(tmp_path / "pool", ROWS)
     asked = Asked(pool.opened(folder), {"texts": PRESETS["texts"]})
     run.start(asked, tmp_path / "out")
-    with pytest.raises(ConfigError, match=r"holds another ablation: rules\.nothing: None, now"):
+    with pytest.raises(ConfigError, match="holds another ablation: by texts, now by nothing, texts"):
         run.start(replace(asked, presets={**asked.presets, "nothing": PRESETS["nothing"]}), tmp_path / "out")
+    changed = {"texts": preset(CaptionLength(min_words=4))}
+    with pytest.raises(ConfigError, match=r"rules\.texts\.candidate_filters"):
+        run.start(replace(asked, presets=changed), tmp_path / "out")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").touch()
     with pytest.raises(ConfigError, match="is not empty and holds no ablation"):

@@ -133,6 +133,7 @@ def test_a_pool_must_be_a_finished_build(wit, tmp_path):
     assert wit("ablate", "BEGUN", "--out", "OUT").hint == "wit build ... --resume, then ablate"
     pools.write(tmp_path / "EMPTY", [])
     assert wit("ablate", "EMPTY", "--out", "OUT").error == "the build in 'EMPTY' kept no pair"
+    assert wit("ablate", "s3://a/POOL", "--out", "OUT").error.startswith("s3://a/POOL is a URL")
     assert wit("ablate", "POOL").error == "`wit ablate` needs --out"
 
 

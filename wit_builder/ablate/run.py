@@ -41,8 +41,7 @@ def start(asked: Asked, out: Path) -> bool:
     for path in (out / FILE, out / "work" / FILE):
         if path.exists():
             before = engine.read_json(path)
-            held = {key: before.get(key) for key in encoded}
-            if changed := settings.differences(held, encoded):
+            if changed := _changes(before, encoded):
                 raise ConfigError(
                     f"{str(out)!r} holds another ablation: {'; '.join(changed[:3])}",
                     "name another folder with --out",
@@ -58,6 +57,14 @@ def start(asked: Asked, out: Path) -> bool:
     with storage.plain_errors(out):
         storage.write_json(out / "work" / FILE, encoded)
     return False
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is asked for now and was not before, a line each."""
+    names, others = (", ".join(sorted(rules)) for rules in (before["rules"], now["rules"]))
+    if names != others:
+        return [f"by {names}, now by {others}"]
+    return settings.differences({key: before.get(key) for key in now}, now)
 
 
 def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("pool", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("pool")
 @click.option(
     "--preset",
     multiple=True,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 @click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, ablation.json on stdout.")
 def command(
-    pool: Path,
+    pool: str,
     preset: tuple[str, ...],
     given: tuple[str, ...],
     queries: str,
@@ -66,12 +66,16 @@ def command(
     from wit_builder.ablate import pool as pools
     from wit_builder.ablate.asked import Asked
 
+    if "://" in pool:
+        raise ConfigError(
+            f"{pool} is a URL, and a pool is judged where it lies in a folder", "bring it into a folder"
+        )
     if per_query is not None and not queries:
         raise ConfigError(
             "--per-query is given without --queries, and nothing can be balanced", "--queries FILE"
         )
     presets = _presets(preset, given)
-    asked = Asked(pools.opened(pool), presets, queries, 20_000 if per_query is None else per_query)
+    asked = Asked(pools.opened(Path(pool)), presets, queries, 20_000 if per_query is None else per_query)
     _try(asked)
     _run(asked, out, workers, quiet, json)
     _show(out, json)
