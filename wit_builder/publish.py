@@ -140,6 +140,21 @@ def read_state(out: Path) -> dict[str, Any] | None:
     return state
 
 
+def finished(out: Path, then: str) -> dict[str, Any]:
+    """What `build.json` says of a build that is complete. then: the command that wants it so.
+
+    Raises ConfigError where it is not.
+    """
+    state = read_state(out)
+    if state is None:
+        raise ConfigError(f"{str(out)!r} holds no build", "give the folder that `wit build --out` wrote")
+    if state["state"] != "complete":
+        raise ConfigError(
+            f"the build in {str(out)!r} is not finished", f"wit build ... --resume, then {then}"
+        )
+    return state
+
+
 def write_state(out: Path, recipe: Any, state: str, command: str | None = None) -> None:
     """Write `build.json`: the recipe as resolved, versions, when it began and ended."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -151,7 +166,7 @@ def write_state(out: Path, recipe: Any, state: str, command: str | None = None) 
         "command": command or before.get("command"),
         "started_at": before.get("started_at", now),
         "finished_at": now if state == "complete" else None,
-        "versions": _versions(),
+        "versions": versions(),
         "tombstones": file_sha256(stones) if (stones := out / tombstones.NAME).exists() else None,
     }
     storage.write_json(out / "build.json", value)
@@ -179,7 +194,8 @@ def _check_shard(there: Place, sizes: Mapping[str, int], info: ShardInfo) -> Non
             raise BuildError(f"{there.at(name)} {found}, its manifest says {size} bytes", _FAULT)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of what wrote it."""
     return {
         "wit-builder": wit_builder.__version__,
         "python": platform.python_version(),
@@ -211,7 +227,7 @@ def _facts(name: str, out: Path, funnel: Funnel, command: str) -> card.CardFacts
         languages=counts["lang"],
         licences=dict(counts["licence"].most_common(20)),
         opt_outs=opt_outs,
-        versions=_versions(),
+        versions=versions(),
     )
 
 

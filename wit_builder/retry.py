@@ -64,11 +64,7 @@ def run(
 
 
 def _recipe(out: Path) -> Recipe:
-    state = publish.read_state(out)
-    if state is None:
-        raise ConfigError(f"{str(out)!r} holds no build", "give the folder that `wit build --out` wrote")
-    if state["state"] != "complete":
-        raise ConfigError(f"the build in {str(out)!r} is not finished", "wit build ... --resume, then retry")
+    state = publish.finished(out, "retry")
     publish.refuse_half_forgotten(out)
     recipe = settings.decode(state["recipe"])
     if not isinstance(recipe, Recipe):

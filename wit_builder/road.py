@@ -268,6 +268,12 @@ class Road:
                 self._watcher.say,
             )
 
+    def survivors(self) -> tuple[list[str], list[str], list[str]]:
+        """What clean leaves: samples (parquet); ids that are gone from them as duplicates (parquet), in any file;
+        and for each file of samples the ids that the balance took from it, where there is one."""
+        surplus = self.files("clean-decide", "dropped") if self._recipe.queries else []
+        return self.files("clean-exact", "samples"), self._duplicates(), surplus
+
     def _duplicates(self) -> list[str]:
         """What was dropped of the samples of `clean-exact` for what they look like or show; parquet of ids."""
         stages = [stage for stage in ("clean-similar", "clean-semantic") if stage in self.done]
@@ -281,8 +287,7 @@ class Road:
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""
-        kept, similar = self.files("clean-exact", "samples"), self._duplicates()
-        surplus = self.files("clean-decide", "dropped") if self._recipe.queries else []  # of each of `kept`
+        kept, similar, surplus = self.survivors()
         failed = _sized(self.files("fetch", "failures"))
         spec = self._recipe.shards
         self._run(

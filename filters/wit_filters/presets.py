@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wit_builder.curation.settings import Duplicates
+from wit_builder.preset import NO_FILES, Files, Preset, Step, Wanting
 from wit_filters.caption import (
     CaptionFileName,
     CaptionLength,
@@ -23,7 +24,6 @@ from wit_filters.image import ImageArea, ImageAspect, ImageBytes, ImageDetail, I
 from wit_filters.language import Language
 from wit_filters.model import ClipScore
 from wit_filters.noise import CaptionCounter, CaptionMarkup
-from wit_filters.preset import NO_FILES, Files, Preset, Step, Wanting
 from wit_filters.speech import CaptionParts
 from wit_filters.url import UrlExtension, UrlHolds, UrlIcon
 from wit_filters.vocabulary import CaptionBlockedWords, CaptionKnownWords

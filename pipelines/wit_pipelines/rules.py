@@ -4,12 +4,11 @@ import re
 from dataclasses import replace
 from typing import Any, Literal
 
-from wit_builder.curation.settings import Balance, Duplicates
+from wit_builder.curation.settings import Duplicates
 from wit_builder.errors import ConfigError
-from wit_builder.queries.settings import Queries
+from wit_builder.preset import NO_FILES, Files, Preset
 from wit_filters.image import ImageSize
 from wit_filters.language import Language
-from wit_filters.preset import NO_FILES, Files, Preset
 from wit_filters.presets import NO_LIMIT, PRESETS
 
 Name = Literal[
@@ -55,13 +54,3 @@ def of_duplicates(preset: Preset, near_duplicates: int | None) -> Duplicates:
     if near_duplicates is None:
         return preset.duplicates
     return replace(preset.duplicates, radius=None if near_duplicates < 0 else near_duplicates)
-
-
-def queries(preset: Preset, path: str) -> Queries | None:
-    """The list in that file, matched as the preset does; none is asked for where no file is named."""
-    return Queries(files=(path,), rule=preset.query_rule) if path else None
-
-
-def balance(preset: Preset, path: str, per_query: int) -> Balance | None:
-    """The preset's balance over the list's queries; none for 0 pairs, or without a list."""
-    return Balance(preset.balance_rule, per_query=per_query) if path and per_query else None

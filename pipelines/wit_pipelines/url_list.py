@@ -99,7 +99,7 @@ def recipe(
         sample_filters=rules.of_samples(chosen, min_side),
         image=ImageSpec(size=size, mode=mode, format=format),
         duplicates=rules.of_duplicates(chosen, near_duplicates),
-        queries=rules.queries(chosen, queries),
-        balance=rules.balance(chosen, queries, per_query),
+        queries=chosen.queries(queries),
+        balance=chosen.balance(queries, per_query),
         shards=ShardSpec(samples_per_shard=samples_per_shard),
     )

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from tests.structure.documents import ROOT
 from wit_builder.cli import filters
-from wit_filters.preset import NO_FILES
+from wit_builder.preset import NO_FILES
 from wit_filters.presets import PRESETS
 
 

@@ -6,7 +6,18 @@ import pytest
 
 from wit_builder.build import STAGES
 from wit_builder.cli import progress
-from wit_builder.cli.progress import Follower, JsonLines, Lines, Stage, clock, how_far, lost, many, shortened
+from wit_builder.cli.progress import (
+    STEPS,
+    Follower,
+    JsonLines,
+    Lines,
+    Stage,
+    clock,
+    how_far,
+    lost,
+    many,
+    shortened,
+)
 from wit_builder.ledger import STAGES as FUNNEL
 from wit_builder.ledger import Funnel
 
@@ -71,7 +82,7 @@ def test_counts_of_a_crawl_are_understood(time):
 def test_steps_without_counts_are_measured_by_tasks(time):
     made = stage(time, "clean", {}, tasks=4, step="clean-exact")
     made.tell({}, 2)
-    assert (made.kept, made.lost, made.share) == (None, None, (1 + 2 / 4) / 4)
+    assert (made.kept, made.lost, made.share) == (None, None, (1 + 2 / 4) / len(STEPS["clean"]))
 
 
 def test_of_many_tasks_those_that_have_not_begun_count_too(time):

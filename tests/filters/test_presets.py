@@ -7,7 +7,7 @@ import pytest
 from tests.filters.taggers import tagger
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import judge
-from wit_filters.preset import NO_FILES, Files, Step
+from wit_builder.preset import NO_FILES, Files, Step
 from wit_filters.presets import PRESETS
 
 

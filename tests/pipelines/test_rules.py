@@ -7,10 +7,10 @@ from tests.text.models import fasttext_model
 from wit_builder import settings
 from wit_builder.curation.settings import Duplicates
 from wit_builder.errors import ConfigError
+from wit_builder.preset import NO_FILES
 from wit_builder.text.language import LanguageModel
 from wit_filters.image import ImageSize
 from wit_filters.language import Language
-from wit_filters.preset import NO_FILES
 from wit_filters.presets import PRESETS
 from wit_pipelines import common_crawl, crawl, rules, url_list
 

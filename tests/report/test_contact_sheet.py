@@ -117,7 +117,7 @@ def test_fields_of_other_types_are_left_out() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_picture_is_shown_small_and_keeps_its_shape(kind: str) -> None:
-    uri = sheet_._data_uri(builds.picture(size=(800, 400), kind=kind))
+    uri = sheet_.data_uri(builds.picture(size=(800, 400), kind=kind))
     with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
         assert (image.format, image.size) == ("JPEG", (200, 100))
 
@@ -126,10 +126,10 @@ def test_a_picture_is_shown_small_and_keeps_its_shape(kind: str) -> None:
     "image", [b"", b"\xff\xd8\xff", builds.picture()[:200], builds.picture(kind="PNG")[:60]]
 )
 def test_what_is_no_picture_is_not_shown(image: bytes) -> None:
-    assert sheet_._data_uri(image) == ""
+    assert sheet_.data_uri(image) == ""
 
 
 def test_a_picture_of_too_many_pixels_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheet_, "THUMBNAIL", replace(sheet_.THUMBNAIL, max_pixels=64 * 48))
-    assert sheet_._data_uri(builds.picture(size=(64, 48))) != ""
-    assert sheet_._data_uri(builds.picture(size=(64, 49))) == ""
+    assert sheet_.data_uri(builds.picture(size=(64, 48))) != ""
+    assert sheet_.data_uri(builds.picture(size=(64, 49))) == ""

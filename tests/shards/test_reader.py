@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.shards.pairs import jpeg, reader, sample, samples
 from wit_builder.errors import ShardError
 from wit_builder.shards import reader as room
-from wit_builder.shards.reader import read_shard
+from wit_builder.shards.reader import image_places, read_shard
 from wit_builder.shards.tar import BLOCK, TarWriter
 from wit_builder.shards.writer import ShardSpec, write_shard
 
@@ -330,3 +330,20 @@ def test_what_is_no_regular_file_is_not_read(tmp_path: Path, make: Callable[[Pat
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     refused(tmp_path / "a.tar", "cannot be read: No such file or directory")
+
+
+@pytest.mark.parametrize("headers", [{}, {"mtime": "1700000000.25"}])
+def test_images_lie_where_the_standard_library_finds_them(
+    shard: Path, tmp_path: Path, headers: dict[str, str]
+) -> None:
+    for path in (shard, pax_tar(tmp_path / "pax.tar", headers)):
+        with tarfile.open(path) as tar:
+            members = [(*m.name.split("."), m.offset_data, m.size) for m in tar if m.name.endswith(".jpg")]
+        assert list(image_places(path)) == members
+        assert members
+
+
+def test_a_cut_shard_gives_no_places_beyond_the_cut(shard: Path) -> None:
+    shard.write_bytes(shard.read_bytes()[: 3 * BLOCK])
+    with pytest.raises(ShardError, match="cut"):
+        list(image_places(shard))

@@ -40,7 +40,10 @@ WHAT = {
     "fetch": "download images",
     "clean": "filter, deduplicate",
     "pack": "write shards",
+    "pool": "read its shards",
+    "compare": "what each keeps",
 }
+RULES = "apply its rules"  # what any other stage does: it is a preset's
 _WIDTH = 60  # characters of reasons in a line
 _IN_FUNNEL = {
     "collect": ("pages", "extract"),
@@ -196,7 +199,7 @@ class Follower:
 
     def stage(self, name: str, tasks: int) -> Progress:
         """A step begins; returns what is told its counts as they grow."""
-        stage = name.partition("-")[0]
+        stage = name if name in self.stages else name.partition("-")[0]
         fresh = self.now is None or self.now.name != stage
         if fresh:
             self._end()
@@ -238,7 +241,7 @@ class Lines(Follower):
 
     def began(self, stage: Stage) -> None:
         """What it does."""
-        self.say(f"{stage.name}: {WHAT.get(stage.name, stage.step)}")
+        self.say(f"{stage.name}: {WHAT.get(stage.name, RULES)}")
 
     def goes_on(self, stage: Stage) -> None:
         """How far it is."""

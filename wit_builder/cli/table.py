@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from wit_builder.cli.progress import WHAT, Clock, Follower, Stage, clock, how_far, lost, many
+from wit_builder.cli.progress import RULES, WHAT, Clock, Follower, Stage, clock, how_far, lost, many
 
 _BAR = 12  # columns
 _WIDE = 76  # columns that it takes to say what each stage does
@@ -51,7 +51,7 @@ class Table(Follower):
             numeric = name in ("kept", "lost", "per s", "time")
             table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
         for stage in list(self.stages.values()):
-            what = [WHAT.get(stage.name, "")] * wide
+            what = [WHAT.get(stage.name, RULES)] * wide
             table.add_row(stage.name, *what, *_row(stage), style="dim" if stage.state == "waiting" else "")
         return Group(table, *_details(self.now, self._console.width))
 

@@ -51,11 +51,7 @@ def forget(at: Path | Place, new: Sequence[Tombstone], dry_run: bool = False) ->
 
 
 def _recipe(out: Path) -> object:
-    state = publish.read_state(out)
-    if state is None:
-        raise ConfigError(f"{str(out)!r} holds no build", "give the folder that `wit build --out` wrote")
-    if state["state"] != "complete":
-        raise ConfigError(f"the build in {str(out)!r} is not finished", "wit build ... --resume, then forget")
+    state = publish.finished(out, "forget")
     if (out / "retry").exists():
         raise ConfigError(f"{str(out)!r} has an unfinished retry", f"wit retry {out} ..., then forget")
     return state["recipe"]

@@ -74,10 +74,10 @@ def _tile(shard: str, pair: Pair) -> Tile:
     return Tile(
         shard=plain(shard, 40),
         key=key,
-        image=_data_uri(image),
+        image=data_uri(image),
         caption=plain(caption),
-        link=_link(meta.get("url")),
-        page_link=_link(meta.get("page_url")),
+        link=link_to(meta.get("url")),
+        page_link=link_to(meta.get("page_url")),
         width=_number(meta, "width"),
         height=_number(meta, "height"),
         original_width=_number(meta, "original_width"),
@@ -87,7 +87,8 @@ def _tile(shard: str, pair: Pair) -> Tile:
     )
 
 
-def _data_uri(image: bytes) -> str:
+def data_uri(image: bytes) -> str:
+    """The picture, small, as an address that holds it; "" where it cannot be read."""
     try:
         small = process(image, THUMBNAIL).image
     except ImageError:
@@ -95,7 +96,7 @@ def _data_uri(image: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
 
 
-def _link(url: object) -> str:
+def link_to(url: object) -> str:
     """The address where it may be linked to: http(s) only, for a link of another scheme may run code."""
     if isinstance(url, str) and url.lower().startswith(("http://", "https://")) and len(url) <= 4_096:
         return plain(url, 4_096)

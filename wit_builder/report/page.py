@@ -4,6 +4,7 @@ Captions and addresses are foreign. jinja2 escapes every one of them, links are 
 security policy in the page forbids whatever might get through all the same.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def write_report(out: Path | Place) -> Path:
     folder = Folder(out)
     shown = summarise(folder, curve=True)
     tiles = contact_sheet(folder)
-    page = _template().render(
+    page = template("report/page.html.j2").render(
         shown=shown,
         facts=_facts(shown),
         stages=_stages(shown),
@@ -85,9 +86,10 @@ def write_report(out: Path | Place) -> Path:
     return path
 
 
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page by its path in the package: `report/page.html.j2`."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("wit_builder.report", "."),
+        loader=jinja2.PackageLoader("wit_builder", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -97,7 +99,7 @@ def _template() -> jinja2.Template:
     environment.globals["percent"] = percent
     environment.globals["queries_text"] = queries_text
     environment.globals["share"] = _share
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 def _share(n: int, counts: tuple[Count, ...]) -> float:
@@ -140,13 +142,18 @@ def _segments(row: StageRow, kinds: list[str], whole: int) -> tuple[Segment, ...
     parts = [("kept", row.kept, "kept")]
     parts += [(count.name, count.n, kind) for count, kind in zip(row.dropped, kinds, strict=True)]
     parts[COLOURS + 1 :] = [("all other reasons", sum(n for _, n, _ in parts[COLOURS + 1 :]), "rest")]
-    segments, start = [], 0.0
+    return segments(parts, whole)
+
+
+def segments(parts: Iterable[tuple[str, int, str]], whole: int) -> tuple[Segment, ...]:
+    """A bar of parts (name, number, kind), as wide as their share of the whole."""
+    found, start = [], 0.0
     for name, n, kind in parts:
         if n and whole:
             width = 100 * n / whole
-            segments.append(Segment(round(start, 3), round(width, 3), kind, f"{name}: {n:,}"))
+            found.append(Segment(round(start, 3), round(width, 3), kind, f"{name}: {n:,}"))
             start += width
-    return tuple(segments)
+    return tuple(found)
 
 
 def _recipe(folder: Folder) -> str:

@@ -29,6 +29,7 @@ _IMAGES = ("jpg", "jpeg", "png", "webp")
 _NAME = re.compile(rb"([0-9A-Za-z_-]{1,95})\.(jpg|jpeg|png|webp|json|txt)")
 _PAX_RECORD = re.compile(rb"([0-9]{1,5}) (mtime|atime|ctime|uid|gid|uname|gname|comment)=")
 _ZERO = bytes(BLOCK)
+_FEW = 8 * BLOCK  # bytes read at once where data is passed over
 
 
 def read_shard(path: Path, file: BinaryIO | None = None) -> Iterator[Pair]:
@@ -55,6 +56,17 @@ def read_members(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Key and members (extension to bytes) of each sample as they lie in the tar, in order. Raises ShardError."""
     with _open(path) as file:
         yield from ((group.key, group.members) for group in _groups(path, file))
+
+
+def image_places(path: Path) -> Iterator[tuple[str, str, int, int]]:
+    """Key, extension, and place in the tar (offset and length, in bytes) of each image; headers alone are read.
+
+    Raises ShardError.
+    """
+    with _open(path, _FEW) as file:
+        for header, offset in _headers(path, file):
+            if header.extension in _IMAGES:
+                yield header.key, header.extension, offset + BLOCK, header.length
 
 
 @dataclass(slots=True)
@@ -117,16 +129,21 @@ def _pair(path: Path, group: _Group) -> Pair:
 
 
 def _members(path: Path, file: BinaryIO) -> Iterator[_Member]:
+    for header, offset in _headers(path, file):
+        yield _Member(header.key, header.extension, offset, file.read(header.length))
+
+
+def _headers(path: Path, file: BinaryIO) -> Iterator[tuple[_Header, int]]:
+    """The header of each member, and where it begins; the file then stands at the member's data."""
     size = file.seek(0, os.SEEK_END)
     offset = file.seek(0)
     while (block := file.read(BLOCK)) != _ZERO:
         header = _read_header(path, block, offset)
         if header.length > size - offset - BLOCK:
             raise _wrong(path, f"cut: {header.name} should have {header.length} bytes", offset)
-        data = file.read(header.length)
         if header.extension:
-            yield _Member(header.key, header.extension, offset, data)
-        elif not _is_harmless(data):
+            yield header, offset
+        elif not _is_harmless(file.read(header.length)):
             raise _wrong(path, f"{header.name} changes more than times and owners", offset)
         offset += BLOCK + header.length + -header.length % BLOCK
         file.seek(offset)
@@ -134,7 +151,7 @@ def _members(path: Path, file: BinaryIO) -> Iterator[_Member]:
         raise _wrong(path, "cut: the end mark is not whole", offset)
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path, buffer: int = 1 << 20) -> BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a pipe must not wait for a writer
     except OSError as error:
@@ -142,7 +159,7 @@ def _open(path: Path) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise ShardError(f"shard {path} is no regular file")
-    return open(descriptor, "rb", buffering=1 << 20)  # noqa: PTH123  (a descriptor, not a path)
+    return open(descriptor, "rb", buffering=buffer)  # noqa: PTH123  (a descriptor, not a path)
 
 
 def _read_header(path: Path, block: bytes, offset: int) -> _Header:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from wit_builder.curation.settings import BalanceRule, Duplicates
+from wit_builder.curation.settings import Balance, BalanceRule, Duplicates
 from wit_builder.errors import ConfigError
-from wit_builder.queries import settings as queries
+from wit_builder.queries.settings import Queries
+from wit_builder.queries.settings import Rule as QueryRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,9 @@ class Wanting:
     says: str  # what it asks of a pair
     source: str
 
+    def __str__(self) -> str:
+        return f"without --given {self.file}=PATH: {self.says}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
@@ -68,13 +72,26 @@ class Preset:
     after: tuple[Step | Wanting, ...]
     duplicates: Duplicates
     left_out: tuple[str, ...]  # what the data set's makers did besides
-    query_rule: queries.Rule = "words"
+    query_rule: QueryRule = "words"
     balance_rule: BalanceRule = "cap"
+
+    @property
+    def missing(self) -> tuple[Wanting, ...]:
+        """The rules that are left out for want of a file."""
+        return tuple(step for step in (*self.before, *self.after) if isinstance(step, Wanting))
 
     @property
     def wanting(self) -> frozenset[str]:
         """The files, by their names in Files, without which some of its rules are missing."""
-        return frozenset(step.file for step in (*self.before, *self.after) if isinstance(step, Wanting))
+        return frozenset(step.file for step in self.missing)
+
+    def queries(self, path: str) -> Queries | None:
+        """The list in that file, matched as the preset does; none is asked for where no file is named."""
+        return Queries(files=(path,), rule=self.query_rule) if path else None
+
+    def balance(self, path: str, per_query: int) -> Balance | None:
+        """The preset's balance over the list's queries; none for 0 pairs, or without a list."""
+        return Balance(self.balance_rule, per_query=per_query) if path and per_query else None
 
     @property
     def candidate_filters(self) -> tuple[Any, ...]:
@@ -89,11 +106,7 @@ class Preset:
     def __str__(self) -> str:
         lines = [self.title]
         for step in (*self.before, *self.after):
-            what = (
-                f"without --given {step.file}=PATH: {step.says}"
-                if isinstance(step, Wanting)
-                else repr(step.rule)
-            )
+            what = str(step) if isinstance(step, Wanting) else repr(step.rule)
             lines += [f"  {what}", f"      {step.source}"]
         lines.append(f"  {self.duplicates!r}")
         lines += [f"  left out: {text}" for text in self.left_out]

@@ -1,0 +1,180 @@
+"""`wit ablate POOL`."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wit_builder.errors import ConfigError
+
+if TYPE_CHECKING:
+    from wit_builder.ablate.asked import Asked
+    from wit_builder.preset import Files, Preset
+
+
+@click.command()
+@click.argument("pool")
+@click.option(
+    "--preset",
+    multiple=True,
+    metavar="NAME",
+    help="Rules to judge it by; `wit filters --presets` prints them. [default: all]",
+)
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="File that a preset needs; see `wit build url-list`.",
+)
+@click.option(
+    "--queries", default="", metavar="FILE", help="List of queries, one of which a caption must hold."
+)
+@click.option(
+    "--per-query",
+    type=click.IntRange(0),
+    help="Pairs that a query may bring in; 0 keeps all. [default: 20,000, with --queries]",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
+)
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
+@click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
+@click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, ablation.json on stdout.")
+def command(
+    pool: str,
+    preset: tuple[str, ...],
+    given: tuple[str, ...],
+    queries: str,
+    per_query: int | None,
+    out: Path,
+    workers: int | None,
+    quiet: bool,
+    json: bool,
+) -> None:
+    """Judge the pairs of POOL, a finished build, by several presets: what each keeps, what they share.
+
+    POOL holds what its own rules kept, so build it with as few as can be. Options --preset and --given may be given
+    several times. Stopped or killed, the same command goes on.
+
+    \b
+    Example:
+      wit ablate out/all --preset wit --preset datacomp-basic --preset cc12m --out ablation
+    """
+    from wit_builder.ablate import pool as pools
+    from wit_builder.ablate.asked import Asked
+
+    if "://" in pool:
+        raise ConfigError(
+            f"{pool} is a URL, and a pool is judged where it lies in a folder", "bring it into a folder"
+        )
+    if per_query is not None and not queries:
+        raise ConfigError(
+            "--per-query is given without --queries, and nothing can be balanced", "--queries FILE"
+        )
+    presets = _presets(preset, given)
+    asked = Asked(pools.opened(Path(pool)), presets, queries, 20_000 if per_query is None else per_query)
+    _try(asked)
+    _run(asked, out, workers, quiet, json)
+    _show(out, json)
+
+
+def _presets(names: tuple[str, ...], given: tuple[str, ...]) -> "dict[str, Preset]":
+    """The presets of these names, all where there are none, with the files that they need.
+
+    Raises ConfigError for a name that none has, or that comes twice, and for a file of no use.
+    """
+    from wit_builder.preset import NO_FILES, Files
+
+    points = {point.name: point for point in entry_points(group="wit_builder.presets")}
+    for name in names:
+        if name not in points:
+            nearest = difflib.get_close_matches(name, points, 1)
+            raise ConfigError(
+                f"no preset is called {name!r}; installed are {', '.join(sorted(points))}",
+                f"--preset {nearest[0]}" if nearest else "wit filters --presets",
+            )
+        if names.count(name) > 1:
+            raise ConfigError(f"--preset {name} is given twice", "name each once")
+    made = {name: points[name].load() for name in names or sorted(points)}
+    _check_use(Files.named(given), {name: make(NO_FILES) for name, make in made.items()})
+    return {name: make(Files.named(given)) for name, make in made.items()}
+
+
+def _check_use(files: "Files", presets: "Mapping[str, Preset]") -> None:
+    wanted = {file for preset in presets.values() for file in preset.wanting}
+    for name in ("tagger", "vocabulary", "profanity", "clip"):
+        if getattr(files, name) is not None and name not in wanted:
+            raise ConfigError(
+                f"--given {name}: none of {', '.join(presets)} has a use for it",
+                f"they need {', '.join(sorted(wanted)) or 'none'}",
+            )
+
+
+def _try(asked: "Asked") -> None:
+    """Each rule judges one made-up pair before anything is started."""
+    from wit_builder.cli import rehearsal
+
+    for recipe in asked.recipes().values():
+        rehearsal.try_language(recipe)
+        rehearsal.try_filters(recipe)
+
+
+def _run(asked: "Asked", out: Path, workers: int | None, quiet: bool, json: bool) -> None:
+    from contextlib import closing
+
+    from wit_builder.ablate import run
+    from wit_builder.cli import progress, typed
+    from wit_builder.cli.stopping import stoppable
+    from wit_builder.engine.local import LocalExecutor
+    from wit_builder.engine.task import Stopped
+    from wit_builder.errors import BuildError
+
+    watcher = progress.watcher(quiet=quiet, json=json, stages=(run.READ, *asked.presets, run.MEET))
+    if run.start(asked, out):
+        watcher.say(f"{out} is complete already")
+        return
+    for name, preset in asked.presets.items():
+        for rule in preset.missing:
+            watcher.say(f"{name}: {rule}")
+    try:
+        with watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
+            run.run(asked, out, executor, watcher)
+    except Stopped:
+        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
+    except BuildError as error:  # stages hint at an option of `wit build`
+        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
+
+
+def _show(out: Path, json: bool) -> None:
+    import orjson
+
+    from wit_builder.ablate.run import FILE
+
+    told = orjson.loads((out / FILE).read_bytes())
+    if json:
+        click.echo(orjson.dumps(told))
+        return
+    for line in _lines(out, told):
+        click.echo(line)
+
+
+def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
+    from wit_builder.cli.progress import many, shortened
+    from wit_builder.report.terminal import percent
+
+    presets, pairs = told["presets"], told["pool"]["pairs"]
+    width = max(map(len, [*presets, "preset"]))
+    yield f"{many(pairs, 'pair')} of {told['pool']['name']} under {many(len(presets), 'preset')}"
+    yield ""
+    yield f"  {'preset':<{width}}{'kept':>12}{'':>10}   most often dropped for"
+    for name in sorted(presets, key=lambda name: (-presets[name]["kept"], name)):
+        kept, dropped = presets[name]["kept"], list(presets[name]["dropped"].items())
+        why = shortened(sorted(dropped, key=lambda item: (-item[1], item[0])), 100 - 27 - width)
+        yield f"  {name:<{width}}{kept:>12,}{percent(kept, pairs) or '0 %':>10}   {why}".rstrip()
+    yield ""
+    yield f"  what each keeps and drops   {out / 'kept'}, {out / 'dropped'}"
+    yield f"  how they overlap            {out / 'overlap.png'}"
+    yield f"  a report with examples      {out / 'report.html'}"
