@@ -40,9 +40,7 @@ def made(tmp_path, config, **more):
 
 def images(count, size=32):
     rng = torch.Generator().manual_seed(1)
-    return torch.randint(
-        0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
-    )
+    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=rng)
 
 
 def tokens(texts=TEXTS):

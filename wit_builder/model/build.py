@@ -71,8 +71,9 @@ def fill(model: Any, state: Weights, name: str, checkpoint: str, stretch: bool =
     state = convert_state_dict(model, state)
     if "positional_embedding" in state and not hasattr(model, "positional_embedding"):
         state = convert_to_custom_text_state_dict(state)
-    if "logit_scale" in state and state["logit_scale"].numel() == 1:  # once a number, once a list of one
-        state["logit_scale"] = state["logit_scale"].reshape(model.logit_scale.shape)
+    scale = getattr(model, "logit_scale", None)
+    if scale is not None and "logit_scale" in state and state["logit_scale"].numel() == 1:
+        state["logit_scale"] = state["logit_scale"].reshape(scale.shape)  # once a number, once a list of one
     if stretch:
         resize_pos_embed(state, model)
     ours = model.state_dict()

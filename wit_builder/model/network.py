@@ -27,15 +27,17 @@ class Sighted(nn.Module):
         `named_parameters` give the order of the optimiser's.
     """
 
-    def __init__(self, name: str, config: build.Config, inner: nn.Module, prepare: Mapping[str, Any]) -> None:
+    methods: tuple[str, ...] = ()  # that are called besides forward
+
+    def __init__(self, name: str, config: build.Config, inner: Any, prepare: Mapping[str, Any]) -> None:
         super().__init__()
         self.name, self.config = name, config
-        self.inner: Any = inner
+        self.inner = inner
         self.gain: Tensor
         self.shift: Tensor
         self.checkpointing = False
-        size = self.inner.visual.image_size
-        self.image_size: tuple[int, int] = (size, size) if isinstance(size, int) else (size[0], size[1])
+        size: Any = inner.visual.image_size
+        self.image_size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
         mean = torch.tensor(prepare.get("mean") or OPENAI_DATASET_MEAN).view(3, 1, 1)
         std = torch.tensor(prepare.get("std") or OPENAI_DATASET_STD).view(3, 1, 1)
         self.register_buffer("gain", 1 / (255 * std), persistent=False)
@@ -80,6 +82,8 @@ class Sighted(nn.Module):
 
 class Network(Sighted):
     """The two towers of figure 3: images and texts in one space."""
+
+    methods = ("encode_image", "encode_text")
 
     def encode_image(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, H, W] -> float32 [B, D], rows of unit length."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+_TENSORS = ("images", "tokens", "valid", "image_ids", "text_ids")
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -27,8 +29,13 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """On that device; the copy of pinned memory does not wait."""
-        tensors = ("images", "tokens", "valid", "image_ids", "text_ids")
-        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in tensors})
+        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in _TENSORS})
+
+    def rows(self, start: int, stop: int) -> "Batch":
+        """These samples of it, without their keys."""
+        return replace(
+            self, **{name: getattr(self, name)[start:stop] for name in _TENSORS}, keys=[], skipped={}
+        )
 
     def __len__(self) -> int:
         return len(self.valid)

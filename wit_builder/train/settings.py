@@ -10,7 +10,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from wit_builder.errors import ConfigError
 from wit_builder.model.names import RESNETS, TINY, paper_name, plain
 
-Objective = Literal["contrastive", "words", "captions"]
+Aim = Literal["contrastive", "words", "captions"]
 TextEncoder = Literal["transformer", "cbow"]
 Precision = Literal["bf16", "fp32"]
 Captions = Literal["any", "first"]
@@ -50,7 +50,7 @@ class Training:
     micro_batch: int = 0
     epochs: int = 32
     seed: int = 0
-    objective: Objective = "contrastive"
+    objective: Aim = "contrastive"
     text_encoder: TextEncoder = "transformer"
     lr: float = 5e-4
     beta1: float = 0.9
