@@ -140,7 +140,7 @@ def _parts(given: argparse.Namespace) -> None:
             for sample, parts in both
         ]
         fields = _part("JSON", texts, lambda text: samples._fields(text[1]))
-        captions = [samples.captions_of(text, some)[0] for (text, _), some in zip(texts, fields, strict=True)]
+        captions = [samples._captions(text, some)[0] for (text, _), some in zip(texts, fields, strict=True)]
         tokenizer = Tokenizer()
         tokenizer("“Warm”: é")
         _part("tokens", captions, tokenizer)

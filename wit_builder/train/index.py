@@ -40,12 +40,8 @@ class Member:
     @property
     def usable(self) -> bool:
         """Whether it is part of a sample, and no larger than such parts may be."""
-        return (
-            self.extension in IMAGES
-            and self.length <= MAX_IMAGE_BYTES
-            or self.extension in TEXTS
-            and self.length <= MAX_TEXT_BYTES
-        )
+        most = MAX_IMAGE_BYTES if self.extension in IMAGES else MAX_TEXT_BYTES
+        return self.extension in (*IMAGES, *TEXTS) and self.length <= most
 
 
 @dataclass(slots=True)

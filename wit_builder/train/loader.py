@@ -10,10 +10,10 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any
+from contextlib import closing, suppress
+from itertools import count, pairwise
 
 import numpy as np
 import torch
@@ -76,49 +76,42 @@ class Loader:
         """Shard and key of each sample of that step, of all ranks; the key of one that is missing is ""."""
         epoch, at = divmod(step, self.steps)
         places = self._order.places(epoch, at * self.plan.batch, (at + 1) * self.plan.batch)
-        reader, shards = Reader(self.plan, self.cache), self.plan.shards
         pairs = zip(places.shards.tolist(), places.members.tolist(), strict=True)
-        return [(shards[shard].name, reader.key(shard, member)) for shard, member in pairs]
+        with closing(Reader(self.plan, self.cache)) as reader:
+            return [(self.plan.shards[shard].name, reader.key(shard, member)) for shard, member in pairs]
 
     def batches(self, first_step: int = 0) -> Iterator[Batch]:
         """The batches from that step on, without end. Closing the iterator ends its processes.
 
         Raises BuildError when a process ends, when too many samples cannot be used, or when a shard has changed.
         """
-        made = self._by_processes(first_step) if self.workers else self._here(first_step)
-        try:
-            for step, (rows, skipped) in enumerate(self._timed(made), first_step):
-                self._count(step, skipped)
+        with closing(self._by_processes(first_step) if self.workers else self._here(first_step)) as made:
+            for step in count(first_step):
+                began = time.perf_counter()
+                rows, skipped = next(made)
+                self.waited_s += time.perf_counter() - began
+                self._check(step, skipped)
                 yield _batch(rows, skipped)
-        finally:
-            made.close()
 
-    def _timed(self, made: Iterator[Any]) -> Iterator[Any]:
-        while True:
-            began = time.perf_counter()
-            one = next(made)
-            self.waited_s += time.perf_counter() - began
-            yield one
-
-    def _count(self, step: int, skipped: dict[str, int]) -> None:
+    def _check(self, step: int, skipped: dict[str, int]) -> None:
         self.seen += self.rows
         self.skipped.update(skipped)
         unusable = self.skipped.total()
         if sum(skipped.values()) == self.rows or unusable > self._max_skipped * max(self.seen, _TRIED):
-            reasons = ", ".join(f"{count} {reason}" for reason, count in self.skipped.most_common())
+            reasons = ", ".join(f"{times} {reason}" for reason, times in self.skipped.most_common())
             raise BuildError(
                 f"{unusable} of {self.seen} samples cannot be used ({reasons}) up to step {step}, "
                 f"at most {self._max_skipped:.0%} may be",
                 "`wit train --check` looks at each shard; `--max-skipped` allows more",
             )
 
-    def _here(self, step: int) -> "Iterator[tuple[Rows, dict[str, int]]]":
-        reader, rows = Reader(self.plan, self.cache), np.zeros(self.rows, self.plan.rows())
-        while True:
-            yield rows, reader.fill(rows, step, self._first)
-            step += 1
+    def _here(self, step: int) -> Generator[tuple[Rows, dict[str, int]]]:
+        rows = np.zeros(self.rows, self.plan.rows())
+        with closing(Reader(self.plan, self.cache)) as reader:
+            for number in count(step):
+                yield rows, reader.fill(rows, number, self._first)
 
-    def _by_processes(self, step: int) -> "Iterator[tuple[Rows, dict[str, int]]]":
+    def _by_processes(self, step: int) -> Generator[tuple[Rows, dict[str, int]]]:
         itemsize = self.plan.rows().itemsize
         memory = _memory(self._slots * self.rows * itemsize)
         children: list[Child] = []
@@ -152,7 +145,7 @@ class Loader:
 
     def _ask(self, children: list[Child], step: int, bringing: ThreadPoolExecutor) -> None:
         bounds = [self.rows * number // len(children) for number in range(len(children) + 1)]
-        for child, first, last in zip(children, bounds, bounds[1:], strict=False):
+        for child, (first, last) in zip(children, pairwise(bounds), strict=True):
             child.call(Fill(step % self._slots, slice(first, last), step, self._first + first))
         self._bring(step, bringing)
 

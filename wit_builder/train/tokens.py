@@ -9,6 +9,7 @@ import importlib.util
 import re
 from functools import cache
 from html import unescape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def _paired(letters: str, ranks: dict[tuple[str, str], int]) -> list[str]:
     """The word's letters, joined pair by pair, the commonest pair first (Sennrich and others, 2016)."""
     parts = [*letters[:-1], f"{letters[-1]}</w>"]
     while len(parts) > 1:
-        best = min(zip(parts, parts[1:], strict=False), key=lambda pair: ranks.get(pair, _MERGES))
+        best = min(pairwise(parts), key=lambda pair: ranks.get(pair, _MERGES))
         if best not in ranks:
             break
         joined: list[str] = []
