@@ -9,6 +9,7 @@ import torch
 from open_clip.transformer import ResidualAttentionBlock, text_global_pool
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 
 def tower(model: Any) -> Any:
@@ -59,7 +60,12 @@ def states(text: Any, x: Tensor) -> Tensor:
     """[B, L, W] through the transformer, each place seeing those before it and itself."""
     length = x.shape[1]
     mask = torch.full((length, length), -torch.inf, dtype=x.dtype, device=x.device).triu_(1)
-    return text.ln_final(text.transformer(x, attn_mask=mask))
+    for block in text.transformer.resblocks:
+        if text.transformer.grad_checkpointing and torch.is_grad_enabled():
+            x = checkpoint(block, x, attn_mask=mask, use_reentrant=False)
+        else:
+            x = block(x, attn_mask=mask)
+    return text.ln_final(x)
 
 
 def tell_causal(model: Any) -> None:
@@ -72,10 +78,8 @@ def tell_causal(model: Any) -> None:
 class _CausalAttention(nn.MultiheadAttention):
     """Attention that is told what its mask says."""
 
-    def forward(
-        self, *args: Any, attn_mask: Tensor | None = None, **more: Any
-    ) -> tuple[Tensor, Tensor | None]:
-        return super().forward(*args, attn_mask=attn_mask, is_causal=attn_mask is not None, **more)
+    def forward(self, *args: Any, **more: Any) -> tuple[Tensor, Tensor | None]:
+        return super().forward(*args, **more | {"is_causal": more.get("attn_mask") is not None})
 
 
 def _pool(text: Any) -> str:
