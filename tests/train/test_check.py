@@ -40,10 +40,7 @@ def test_what_is_amiss_is_named_with_its_shard(tmp_path):
         "00001.tar",
         "00002.tar",
     ]
-    assert (
-        found.counts
-        == {"cut": 1, "other": 1, "not_image": 1, "no_caption": 1, "no_text": 1, "no_image": 1} | found.counts
-    )
+    assert set(found.counts) == {"cut", "other", "not_image", "no_caption", "no_text"}
 
 
 def test_only_the_head_of_a_large_shard_is_read(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """The order is a function of seed, epoch and shards: each epoch a permutation, each place known by its number."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,7 +83,7 @@ def test_a_block_holds_so_many_shards_and_samples_at_most(monkeypatch):
     for sizes in ([10] * 200, [400] * 50):
         made = Order(sizes, [0] * len(sizes), [1.0], 7)
         blocks = made._epoch(0).blocks
-        shards = [made.places(0, a, b).shards for a, b in zip(blocks, blocks[1:], strict=False)]
+        shards = [made.places(0, a, b).shards for a, b in pairwise(blocks)]
         assert max(len(np.unique(some)) for some in shards) <= order.BLOCK + 1
         assert max(map(len, shards)) <= 1000 + max(sizes)
         assert sum(map(len, shards)) == sum(sizes)

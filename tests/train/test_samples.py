@@ -77,7 +77,7 @@ def test_the_centre_is_open_clips_up_to_rounding(size):
     due = (theirs(Image.open(io.BytesIO(body))).numpy().transpose(1, 2, 0) * 255).round().astype(int)
     far = np.abs(picture(body, 224, "centre").astype(int) - due)
     assert far.max() <= 2
-    assert far.mean() < 0.1
+    assert far.mean() < 0.15
 
 
 def test_a_large_jpeg_is_decoded_small_only_for_a_random_square():
