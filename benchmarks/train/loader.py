@@ -28,6 +28,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--size", type=int, default=224)
     arguments.add_argument("--shards", type=Path, help="made with shards.py; made anew by default")
+    arguments.add_argument("--webdataset", type=Path, help="where the one is that open_clip_train can read with")
     arguments.add_argument(
         "--run", choices=["ours", "open_clip", "parts"], help="one of them, in this process"
     )
@@ -56,9 +57,10 @@ def main() -> None:
 
 def _run(given: argparse.Namespace, folder: Path, name: str) -> str:
     options = ["--run", name, "--shards", folder, "--count", str(given.count), "--size", str(given.size)]
-    return subprocess.run(
-        [sys.executable, __file__, *options], check=True, capture_output=True, text=True
-    ).stdout
+    paths = [given.webdataset] if given.webdataset and name == "open_clip" else []
+    known = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [*paths, *sys.path[1:]]))}
+    command = [sys.executable, __file__, *options]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=known).stdout
 
 
 def _ours(given: argparse.Namespace) -> None:

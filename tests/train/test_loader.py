@@ -1,7 +1,10 @@
 """The batches of a step are the same to the bit, whoever makes them, and from wherever one begins."""
 
+import functools
+import http.server
 import os
 import signal
+import threading
 import time
 from dataclasses import replace
 
@@ -230,3 +233,33 @@ def test_the_time_spent_waiting_is_measured(plan, cache):
     assert 0 < made.waited_s <= time.perf_counter() - began
     assert made.seen == 40
     batches.close()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The address of a folder of shards, each with its stats."""
+    folder = tars.folder(tmp_path / "served", [13, 9, 21])
+    for number, size in enumerate([13, 9, 21]):
+        (folder / f"{number:05d}_stats.json").write_text(f'{{"successes": {size}}}')
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=folder)
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_shards_of_a_server_make_the_same_batches_and_are_brought_here_whole(served, tmp_path, cache):
+    remote = plan_of(cache, f"{served}/{{00000..00002}}.tar")
+    assert not list(cache.folder.glob("*.tar"))
+    local = some(plan_of(cache, tmp_path / "served"), cache, 7, workers=0)
+    assert all(map(same, local, some(remote, cache, 7, workers=2)))
+    sizes = {path.stat().st_size for path in (tmp_path / "served").glob("*.tar")}
+    assert {path.stat().st_size for path in cache.folder.glob("*.tar")} == sizes
