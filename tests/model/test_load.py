@@ -15,7 +15,7 @@ import torch
 
 from tests.model import tiny
 from wit_builder.errors import BuildError, ConfigError
-from wit_builder.model import clip, load, weights
+from wit_builder.model import build, clip, load, weights
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_model_with_its_text_tower_apart_takes_old_weights(state, tmp_path):
 
 
 def test_the_papers_spelling_is_open_clips():
-    assert clip._config("ViT-B/32") == clip._config("ViT-B-32")
+    assert build.config_of("ViT-B/32") == build.config_of("ViT-B-32")
 
 
 def hostile(path):

@@ -5,39 +5,26 @@ embedding is then the same to the bit whatever stands beside it in the batch, an
 are. (Another batch size, processor or torch may move the last digits.)
 """
 
-import difflib
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xxhash
 from numpy.typing import NDArray
-from open_clip import (
-    CLIP,
-    CoCa,
-    CustomTextCLIP,
-    SimpleTokenizer,
-    get_model_config,
-    list_models,
-)
-from open_clip.convert import convert_state_dict
-from open_clip.model import convert_to_custom_text_state_dict
+from open_clip import SimpleTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
-from wit_builder.errors import BuildError, ConfigError
+from wit_builder.errors import BuildError
 from wit_builder.images.decode import decode, read
 from wit_builder.images.picture import ImageSpec
 from wit_builder.images.resize import turn
-from wit_builder.model import weights
+from wit_builder.model import build, weights
 
 BATCH_CPU, BATCH_GPU = 16, 256  # of one call; ViT-B-32 on a core gains nothing beyond 16
 MAX_CHARACTERS = 2_000  # of a text that are looked at: 77 tokens are 350 of English
 MAX_WORDS = 500_000  # that a tokenizer remembers
-MAX_CONFIG_BYTES = 1 << 20
 
 Embeddings = NDArray[np.float32]  # n by `Clip.width`, rows of unit length
 
@@ -120,93 +107,17 @@ class Clip:
 
 
 def load(name: str, checkpoint: str) -> Clip:
-    """The model of that name with the weights of that file.
+    """The model of that name (`build.config_of`) with the weights of that file.
 
-    name: as open_clip has it (`ViT-B-32`, or the papers' `ViT-B/32`), or the path of a JSON file, either a model's
-        config or the `open_clip_config.json` that lies beside published weights. OpenAI's own weights want the
-        names that end in `-quickgelu`.
     Raises ConfigError: see load.clip_of.
     """
-    config, preprocess = _config(name)
+    config, preprocess = build.config_of(name)
     state = weights.read(checkpoint)
-    try:
-        network = _network(config)
-    except Exception as error:  # open_clip takes what a file says as it is
-        raise ConfigError(f"open_clip cannot make the model {name!r}: {_words(error)}") from error
-    _fill(network, state, name, checkpoint)
+    network = build.towers(name, config)
+    build.fill(network, state, name, checkpoint)
     size = network.visual.image_size
     pixels = image_transform_v2(PreprocessCfg(**({"size": size} | preprocess)), is_train=False)
     return Clip(name, network, config, pixels)
-
-
-def _config(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the model is made of, and how pictures are prepared for it where that is said."""
-    plain = name.replace("/", "-")
-    found: Any = None
-    if name.endswith(".json"):
-        found = _config_file(name)
-    elif plain in list_models():  # of others open_clip might know where to fetch them
-        found = get_model_config(plain)
-    if not isinstance(found, dict):
-        near = difflib.get_close_matches(name, list_models(), 3)
-        raise ConfigError(
-            f"open_clip has no model {name!r}, and none is fetched from the network",
-            f"one of {', '.join(near or ['ViT-B-32', 'ViT-L-14'])}, or the path of its open_clip_config.json",
-        )
-    config, preprocess = found.get("model_cfg", found), found.get("preprocess_cfg", {})
-    if not all(isinstance(config.get(key), dict) for key in ("vision_cfg", "text_cfg")):
-        raise ConfigError(f"{name!r} is no config of a model: it has no vision_cfg and text_cfg")
-    fetched = [key for key in config["text_cfg"] if key.startswith("hf_")]
-    if fetched or ":" in str(config["vision_cfg"].get("timm_model_name", "")):
-        raise ConfigError(
-            f"parts of {name!r} are fetched from the network ({(*fetched, 'timm_model_name')[0]}), which is not done",
-            "take a model whose towers are open_clip's own, such as ViT-B-32",
-        )
-    return config, preprocess
-
-
-def _config_file(name: str) -> Any:
-    try:
-        with Path(name).open("rb") as file:
-            return json.loads(file.read(MAX_CONFIG_BYTES))
-    except OSError as error:
-        raise ConfigError(f"{name!r} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{name!r} is no JSON: {_words(error)}") from error
-
-
-def _network(config: dict[str, Any]) -> Any:
-    """The towers with random weights, as open_clip's create_model makes them."""
-    config = dict(config)
-    custom = config.pop("custom_text", False)
-    vision = dict(config.pop("vision_cfg"))
-    if "timm_model_name" in vision:
-        vision["timm_model_pretrained"] = False
-    made: Callable[..., Any] = CoCa if "multimodal_cfg" in config else CustomTextCLIP if custom else CLIP
-    return made(**config, vision_cfg=vision)
-
-
-def _fill(network: Any, state: weights.Weights, name: str, checkpoint: str) -> None:
-    """Put the weights in place. Strictly: open_clip would stretch those of another picture size to fit."""
-    state = convert_state_dict(network, state)
-    if "positional_embedding" in state and not hasattr(network, "positional_embedding"):
-        state = convert_to_custom_text_state_dict(state)
-    if "logit_scale" in state and state["logit_scale"].numel() == 1:  # once a number, once a list of one
-        state["logit_scale"] = state["logit_scale"].reshape(network.logit_scale.shape)
-    ours = network.state_dict()
-    wrong = [key for key in ours if key in state and state[key].shape != ours[key].shape]
-    for what, keys in (
-        ("lacks", ours.keys() - state.keys()),
-        ("has also", state.keys() - ours.keys()),
-        ("has in another size", wrong),
-    ):
-        if keys:
-            some = ", ".join(sorted(keys)[:2])
-            raise ConfigError(
-                f"{checkpoint!r} is of another model than {name!r}: it {what} {len(keys)} weights, such as {some}",
-                "name the model that the checkpoint was trained as",
-            )
-    network.load_state_dict(state)
 
 
 def _picture(body: bytes) -> Any:
@@ -219,7 +130,3 @@ def _picture(body: bytes) -> Any:
 def _plain(text: str) -> str:
     """A text that a tokenizer can take: short, without half surrogate pairs."""
     return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,0 +1,190 @@
+"""What is trained is open_clip's model: same numbers from pixels as bytes and from texts that are cut."""
+
+import copy
+import json
+
+import open_clip
+import pytest
+import torch
+
+from tests.model import tiny
+from wit_builder.errors import ConfigError
+from wit_builder.model import network as networks
+from wit_builder.model import text
+
+APART = {"custom_text": True}
+CONFIGS = {
+    "clip": tiny.CONFIG,
+    "apart": tiny.CONFIG | APART,
+    "quick": tiny.CONFIG | {"quick_gelu": True},
+    "normed": tiny.CONFIG | APART | {"text_cfg": tiny.CONFIG["text_cfg"] | {"qk_norm": True}},
+    "biased": tiny.CONFIG | APART | {"text_cfg": tiny.CONFIG["text_cfg"] | {"proj_bias": True}},
+    "seeing": tiny.CONFIG | APART | {"text_cfg": tiny.CONFIG["text_cfg"] | {"no_causal_mask": True}},
+    "resnet": tiny.CONFIG
+    | {"vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16}},
+}
+TEXTS = ["a boat at sea", "", "ein Schiff auf dem Meer, gemalt", "!!!"]
+
+
+@pytest.fixture(params=CONFIGS)
+def network(request, tmp_path):
+    return made(tmp_path, CONFIGS[request.param])
+
+
+def made(tmp_path, config, **more):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(config))
+    torch.manual_seed(0)
+    return networks.contrastive(str(path), **more)
+
+
+def images(count, size=32):
+    rng = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=rng)
+
+
+def tokens(texts=TEXTS):
+    whole = open_clip.tokenize(texts)
+    return whole, whole[:, : int(text.ends(whole).max()) + 1]
+
+
+def gradients(module, value):
+    module.zero_grad()
+    value.backward()
+    return {
+        name: weight.grad.clone() for name, weight in module.named_parameters() if weight.grad is not None
+    }
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_a_text_that_is_cut_gives_what_the_whole_gives_and_its_gradients(network, train):
+    whole, cut = tokens()
+    assert cut.shape[1] < 12
+    model = network.inner.train(train)
+    weights = torch.randn(len(TEXTS), 16)
+    theirs = model.encode_text(whole, normalize=True)
+    ours = network.encode_text(cut)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+    expected = gradients(model, (theirs * weights).sum())
+    found = gradients(model, (ours * weights).sum())
+    assert found.keys() == expected.keys()
+    for name, grad in expected.items():
+        torch.testing.assert_close(found[name], grad, atol=2e-5, rtol=1e-3, msg=name)
+
+
+def test_a_text_of_full_length_gives_the_same_too(network):
+    whole, cut = tokens(["boat " * 100, "a boat"])
+    assert cut.shape == whole.shape
+    torch.testing.assert_close(
+        network.encode_text(cut), network.inner.encode_text(whole, normalize=True), atol=1e-5, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("config", "told"), [("clip", {True}), ("apart", {True}), ("seeing", {False})])
+def test_attention_takes_the_kernel_that_reads_no_mask(config, told, tmp_path, monkeypatch):
+    network, asked = made(tmp_path, CONFIGS[config]), []
+    attend = torch.nn.functional.scaled_dot_product_attention
+
+    def seen(q, k, v, mask=None, dropout_p=0.0, is_causal=False):
+        asked.append((mask is None, is_causal))
+        return attend(q, k, v, mask, dropout_p, is_causal)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", seen)
+    network.encode_text(tokens()[1])
+    assert {mask for mask, _ in asked} == {True}
+    assert {causal for _, causal in asked} == told
+
+
+def test_attention_that_looks_at_padding_gets_it(tmp_path):
+    assert text.may_be_cut(made(tmp_path, CONFIGS["clip"]).inner)
+    assert text.may_be_cut(made(tmp_path, CONFIGS["apart"]).inner)
+    assert not text.may_be_cut(made(tmp_path, CONFIGS["seeing"]).inner)
+
+
+def test_bytes_give_what_normalised_pixels_give(network):
+    pixels = images(3)
+    mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN).view(3, 1, 1)
+    std = torch.tensor(open_clip.OPENAI_DATASET_STD).view(3, 1, 1)
+    network.eval()
+    theirs = network.inner.encode_image((pixels / 255 - mean) / std, normalize=True)
+    torch.testing.assert_close(network.encode_image(pixels), theirs, atol=1e-5, rtol=1e-4)
+    image, _, scale = network(pixels, tokens()[1][:3])
+    torch.testing.assert_close(image, theirs, atol=1e-5, rtol=1e-4)
+    assert scale.item() == pytest.approx(1 / 0.07)
+
+
+def test_the_state_dict_is_open_clips(network, tmp_path):
+    model = open_clip.CustomTextCLIP if network.config.get("custom_text") else open_clip.CLIP
+    config = {name: value for name, value in network.config.items() if name != "custom_text"}
+    model(**config).load_state_dict(network.inner.state_dict())
+    assert all(name.startswith("inner.") for name, _ in network.named_parameters())
+    assert network.state_dict().keys() == {f"inner.{name}" for name in network.inner.state_dict()}
+
+
+def test_activations_computed_again_change_nothing(network):
+    less = copy.deepcopy(network)
+    less.keep_less()
+    batch, cut = images(4), tokens()[1]
+    kept = gradients(network.inner, sum(part.sum() for part in network(batch, cut)))
+    again = gradients(less.inner, sum(part.sum() for part in less(batch, cut)))
+    for name, grad in kept.items():
+        torch.testing.assert_close(again[name], grad, atol=1e-5, rtol=1e-4, msg=name)
+    for (name, ours), theirs in zip(less.named_buffers(), network.buffers(), strict=True):
+        assert torch.equal(ours, theirs), name  # of batch norms: seen once
+
+
+def test_statistics_stay_still_where_they_are_told(tmp_path):
+    network = made(tmp_path, CONFIGS["resnet"]).train()
+    before = copy.deepcopy(network.state_dict())
+    with networks.still_statistics(network):
+        network.encode_image(images(4))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    network.encode_image(images(4))
+    mean = "inner.visual.bn1.running_mean"
+    assert not torch.equal(network.state_dict()[mean], before[mean])
+
+
+def test_a_bag_of_words_has_no_order_and_reads_nothing_behind_its_end():
+    torch.manual_seed(0)
+    network = networks.contrastive("tiny", cbow=True)
+    there, back = tokens(["boat red sea", "sea boat red"])[1]
+    ours = network.encode_text(torch.stack([there, back]))
+    torch.testing.assert_close(ours[0], ours[1])
+    torch.testing.assert_close(
+        network.encode_text(torch.nn.functional.pad(there[None], (0, 9), value=7)), ours[:1]
+    )
+    assert not torch.allclose(network.encode_text(tokens(["boat blue sea"])[1]), ours[:1])
+    assert {name.partition(".")[0] for name in network.inner.state_dict()} == {
+        "visual",
+        "text",
+        "logit_scale",
+    }
+
+
+def test_the_temperature_of_the_start_is_a_setting():
+    assert networks.contrastive("tiny", temperature=0.5).logit_scale.exp().item() == pytest.approx(2)
+
+
+def test_patches_are_dropped_where_there_are_any(tmp_path):
+    network = made(tmp_path, tiny.CONFIG, patch_dropout=0.5).train()
+    assert not torch.equal(network.encode_image(images(2)), network.encode_image(images(2)))
+    with pytest.raises(ConfigError, match="ResNet and has no patches"):
+        made(tmp_path, CONFIGS["resnet"], patch_dropout=0.5)
+
+
+def test_a_model_with_a_decoder_is_refused():
+    with pytest.raises(ConfigError, match="decoder of captions"):
+        networks.contrastive("coca_ViT-B-32")
+
+
+def test_training_goes_on_at_another_image_size(tmp_path):
+    small = made(tmp_path, CONFIGS["clip"])
+    torch.save(small.inner.state_dict(), tmp_path / "small.pt")
+    large = made(tmp_path, tiny.CONFIG | {"vision_cfg": tiny.CONFIG["vision_cfg"] | {"image_size": 64}})
+    networks.begin_from(large, str(tmp_path / "small.pt"))
+    assert torch.equal(large.inner.token_embedding.weight, small.inner.token_embedding.weight)
+    assert large.inner.visual.positional_embedding.shape == (17, 32)
+    assert torch.equal(large.inner.visual.positional_embedding[0], small.inner.visual.positional_embedding[0])
+    wide = made(tmp_path, tiny.CONFIG | {"embed_dim": 32})
+    with pytest.raises(ConfigError, match="another model"):
+        networks.begin_from(wide, str(tmp_path / "small.pt"))

@@ -1,0 +1,214 @@
+"""Networks as they are trained: pixels as bytes in, one forward for all that a loss needs.
+
+Shapes in this file: B samples, L tokens of the longest caption, D width of the joint space.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import chain
+from typing import Any
+
+import torch
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.modified_resnet import ModifiedResNet
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from wit_builder.errors import ConfigError
+from wit_builder.model import build, text, weights
+
+
+class Sighted(nn.Module):
+    """An image tower that takes pixels as they are, and whatever else `inner` has.
+
+    inner: holds all weights, its image tower as `visual`; its state dict is the checkpoint's, its
+        `named_parameters` give the order of the optimiser's.
+    """
+
+    methods: tuple[str, ...] = ()  # that are called besides forward
+
+    def __init__(self, name: str, config: build.Config, inner: Any, prepare: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.name, self.config = name, config
+        self.inner = inner
+        self.gain: Tensor
+        self.shift: Tensor
+        self.checkpointing = False
+        size: Any = inner.visual.image_size
+        self.image_size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
+        mean = torch.tensor(prepare.get("mean") or OPENAI_DATASET_MEAN).view(3, 1, 1)
+        std = torch.tensor(prepare.get("std") or OPENAI_DATASET_STD).view(3, 1, 1)
+        self.register_buffer("gain", 1 / (255 * std), persistent=False)
+        self.register_buffer("shift", -mean / std, persistent=False)
+        if self.is_resnet:
+            self.inner.visual.to(memory_format=torch.channels_last)
+
+    @property
+    def is_resnet(self) -> bool:
+        """One of the paper's five ResNets, or of their kind."""
+        return isinstance(self.inner.visual, ModifiedResNet)
+
+    def see(self, images: Tensor) -> Tensor:
+        """uint8 [B, 3, H, W] -> what the image tower says, float [B, D]."""
+        pixels = images * self.gain + self.shift
+        if not self.is_resnet:
+            return self.inner.visual(pixels)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        if self.checkpointing and torch.is_grad_enabled():
+            return self._see_in_pieces(pixels)
+        return self.inner.visual(pixels)
+
+    def keep_less(self) -> None:
+        """From now on, activations inside the blocks are computed again instead of kept (section 2.5)."""
+        self.checkpointing = True
+        self.inner.visual.set_grad_checkpointing(True)
+        found = getattr(text.tower(self.inner), "transformer", None)
+        if found is not None:
+            found.grad_checkpointing = True
+
+    def _see_in_pieces(self, x: Tensor) -> Tensor:
+        """The ResNet's forward, block by block; open_clip has no checkpointing for it."""
+        visual: Any = self.inner.visual
+        x = checkpoint(visual.stem, x, use_reentrant=False, context_fn=self._recomputing)
+        for block in chain(visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+            x = checkpoint(block, x, use_reentrant=False, context_fn=self._recomputing)
+        return visual.attnpool(x)
+
+    def _recomputing(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        return nullcontext(), still_statistics(self)
+
+
+class Network(Sighted):
+    """The two towers of figure 3: images and texts in one space."""
+
+    methods = ("encode_image", "encode_text")
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """uint8 [B, 3, H, W] -> float32 [B, D], rows of unit length."""
+        return functional.normalize(self.see(images).float(), dim=-1)
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """int64 [B, L], L at most 77, behind each text's end 0 -> float32 [B, D], rows of unit length."""
+        found = text.tower(self.inner)
+        raw = found(tokens) if isinstance(found, Cbow) else text.features(self.inner, tokens)
+        return functional.normalize(raw.float(), dim=-1)
+
+    @property
+    def logit_scale(self) -> nn.Parameter:
+        """The logarithm of what similarities are multiplied by."""
+        return self.inner.logit_scale
+
+    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Both embeddings, [B, D] each, and the scale of their similarities, a scalar."""
+        return self.encode_image(images), self.encode_text(tokens), self.logit_scale.exp().reshape(())
+
+
+class Cbow(nn.Module):
+    """The text as a bag of words: the mean of its tokens' vectors, projected (figure 3's CBOW).
+
+    Start and end of the text are words that every text has.
+    """
+
+    def __init__(self, vocabulary: int, width: int, dimensions: int) -> None:
+        super().__init__()
+        self.token_embedding = nn.Embedding(vocabulary, width)
+        self.projection = nn.Linear(width, dimensions, bias=False)
+        nn.init.normal_(self.token_embedding.weight, std=0.02)  # as open_clip's text towers begin
+        nn.init.normal_(self.projection.weight, std=width**-0.5)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """int64 [B, L] -> float [B, D]; what stands behind a text's end is not read."""
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        read = (places <= text.ends(tokens)[:, None]).to(self.projection.weight.dtype)
+        vectors = self.token_embedding(tokens) * read[:, :, None]
+        return self.projection(vectors.sum(dim=1) / read.sum(dim=1, keepdim=True))
+
+
+class Parts(nn.Module):
+    """Named modules side by side, the image tower as `visual`: what open_clip has no class for."""
+
+    def __init__(self, **parts: nn.Module) -> None:
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+
+@contextmanager
+def keeping_all(network: Sighted) -> Iterator[None]:
+    """Activations are kept, whatever was asked for."""
+    flags = ("checkpointing", "grad_checkpointing")
+    before = [
+        (part, flag, getattr(part, flag))
+        for part in network.modules()
+        for flag in flags
+        if hasattr(part, flag)
+    ]
+    for part, flag, _ in before:
+        setattr(part, flag, False)
+    try:
+        yield
+    finally:
+        for part, flag, value in before:
+            setattr(part, flag, value)
+
+
+@contextmanager
+def still_statistics(module: nn.Module) -> Iterator[None]:
+    """Batch norms inside learn nothing of what they see: of a batch that is computed twice, once counts."""
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum, norm.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, count
+
+
+def contrastive(
+    name: str, *, temperature: float = 0.07, patch_dropout: float = 0.0, cbow: bool = False
+) -> Network:
+    """A network with random weights, ready for the contrastive objective.
+
+    name: see build.config_of. Raises ConfigError for a model that is not known or cannot be trained so.
+    """
+    config, prepare = config_for(name, temperature, patch_dropout)
+    inner = build.towers(name, config)
+    if cbow:
+        old, width = text.tower(inner), config["text_cfg"].get("width", 512)
+        scale, inner = inner.logit_scale, Parts(visual=inner.visual)
+        inner.text = Cbow(old.vocab_size, width, config["embed_dim"])
+        inner.logit_scale = scale
+    else:
+        text.tell_causal(inner)
+        if getattr(inner, "logit_bias", None) is not None:
+            inner.logit_bias.requires_grad = False  # a softmax does not feel it
+    return Network(name, config, inner, prepare)
+
+
+def config_for(name: str, temperature: float, patch_dropout: float) -> tuple[build.Config, Mapping[str, Any]]:
+    """The model's config with these values in it. Raises ConfigError where the model has no place for them."""
+    config, prepare = build.config_of(name)
+    if "multimodal_cfg" in config:
+        raise ConfigError(
+            f"{name!r} has a decoder of captions too, which is not trained here", "take ViT-B-32"
+        )
+    vision = dict(config["vision_cfg"])
+    if patch_dropout:
+        if isinstance(vision.get("layers"), list):
+            raise ConfigError(
+                f"patch_dropout is {patch_dropout:g}, but {name!r} is a ResNet and has no patches"
+            )
+        vision["patch_dropout"] = patch_dropout
+    return config | {"vision_cfg": vision, "init_logit_scale": math.log(1 / temperature)}, prepare
+
+
+def begin_from(network: Sighted, checkpoint_path: str) -> None:
+    """Put in the weights of a checkpoint, position embeddings stretched to the image size of the network.
+
+    Raises ConfigError when the file cannot be read or is another model's.
+    """
+    build.fill(network.inner, weights.read(checkpoint_path), network.name, checkpoint_path, stretch=True)

@@ -1,0 +1,86 @@
+"""The text towers of open_clip's models, on texts that are cut to the longest of the batch.
+
+Shapes in this file: B texts, L tokens of the longest of them, W width of the tower.
+"""
+
+from typing import Any
+
+import torch
+from open_clip.transformer import ResidualAttentionBlock, text_global_pool
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+
+def tower(model: Any) -> Any:
+    """The module with the embeddings and the transformer: `model.text`, or the model itself (open_clip's CLIP)."""
+    return getattr(model, "text", model)
+
+
+def ends(tokens: Tensor) -> Tensor:
+    """Where each text ends, int64 [B]: its end-of-text token is the highest number that CLIP's tokenizer has."""
+    return tokens.argmax(dim=1)
+
+
+def may_be_cut(model: Any) -> bool:
+    """Whether padding never reaches what is read: attention looks back only, and the text is read at its end."""
+    text = tower(model)
+    causal = text.attn_mask is not None and getattr(text, "cls_emb", None) is None
+    return causal and _pool(text) in ("argmax", "eos", "first")
+
+
+def features(model: Any, tokens: Tensor) -> Tensor:
+    """What `model.encode_text` gives of the whole length, before it is normalised: [B, D].
+
+    tokens: int64 [B, L], L at most the model's context length. Models that look at padding get all of it.
+    """
+    text = tower(model)
+    if not may_be_cut(model):
+        pad = int(getattr(text, "pad_id", 0))
+        return model.encode_text(
+            functional.pad(tokens, (0, text.context_length - tokens.shape[1]), value=pad)
+        )
+    x = states(text, embedded(text, tokens))
+    pooled = text_global_pool(
+        x, tokens, _pool(text), getattr(text, "eos_id", getattr(text, "text_eos_id", None))
+    )
+    projection = text.text_projection
+    if projection is None:
+        return pooled
+    return projection(pooled) if isinstance(projection, nn.Linear) else pooled @ projection
+
+
+def embedded(text: Any, tokens: Tensor) -> Tensor:
+    """Tokens [B, L] with their positions: [B, L, W]."""
+    dtype = text.transformer.get_cast_dtype()
+    return text.token_embedding(tokens).to(dtype) + text.positional_embedding[: tokens.shape[1]].to(dtype)
+
+
+def states(text: Any, x: Tensor) -> Tensor:
+    """[B, L, W] through the transformer, each place seeing those before it and itself."""
+    length = x.shape[1]
+    mask = torch.full((length, length), -torch.inf, dtype=x.dtype, device=x.device).triu_(1)
+    for block in text.transformer.resblocks:
+        if text.transformer.grad_checkpointing and torch.is_grad_enabled():
+            x = checkpoint(block, x, attn_mask=mask, use_reentrant=False)
+        else:
+            x = block(x, attn_mask=mask)
+    return text.ln_final(x)
+
+
+def tell_causal(model: Any) -> None:
+    """Have the text tower's attention take, in place of a mask that it reads, the kernel that needs none."""
+    for block in tower(model).transformer.resblocks:
+        if may_be_cut(model) and isinstance(block, ResidualAttentionBlock):
+            block.attn.__class__ = _CausalAttention  # weights and their names stay
+
+
+class _CausalAttention(nn.MultiheadAttention):
+    """Attention that is told what its mask says."""
+
+    def forward(self, *args: Any, **more: Any) -> tuple[Tensor, Tensor | None]:
+        return super().forward(*args, **more | {"is_causal": more.get("attn_mask") is not None})
+
+
+def _pool(text: Any) -> str:
+    return str(getattr(text, "pool_type", getattr(text, "text_pool_type", "")))
