@@ -20,6 +20,8 @@ COMMANDS = {  # name: (module, one line)
     "show": ("wit_builder.cli.show", "What is in a build: funnel, hosts, languages, a contact sheet."),
     "fetch": ("wit_builder.cli.fetch", "Fetch a list's images into shards, as img2dataset does."),
     "retry": ("wit_builder.cli.retry", "Take failed downloads up again, into new shards."),
+    "train": ("wit_builder.cli.train", "Train CLIP on shards, by the paper's recipe."),
+    "export": ("wit_builder.cli.export", "A checkpoint as safetensors, for open_clip and the hub."),
     "verify": ("wit_builder.cli.verify", "Compare a build's shards with its manifest."),
     "filters": ("wit_builder.cli.filters", "The installed filters, with defaults and reasons."),
     "demo-web": ("wit_builder.cli.demo_web", "Serve the demo web on its own."),
