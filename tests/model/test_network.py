@@ -80,6 +80,21 @@ def test_a_text_of_full_length_gives_the_same_too(network):
     )
 
 
+@pytest.mark.parametrize(("config", "told"), [("clip", {True}), ("apart", {True}), ("seeing", {False})])
+def test_attention_takes_the_kernel_that_reads_no_mask(config, told, tmp_path, monkeypatch):
+    network, asked = made(tmp_path, CONFIGS[config]), []
+    attend = torch.nn.functional.scaled_dot_product_attention
+
+    def seen(q, k, v, mask=None, dropout_p=0.0, is_causal=False):
+        asked.append((mask is None, is_causal))
+        return attend(q, k, v, mask, dropout_p, is_causal)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", seen)
+    network.encode_text(tokens()[1])
+    assert {mask for mask, _ in asked} == {True}
+    assert {causal for _, causal in asked} == told
+
+
 def test_attention_that_looks_at_padding_gets_it(tmp_path):
     assert text.may_be_cut(made(tmp_path, CONFIGS["clip"]).inner)
     assert text.may_be_cut(made(tmp_path, CONFIGS["apart"]).inner)

@@ -136,6 +136,25 @@ class Parts(nn.Module):
 
 
 @contextmanager
+def keeping_all(network: Sighted) -> Iterator[None]:
+    """Activations are kept, whatever was asked for."""
+    flags = ("checkpointing", "grad_checkpointing")
+    before = [
+        (part, flag, getattr(part, flag))
+        for part in network.modules()
+        for flag in flags
+        if hasattr(part, flag)
+    ]
+    for part, flag, _ in before:
+        setattr(part, flag, False)
+    try:
+        yield
+    finally:
+        for part, flag, value in before:
+            setattr(part, flag, value)
+
+
+@contextmanager
 def still_statistics(module: nn.Module) -> Iterator[None]:
     """Batch norms inside learn nothing of what they see: of a batch that is computed twice, once counts."""
     norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
@@ -163,8 +182,10 @@ def contrastive(
         scale, inner = inner.logit_scale, Parts(visual=inner.visual)
         inner.text = Cbow(old.vocab_size, width, config["embed_dim"])
         inner.logit_scale = scale
-    elif getattr(inner, "logit_bias", None) is not None:
-        inner.logit_bias.requires_grad = False  # a softmax does not feel it
+    else:
+        text.tell_causal(inner)
+        if getattr(inner, "logit_bias", None) is not None:
+            inner.logit_bias.requires_grad = False  # a softmax does not feel it
     return Network(name, config, inner, prepare)
 
 

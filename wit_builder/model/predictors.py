@@ -46,6 +46,7 @@ class Captioner(Sighted):
     """
 
     methods = ("prefix", "said")
+    grad_checkpointing = True  # of the logits, always: V of them for each token
 
     def prefix(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, H, W] -> the image as tokens, [B, 4, W]."""
@@ -59,10 +60,11 @@ class Captioner(Sighted):
         places = torch.arange(1, tokens.shape[1], device=tokens.device)
         read = (places <= text.ends(tokens)[:, None]).float()
         rows = max(1, _AT_ONCE // max(1, len(places)))
-        losses = [
-            checkpoint(self._losses, some, due, use_reentrant=False)
-            for some, due in zip(states.split(rows), tokens[:, 1:].split(rows), strict=True)
-        ]
+        parts = zip(states.split(rows), tokens[:, 1:].split(rows), strict=True)
+        if self.grad_checkpointing:
+            losses = [checkpoint(self._losses, some, due, use_reentrant=False) for some, due in parts]
+        else:
+            losses = [self._losses(some, due) for some, due in parts]
         return (torch.cat(losses) * read).sum(dim=1), read.sum(dim=1)
 
     def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,6 +101,7 @@ def word_predictor(name: str, patch_dropout: float = 0.0) -> WordPredictor:
 def captioner(name: str, patch_dropout: float = 0.0) -> Captioner:
     """One with random weights and both towers of that model. Raises ConfigError: see build.config_of."""
     config, prepare, model = _model(name, patch_dropout)
+    text.tell_causal(model)
     tower = text.tower(model)
     inner = Parts(
         visual=model.visual,

@@ -62,20 +62,24 @@ def states(text: Any, x: Tensor) -> Tensor:
     mask = torch.full((length, length), -torch.inf, dtype=x.dtype, device=x.device).triu_(1)
     for block in text.transformer.resblocks:
         if text.transformer.grad_checkpointing and torch.is_grad_enabled():
-            x = checkpoint(_causal, block, x, mask, use_reentrant=False)
+            x = checkpoint(block, x, attn_mask=mask, use_reentrant=False)
         else:
-            x = _causal(block, x, mask)
+            x = block(x, attn_mask=mask)
     return text.ln_final(x)
 
 
-def _causal(block: Any, x: Tensor, mask: Tensor) -> Tensor:
-    """One block. Told that the mask is causal, attention takes the kernel that never reads it."""
-    if not isinstance(block, ResidualAttentionBlock):
-        return block(x, attn_mask=mask)
-    y = block.ln_1(x)
-    attended = block.attn(y, y, y, need_weights=False, attn_mask=mask, is_causal=True)[0]
-    x = x + block.ls_1(attended)
-    return x + block.ls_2(block.mlp(block.ln_2(x)))
+def tell_causal(model: Any) -> None:
+    """Have the text tower's attention take, in place of a mask that it reads, the kernel that needs none."""
+    for block in tower(model).transformer.resblocks:
+        if may_be_cut(model) and isinstance(block, ResidualAttentionBlock):
+            block.attn.__class__ = _CausalAttention  # weights and their names stay
+
+
+class _CausalAttention(nn.MultiheadAttention):
+    """Attention that is told what its mask says."""
+
+    def forward(self, *args: Any, **more: Any) -> tuple[Tensor, Tensor | None]:
+        return super().forward(*args, **more | {"is_causal": more.get("attn_mask") is not None})
 
 
 def _pool(text: Any) -> str:

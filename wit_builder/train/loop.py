@@ -17,6 +17,7 @@ import xxhash
 
 from wit_builder import __version__, storage
 from wit_builder.errors import BuildError, ConfigError
+from wit_builder.model import flops
 from wit_builder.model.network import Sighted
 from wit_builder.train import checkpoint, curves, heldout, telemetry
 from wit_builder.train.batch import Batch
@@ -113,6 +114,7 @@ class Trainer:
         self.checkpoints = Checkpoints(run.out / checkpoint.FOLDER, data.steps, run.keep, run.keep_every)
         self._lost = 0  # steps without a finite gradient, one after the other
         self._tokenizer = Tokenizer(context(self.network))
+        self._cost = flops.cost(self.network)
         before = self._before()
         self.module = spread(self.network, run.spread)
         self.optimizer = adamw(self.network, training)
@@ -162,6 +164,7 @@ class Trainer:
         batch = next(batches)
         window.waited += time.perf_counter() - before
         window.samples += int(batch.valid.sum())
+        window.flops += len(batch) * self._cost.flops(batch.tokens.shape[1])
         window.skipped.update(batch.skipped)
         return batch.to(self.ranks.device)
 

@@ -1,0 +1,65 @@
+"""Operations are those that torch counts, for any length of text, whatever is computed twice."""
+
+import copy
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from wit_builder.model import network as networks
+from wit_builder.model import predictors
+from wit_builder.model.flops import cost
+
+GIGA = {  # forward and backward of a sample with 77 tokens, as open_clip's own models were measured
+    "RN50": 54.53,
+    "RN101": 76.48,
+    "RN50x4": 155.43,
+    "RN50x16": 487.98,
+    "RN50x64": 1657.79,
+    "ViT-B-32": 44.10,
+    "ViT-B-16": 123.03,
+    "ViT-L-14": 525.67,
+    "ViT-L-14-336": 1184.96,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GIGA)
+def test_the_nine_take_what_was_measured(name):
+    with torch.device("meta"):
+        network = networks.contrastive(name)
+    assert cost(network).flops() / 1e9 == pytest.approx(GIGA[name], abs=0.006)
+
+
+def counted(network, length):
+    network = copy.deepcopy(network).to("meta")
+    images = torch.zeros((1, 3, *network.image_size), dtype=torch.uint8, device="meta")
+    tokens = torch.zeros((1, length), dtype=torch.int64, device="meta")
+    with FlopCounterMode(display=False) as counter:
+        sum(part.sum() for part in network(images, tokens)).backward()
+    return counter.get_total_flops()
+
+
+def test_any_length_is_what_is_counted_at_it():
+    network = networks.contrastive("tiny")
+    found = cost(network)
+    assert all(weight.grad is None and not weight.is_meta for weight in network.parameters())
+    for length in (3, 20, 77):
+        assert found.flops(length) == pytest.approx(counted(network, length), rel=1e-9)
+
+
+@pytest.mark.parametrize("make", [predictors.word_predictor, predictors.captioner])
+def test_what_is_computed_again_is_not_counted(make):
+    network = make("tiny")
+    plain = cost(network)
+    network.keep_less()
+    assert cost(network) == plain
+    assert network.checkpointing
+    twice = counted(network, 20)
+    assert plain.flops(20) < twice < 1.4 * plain.flops(20)
+
+
+def test_a_bag_of_words_costs_next_to_nothing():
+    bag, whole = cost(networks.contrastive("tiny", cbow=True)), cost(networks.contrastive("tiny"))
+    assert bag.by_token == pytest.approx(0, abs=1e-3)
+    assert bag.flops() < whole.flops()

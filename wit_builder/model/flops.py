@@ -1,0 +1,52 @@
+"""How many floating-point operations a network takes for one sample, counted by running it on no data at all."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.func import functional_call
+from torch.utils.flop_counter import FlopCounterMode
+
+from wit_builder.model.network import Sighted, keeping_all
+
+_LENGTHS = (9, 33, 77)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one sample, forward and backward; a multiplication and an addition are two.
+
+    Activations that are computed again are not counted, nor is the loss: this is what the mathematics takes, the
+    numerator of a model FLOPs utilisation. As a function of the length of the texts it is a parabola: products
+    grow with it, attention with its square.
+    """
+
+    fixed: float
+    by_token: float
+    by_pair: float
+
+    def flops(self, length: int = 77) -> float:
+        """For texts of that many tokens."""
+        return self.fixed + self.by_token * length + self.by_pair * length * length
+
+
+def cost(network: Sighted) -> Cost:
+    """Counted at three lengths, weights and sample on the meta device; the network stays as it is."""
+    near, middle, far = (float(_counted(network, length)) for length in _LENGTHS)
+    (a, b, c), (u, v) = _LENGTHS, ((middle - near), (far - near))
+    by_pair = (v / (c - a) - u / (b - a)) / (c - b)
+    by_token = u / (b - a) - by_pair * (a + b)
+    return Cost(near - by_token * a - by_pair * a * a, by_token, by_pair)
+
+
+def _counted(network: Sighted, length: int) -> int:
+    weights = {
+        name: weight.detach().to("meta").requires_grad_() for name, weight in network.named_parameters()
+    }
+    buffers = {name: buffer.to("meta") for name, buffer in network.named_buffers()}
+    images = torch.zeros((1, 3, *network.image_size), dtype=torch.uint8, device="meta")
+    tokens = torch.zeros((1, length), dtype=torch.int64, device="meta")
+    counter = FlopCounterMode(display=False)
+    with keeping_all(network), torch.compiler.set_stance("force_eager"), counter:
+        outputs = functional_call(network, weights | buffers, (images, tokens))
+        torch.stack([part.sum() for part in outputs]).sum().backward()
+    return int(counter.get_total_flops())

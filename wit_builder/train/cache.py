@@ -1,0 +1,136 @@
+"""A folder of what is made once and read often: shards of stores, whole, and where the samples of each tar lie.
+
+Any number of processes may use it at once; what one makes, the others wait for. It holds so many bytes, and what was
+used longest ago makes room.
+"""
+
+import fcntl
+import hashlib
+import mmap
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from wit_builder import remote, storage, store
+from wit_builder.errors import BuildError, ConfigError
+from wit_builder.train import index
+from wit_builder.train.exclude import Exclusion
+from wit_builder.train.shard import Shard
+
+DEFAULT_BYTES = 100 << 30
+_LOCKS = 64
+_SETTLED_S = 60.0  # what was used within this time does not make room
+
+Bounds = npt.NDArray[np.uint64]  # [N, 2]: begin and end of each sample, in bytes
+
+
+def default_folder() -> Path:
+    """`wit-builder/train` in the user's cache folder."""
+    return (
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "wit-builder" / "train"
+    )
+
+
+class Cache:
+    """That folder. most_bytes: what it may hold."""
+
+    def __init__(self, folder: Path | None = None, most_bytes: int = DEFAULT_BYTES) -> None:
+        self.folder = folder or default_folder()
+        self.most_bytes = most_bytes
+
+    def path(self, shard: Shard) -> Path:
+        """The shard on this disk. Raises BuildError when it cannot be brought here, or is not as it was listed."""
+        if not store.protocol(shard.url):
+            return Path(shard.url)
+        if shard.bytes > self.most_bytes:
+            raise ConfigError(
+                f"{shard.name} has {shard.bytes} bytes, the cache {self.folder} holds {self.most_bytes}",
+                "let it hold more",
+            )
+        return self._file(_named(shard, "tar"), lambda path: _bring(shard, path))
+
+    def open(self, shard: Shard) -> int:
+        """A descriptor of the shard's bytes. Raises BuildError when it is not the shard that was listed."""
+        descriptor = os.open(self.path(shard), os.O_RDONLY)
+        if os.fstat(descriptor).st_size != shard.bytes:
+            os.close(descriptor)
+            raise BuildError(
+                f"{shard.url} has changed: it had {shard.bytes} bytes when the run began",
+                "put it back as it was",
+            )
+        return descriptor
+
+    def bounds(self, shard: Shard, exclude: Exclusion | None = None) -> Bounds:
+        """Where each sample of the shard begins and ends (`index.index`), without those to be left out."""
+
+        def make(path: Path) -> None:
+            left_out = exclude.keys(shard.name) if exclude else frozenset[str]()
+            with path.open("wb") as file:
+                np.save(file, np.array(self.index(shard, left_out).bounds, np.uint64).reshape(-1, 2))
+
+        kept: Bounds = np.load(self._file(_named(shard, "npy", exclude.sha256 if exclude else ""), make))
+        return kept
+
+    def index(self, shard: Shard, left_out: frozenset[str] = frozenset()) -> index.Index:
+        """The shard's index, made anew. Raises ConfigError when a sample to be left out is not there."""
+        descriptor = self.open(shard)
+        try:
+            with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
+                made = index.index(tar, left_out)
+        finally:
+            os.close(descriptor)
+        if made.counts["excluded"] != len(left_out):
+            raise ConfigError(
+                f"{len(left_out)} samples of {shard.name} are to be left out, {made.counts['excluded']} are in it",
+                "audit these shards again: the list was written for others",
+            )
+        return made
+
+    def _file(self, name: str, make: Callable[[Path], None]) -> Path:
+        path = self.folder / name
+        with self._locked(int(name[:8], 16) % _LOCKS):
+            if not path.exists():
+                with storage.whole(path) as temporary:
+                    make(temporary)
+                self._make_room()
+            os.utime(path)
+        return path
+
+    def _make_room(self) -> None:
+        known = [(path.stat(), path) for path in self.folder.glob("[0-9a-f]*.*")]
+        over = sum(stat.st_size for stat, _ in known) - self.most_bytes
+        for stat, path in sorted(known, key=lambda one: one[0].st_mtime_ns):
+            if over <= 0 or stat.st_mtime > time.time() - _SETTLED_S:
+                return
+            path.unlink(missing_ok=True)
+            over -= stat.st_size
+
+    @contextmanager
+    def _locked(self, number: int) -> Iterator[None]:
+        with storage.plain_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            held = os.open(self.folder / f".lock-{number:02d}", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(held)
+
+
+def _named(shard: Shard, suffix: str, also: str = "") -> str:
+    what = f"{shard.url}\n{shard.bytes}\n{shard.version}\n{also}"
+    return f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.{suffix}"
+
+
+def _bring(shard: Shard, path: Path) -> None:
+    with remote.opened(shard.url) as file, path.open("wb") as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+    came = path.stat().st_size
+    if came != shard.bytes:
+        raise BuildError(f"{store.shown(shard.url)} has {came} bytes, {shard.bytes} were listed")

@@ -1,0 +1,58 @@
+"""Samples to be left out: a parquet file with the columns `shard` (00012.tar or 00012) and `key`, both texts."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wit_builder import remote
+from wit_builder.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Such a file."""
+
+    url: str
+    sha256: str
+
+    def counts(self, names: Sequence[str]) -> Counter[str]:
+        """How many samples are left out of each shard, by its name (00012.tar).
+
+        names: of all shards of the run. Raises ConfigError when the file means several of them by one name.
+        """
+        table = self._read(["shard", "key"], None).group_by(["shard", "key"]).aggregate([])
+        counts = Counter(_full(str(shard)) for shard in table["shard"].to_pylist())
+        shared = [name for name, times in Counter(names).items() if times > 1 and name in counts]
+        if shared:
+            raise ConfigError(
+                f"{self.url} leaves out samples of {shared[0]}, and several shards have that name",
+                "train on one of them, or give the shards of each source names of their own",
+            )
+        return counts
+
+    def keys(self, name: str) -> frozenset[str]:
+        """The keys to leave out of the shard of that name."""
+        table = self._read(["key"], [("shard", "in", [name, name.removesuffix(".tar")])])
+        return frozenset(table["key"].to_pylist())
+
+    def _read(self, columns: list[str], filters: list[tuple[str, str, list[str]]] | None) -> pa.Table:
+        try:
+            with remote.opened(self.url) as file:
+                return pq.read_table(file, columns=columns, filters=filters)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ConfigError(f"{self.url} is no parquet file with the texts shard and key: {why}") from error
+
+
+def read(url: str) -> Exclusion:
+    """The file at that path or URL. Raises ConfigError when it is not there."""
+    with remote.opened(url) as file:
+        return Exclusion(url, hashlib.file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]
+
+
+def _full(shard: str) -> str:
+    return f"{shard.removesuffix('.tar')}.tar"
