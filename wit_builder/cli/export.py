@@ -11,8 +11,8 @@ import click
 def command(checkpoint: str, out: str) -> None:
     """Write a checkpoint of `wit train` as a folder that open_clip and the Hugging Face hub take.
 
-    open_clip_config.json says how the model is made and how pictures are prepared; open_clip_model.safetensors has its
-    weights: open_clip.create_model_and_transforms("local-dir:FOLDER").
+    open_clip_config.json says how the model is made and how pictures are prepared, open_clip_model.safetensors
+    has its weights: open_clip.create_model_and_transforms("local-dir:FOLDER").
 
     \b
     Example:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from wit_builder import storage
 from wit_builder.errors import ConfigError
@@ -35,8 +35,7 @@ def export(path: Path, out: Path) -> list[Path]:
     model = build.towers(training["model"], config)
     build.fill(model, found["state_dict"], training["model"], str(path))
     weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
-    with storage.whole(out / WEIGHTS) as temporary:
-        save_file(weights, temporary, metadata={"format": "pt"})
+    storage.write_bytes(out / WEIGHTS, save(weights, metadata={"format": "pt"}))
     means = {"mean": list(OPENAI_DATASET_MEAN), "std": list(OPENAI_DATASET_STD)}
     storage.write_json(out / CONFIG, {"model_cfg": config, "preprocess_cfg": means | prepare})
     return [out / CONFIG, out / WEIGHTS]

@@ -2,10 +2,10 @@
 
 A set is a folder, in one of two layouts:
 
-    CLASS/*.jpg ...                                a folder a class, its name the class's (`ImageFolder`);
-                                                   classnames.txt and zeroshot_classification_templates.txt may say more
-    test/nshards.txt, test/0.tar, ...              CLIP_benchmark's: KEY.jpg with KEY.cls, and those two files;
-                                                   or dataset_type.txt "retrieval", and KEY.txt with a caption a line
+    CLASS/*.jpg ...                    a folder a class, named as it is (`ImageFolder`); classnames.txt and
+                                       zeroshot_classification_templates.txt may say otherwise
+    test/nshards.txt, test/0.tar, ...  CLIP_benchmark's: KEY.jpg with KEY.cls, and those two files; or
+                                       dataset_type.txt "retrieval", and KEY.txt with a caption a line
 """
 
 import mmap
@@ -88,7 +88,7 @@ def read(folder: Path) -> Classes | Pairs:
         raise ConfigError(f"the held-out set {str(folder)!r} holds no images")
     if isinstance(found, Classes) and max(found.labels) >= len(found.names):
         raise ConfigError(
-            f"the held-out set {str(folder)!r} names {len(found.names)} classes, an image is of class {max(found.labels)}",
+            f"{str(folder)!r} names {len(found.names)} classes, and an image is of class {max(found.labels)}",
             "a name a line in classnames.txt, in the order of the numbers",
         )
     return found
@@ -189,7 +189,7 @@ def _found(queries: Tensor, among: Tensor, right: Tensor) -> Tensor:
 def _over(
     images: Sequence[Place], objective: Objective, ranks: Ranks, what: Callable[[Tensor], Tensor]
 ) -> Iterator[Tensor]:
-    """What that is of this rank's share of the images, some at a time; as many calls on each rank, all of one size."""
+    """What that is of this rank's images, some at a time; as many calls on each rank, all of one size."""
     size, batch = objective.network.image_size[0], _AT_ONCE[ranks.device.type]
     own = images[ranks.rank :: ranks.world]
     longest = -(-len(images) // ranks.world)
@@ -205,7 +205,7 @@ def _over(
 def _pixels(place: Place, size: int) -> Any:
     """An image that cannot be read is grey: it stays in the count."""
     try:
-        return np.ascontiguousarray(picture(place.read(), size))
+        return np.array(picture(place.read(), size))
     except ImageError:
         return np.full((size, size, 3), 128, np.uint8)
 
