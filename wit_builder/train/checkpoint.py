@@ -18,7 +18,7 @@ import torch
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from wit_builder import __version__, storage
-from wit_builder.errors import BuildError, ConfigError
+from wit_builder.errors import ConfigError
 from wit_builder.model.network import Sighted
 from wit_builder.train.settings import Training
 
