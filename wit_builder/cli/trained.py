@@ -29,7 +29,9 @@ def run(values: Values) -> None:
     with joined() as ranks, steps.display(values["quiet"] or not ranks.first) as shown:
         for line in deviations(training):
             shown.say(f"deviates: {line}")
-        if values["study"]:
+        if values["check"]:
+            _check(training, values, ranks)
+        elif values["study"]:
             _study(training, values, ranks, shown)
         else:
             _train(training, values, ranks, shown)
@@ -53,6 +55,17 @@ def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Sile
     outcome = made.train(shown, _sinks(training, values, ranks))
     if ranks.first:
         _result(outcome, Path(values["out"]))
+
+
+def _check(training: Training, values: Values, ranks: "Ranks") -> None:
+    from wit_builder.cli import checked
+    from wit_builder.train import start
+
+    if ranks.first:
+        for line in checked.lines(
+            start.look(training, exclude=values["exclude"] or ""), training, ranks.world
+        ):
+            click.echo(line)
 
 
 def _study(training: Training, values: Values, ranks: "Ranks", shown: steps.Silent) -> None:
