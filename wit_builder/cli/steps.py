@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -71,11 +71,14 @@ class Live(Lines):
         super().__init__()
         self._told: Told = {}
         words = TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True))
-        columns: tuple[ProgressColumn, ...] = (
+        self._bar = Progress(
             BarColumn(20),
-            TextColumn("{task.completed:,} of {task.total:,}"),
+            MofNCompleteColumn(" of "),
+            TimeElapsedColumn(),
+            words,
+            console=console,
+            transient=True,
         )
-        self._bar = Progress(*columns, TimeElapsedColumn(), words, console=console, transient=True)
         self._task = self._bar.add_task("", total=None, words="")
 
     def __enter__(self) -> Self:

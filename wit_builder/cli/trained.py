@@ -1,7 +1,9 @@
 """Runs `wit train`: options become settings, settings a run, and its end a few lines."""
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wit_builder.cli import steps, typed
+from wit_builder.errors import ConfigError
 from wit_builder.model import load
 from wit_builder.train.settings import Training, deviations, preset
 
@@ -26,7 +29,7 @@ def run(values: Values) -> None:
     training = settings(values)
     from wit_builder.train.ranks import joined
 
-    with joined() as ranks, steps.display(values["quiet"] or not ranks.first) as shown:
+    with joined() as ranks, steps.display(values["quiet"] or not ranks.first) as shown, _once(ranks):
         for line in deviations(training):
             shown.say(f"deviates: {line}")
         if values["check"]:
@@ -35,6 +38,17 @@ def run(values: Values) -> None:
             _study(training, values, ranks, shown)
         else:
             _train(training, values, ranks, shown)
+
+
+@contextmanager
+def _once(ranks: "Ranks") -> Iterator[None]:
+    """What is wrong before the start is wrong on all ranks, and the first one says it."""
+    try:
+        yield
+    except ConfigError:
+        if ranks.first:
+            raise
+        sys.exit(2)
 
 
 def settings(values: Values) -> Training:
