@@ -1,6 +1,8 @@
 """Samples a second and core: this loader against open_clip's (open_clip_train.data), on the same shards.
 
-    python benchmarks/train/loader.py [--count 2000] [--rounds 3] [--size 224] [--shards FOLDER]
+    python benchmarks/train/loader.py [--count 2000] [--rounds 3] [--size 224] [--shards FOLDER] [--webdataset FOLDER]
+
+open_clip_train 3.3 reads with webdataset up to 0.2.86 (`pip install --no-deps --target FOLDER webdataset==0.2.86`).
 
 Each reads all samples once in a process of its own, without worker processes, after a first batch for warming up; CPU
 time of all its threads. Then the parts of ours, one by one, over the same samples.
@@ -26,6 +28,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--size", type=int, default=224)
     arguments.add_argument("--shards", type=Path, help="made with shards.py; made anew by default")
+    arguments.add_argument("--webdataset", type=Path, help="where the one is that open_clip_train can read with")
     arguments.add_argument(
         "--run", choices=["ours", "open_clip", "parts"], help="one of them, in this process"
     )
@@ -54,9 +57,10 @@ def main() -> None:
 
 def _run(given: argparse.Namespace, folder: Path, name: str) -> str:
     options = ["--run", name, "--shards", folder, "--count", str(given.count), "--size", str(given.size)]
-    return subprocess.run(
-        [sys.executable, __file__, *options], check=True, capture_output=True, text=True
-    ).stdout
+    paths = [given.webdataset] if given.webdataset and name == "open_clip" else []
+    known = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [*paths, *sys.path[1:]]))}
+    command = [sys.executable, __file__, *options]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=known).stdout
 
 
 def _ours(given: argparse.Namespace) -> None:
@@ -120,11 +124,14 @@ def _parts(given: argparse.Namespace) -> None:
     import numpy as np
 
     from wit_builder.train import index, samples
+    from wit_builder.train.cache import _indexed
     from wit_builder.train.tokens import Tokenizer
 
     with tempfile.TemporaryDirectory() as cache_folder:
         plan, cache = _plan(given, Path(cache_folder))
-        bounds = _part("index", plan.shards, cache.index, given.count)
+        bounds = _part(
+            "index", plan.shards, lambda one: _indexed(one, cache.path(one), frozenset()), given.count
+        )
         tars = [cache.open(shard) for shard in plan.shards]
         _part("order", range(given.count // BATCH), _order(plan), given.count)
         places = [

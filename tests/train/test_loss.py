@@ -1,6 +1,8 @@
 """The loss in blocks is the plain one, to float tolerance, with and without masks; gradients too."""
 
 import math
+import resource
+from pathlib import Path
 
 import open_clip
 import pytest
@@ -97,6 +99,20 @@ def test_no_more_similarities_are_held_than_told(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "masked_fill_", seen)
     contrastive_loss(*embeddings(6), cells=4 * B)
     assert set(shapes) == {(4, B), (1, B)}
+
+
+def test_blocks_are_given_back(monkeypatch):
+    """All of 64 blocks of 1 MB, were they kept, would be seen in the memory of the process."""
+    resident, whole = [], torch.Tensor.masked_fill_
+
+    def seen(self, *more):
+        resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize())
+        return whole(self, *more)
+
+    monkeypatch.setattr(torch.Tensor, "masked_fill_", seen)
+    contrastive_loss(*embeddings(8, 4_096), cells=64 * 4_096)
+    assert len(resident) == 2 * 64
+    assert max(resident) - resident[0] < 32e6
 
 
 def test_products_of_half_precision_do_not_reach_it():

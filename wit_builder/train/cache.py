@@ -57,40 +57,22 @@ class Cache:
 
     def open(self, shard: Shard) -> int:
         """A descriptor of the shard's bytes. Raises BuildError when it is not the shard that was listed."""
-        descriptor = os.open(self.path(shard), os.O_RDONLY)
-        if os.fstat(descriptor).st_size != shard.bytes:
-            os.close(descriptor)
-            raise BuildError(
-                f"{shard.url} has changed: it had {shard.bytes} bytes when the run began",
-                "put it back as it was",
-            )
-        return descriptor
+        return _opened(shard, self.path(shard))
 
     def bounds(self, shard: Shard, exclude: Exclusion | None = None) -> Bounds:
-        """Where each sample of the shard begins and ends (`index.index`), without those to be left out."""
+        """Where each sample of the shard begins and ends (`index.index`), without those to be left out.
+
+        Raises ConfigError when a sample to be left out is not there.
+        """
+        tar = self.path(shard)  # before the lock of what is made of it: who holds one lock waits for no other
 
         def make(path: Path) -> None:
             left_out = exclude.keys(shard.name) if exclude else frozenset[str]()
             with path.open("wb") as file:
-                np.save(file, np.array(self.index(shard, left_out).bounds, np.uint64).reshape(-1, 2))
+                np.save(file, np.array(_indexed(shard, tar, left_out).bounds, np.uint64).reshape(-1, 2))
 
         kept: Bounds = np.load(self._file(_named(shard, "npy", exclude.sha256 if exclude else ""), make))
         return kept
-
-    def index(self, shard: Shard, left_out: frozenset[str] = frozenset()) -> index.Index:
-        """The shard's index, made anew. Raises ConfigError when a sample to be left out is not there."""
-        descriptor = self.open(shard)
-        try:
-            with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
-                made = index.index(tar, left_out)
-        finally:
-            os.close(descriptor)
-        if made.counts["excluded"] != len(left_out):
-            raise ConfigError(
-                f"{len(left_out)} samples of {shard.name} are to be left out, {made.counts['excluded']} are in it",
-                "audit these shards again: the list was written for others",
-            )
-        return made
 
     def _file(self, name: str, make: Callable[[Path], None]) -> Path:
         path = self.folder / name
@@ -121,6 +103,31 @@ class Cache:
             yield
         finally:
             os.close(held)
+
+
+def _opened(shard: Shard, path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY)
+    if os.fstat(descriptor).st_size != shard.bytes:
+        os.close(descriptor)
+        raise BuildError(
+            f"{shard.url} has changed: it had {shard.bytes} bytes when the run began", "put it back as it was"
+        )
+    return descriptor
+
+
+def _indexed(shard: Shard, path: Path, left_out: frozenset[str]) -> index.Index:
+    descriptor = _opened(shard, path)
+    try:
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
+            made = index.index(tar, left_out)
+    finally:
+        os.close(descriptor)
+    if made.counts["excluded"] != len(left_out):
+        raise ConfigError(
+            f"{len(left_out)} samples of {shard.name} are to be left out, {made.counts['excluded']} are in it",
+            "audit these shards again: the list was written for others",
+        )
+    return made
 
 
 def _named(shard: Shard, suffix: str, also: str = "") -> str:

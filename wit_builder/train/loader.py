@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import count, pairwise
 
 import numpy as np
@@ -200,7 +200,13 @@ def _memory(size: int) -> int:
     else:
         with tempfile.TemporaryFile() as file:
             memory = os.dup(file.fileno())
-    with suppress(AttributeError):
-        os.posix_fallocate(memory, 0, size)
-    os.ftruncate(memory, size)
+    try:
+        os.ftruncate(memory, size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(memory, 0, size)  # now or never: later it would be a signal
+    except OSError as error:
+        os.close(memory)
+        raise BuildError(
+            f"the loader wants {size >> 20} MiB for batches: {error.strerror}", "a smaller `--batch`"
+        ) from error
     return memory

@@ -79,7 +79,7 @@ class _Pairs:
         """bool [stop - start, B], True where images start to stop of this rank and all texts make no pair."""
         rows = slice(self.first + start, self.first + stop)
         same = (self.ids[rows, None] == self.ids[None]).any(dim=-1)
-        same[torch.arange(stop - start), torch.arange(rows.start, rows.stop)] = False
+        same.diagonal(rows.start)[: stop - start].fill_(False)
         return same | ~self.valid[rows, None] | ~self.valid[None]
 
 
@@ -130,7 +130,7 @@ class _Blocks:
         for start, block in self._each():
             by_image.append(block.logsumexp(dim=1))
             by_text = torch.logaddexp(by_text, block.logsumexp(dim=0))
-            own.append(block.diagonal(self.pairs.first + start))
+            own.append(block.diagonal(self.pairs.first + start).clone())  # a view would hold the block
         return torch.cat(by_image), _over_ranks(by_text), torch.cat(own)
 
     def gradients(self, by_image: Tensor, by_text: Tensor) -> tuple[Tensor, Tensor, Tensor]:

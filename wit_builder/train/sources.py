@@ -93,7 +93,7 @@ def _choices(inside: str) -> Sequence[str]:
     first, last = int(ends[1]), int(ends[2])
     if abs(last - first) >= MAX_SHARDS:
         raise ConfigError(f"{{{inside}}} means more than {MAX_SHARDS} shards")
-    width = max(len(end) for end in ends.groups() if end.startswith("0") or len(ends[1]) == len(ends[2]))
+    width = max((len(end) for end in ends.groups() if end.startswith("0")), default=1)
     step = 1 if last >= first else -1
     return [f"{number:0{width}d}" for number in range(first, last + step, step)]
 

@@ -1,0 +1,161 @@
+"""What users write means shards: braces, globs, folders, stores, weights; counted, fingerprinted, each once."""
+
+import json
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.train import tars
+from wit_builder.errors import ConfigError, ShardError
+from wit_builder.shards import manifest
+from wit_builder.shards.writer import ShardInfo
+from wit_builder.train import exclude, sources
+from wit_builder.train.cache import Cache
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path / "cache")
+
+
+def names(words, cache):
+    return [(shard.name, shard.samples, shard.source) for shard in sources.shards(words, cache)]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("{00000..00002}.tar", ["00000.tar", "00001.tar", "00002.tar"]),
+        ("{8..11}", ["8", "9", "10", "11"]),
+        ("{2..0}", ["2", "1", "0"]),
+        ("{a,b}/{0..1}.tar", ["a/0.tar", "a/1.tar", "b/0.tar", "b/1.tar"]),
+        ("{a}.tar", ["{a}.tar"]),
+        ("plain.tar", ["plain.tar"]),
+        ("{098..101}", ["098", "099", "100", "101"]),
+    ],
+)
+def test_braces_are_written_out(word, meant):
+    assert sources.expanded(word) == meant
+
+
+@pytest.mark.parametrize("word", ["{0..99999999}", "{0..9999}{0..9999}{0..9999}", "{0..99999999999999999}"])
+def test_braces_that_mean_too_many_are_refused(word):
+    with pytest.raises(ConfigError, match="more than 10000000 shards"):
+        sources.expanded(word)
+
+
+def test_folders_globs_and_braces_mean_the_same_shards(tmp_path, cache):
+    folder = tars.folder(tmp_path / "set", [3, 2, 1])
+    due = [("00000.tar", 3, 0), ("00001.tar", 2, 0), ("00002.tar", 1, 0)]
+    for word in (folder, folder / "*.tar", folder / "{00000..00002}.tar", f"file://{folder}"):
+        assert names([str(word)], cache) == due
+
+
+def test_several_sources_keep_their_numbers(tmp_path, cache):
+    for name in ("a", "b"):
+        tars.folder(tmp_path / name, [2])
+    assert names([str(tmp_path / "a"), str(tmp_path / "b")], cache) == [
+        ("00000.tar", 2, 0),
+        ("00000.tar", 2, 1),
+    ]
+    with pytest.raises(ConfigError, match="is in two sources"):
+        names([str(tmp_path / "a"), str(tmp_path / "*" / "00000.tar")], cache)
+
+
+def test_weights_stand_behind_an_at_sign(tmp_path):
+    odd = tmp_path / "set@2"
+    odd.mkdir()
+    assert sources.weighed(["a", "b@0.5", "s3://x/{0..9}.tar@3", str(odd), "user@host"]) == (
+        ("a", "b", "s3://x/{0..9}.tar", str(odd), "user@host"),
+        (1.0, 0.5, 3.0, 1.0, 1.0),
+    )
+
+
+@pytest.mark.parametrize("word", ["nothing", "*.tar", "{0..3}.tar", "memory://nowhere/{0..1}.tar"])
+def test_words_that_mean_nothing_are_named(tmp_path, cache, word):
+    with pytest.raises(ConfigError, match=r"nothing|tar"):
+        names([word if "://" in word else str(tmp_path / word)], cache)
+    with pytest.raises(ConfigError, match="no shards are named"):
+        names([], cache)
+
+
+def test_an_empty_file_is_refused(tmp_path, cache):
+    (tmp_path / "00000.tar").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"00000\.tar is empty"):
+        names([str(tmp_path)], cache)
+
+
+def test_a_manifest_counts_without_a_look_at_the_tars(tmp_path, cache):
+    path = tars.shard(tmp_path / "out" / "shards" / "00000.tar", 3)
+    written = ShardInfo(
+        shard=0, file=path.name, sha256="f" * 64, bytes=path.stat().st_size, samples=2, failures=0, first_key="",
+        last_key="", sidecar="", sidecar_sha256="", sidecar_bytes=0, stats="", stats_sha256="", stats_bytes=0,
+    )  # fmt: skip
+    manifest.write_manifest(tmp_path / "out", [written])
+    (found,) = sources.shards([str(path.parent)], cache)
+    assert (found.samples, found.sha256) == (2, "f" * 64)  # the manifest's word
+    assert not (tmp_path / "cache").exists()
+    with path.open("ab") as file:
+        file.write(bytes(512))
+    with pytest.raises(ShardError, match="its manifest says"):
+        sources.shards([str(path.parent)], cache)
+
+
+def test_img2datasets_stats_count_too(tmp_path, cache):
+    tars.folder(tmp_path, [3, 3, 3])
+    (tmp_path / "00000_stats.json").write_text(json.dumps({"count": 9, "successes": 7}))
+    (tmp_path / "00001_stats.json").write_text("{")
+    assert [samples for _, samples, _ in names([str(tmp_path)], cache)] == [7, 3, 3]
+
+
+def test_a_fingerprint_tells_other_shards(tmp_path, cache):
+    def of(sizes, name):
+        return sources.fingerprint(sources.shards([str(tars.folder(tmp_path / name, sizes))], cache))
+
+    assert of([3, 2], "a") == of([3, 2], "b")  # the same bytes elsewhere
+    assert len({of([3, 2], "a"), of([2, 3], "c"), of([3, 2, 1], "d")}) == 3
+
+
+def test_shards_of_a_store_are_brought_here_once(tmp_path, cache):
+    store = fsspec.filesystem("memory")
+    local = tars.folder(tmp_path / "set", [3, 2])
+    for path in local.glob("*.tar"):
+        store.pipe(f"/bucket/{path.name}", path.read_bytes())
+    try:
+        found = sources.shards(["memory://bucket/{00000..00001}.tar"], cache)
+        assert [shard.samples for shard in found] == [3, 2]
+        assert cache.path(found[0]).read_bytes() == (local / "00000.tar").read_bytes()
+        store.rm("/bucket", recursive=True)
+        assert len(cache.bounds(found[0])) == 3  # from here
+    finally:
+        store.store.clear()
+
+
+def test_samples_left_out_are_not_counted(tmp_path, cache):
+    folder = tars.folder(tmp_path / "set", [3, 2])
+    listed = tmp_path / "exclude.parquet"
+    pq.write_table(
+        pa.table(
+            {"shard": ["00000.tar", "00000", "00001.tar"], "key": ["000000001", "000000001", "000000003"]}
+        ),
+        listed,
+    )
+    left_out = exclude.read(str(listed))
+    found = sources.shards([str(folder)], cache, left_out)
+    assert [shard.samples for shard in found] == [2, 1]
+    assert sources.fingerprint(found, left_out) != sources.fingerprint(found)
+
+
+def test_a_list_for_other_shards_is_refused(tmp_path, cache):
+    listed = tmp_path / "exclude.parquet"
+    pq.write_table(pa.table({"shard": ["00000.tar"], "key": ["nobody"]}), listed)
+    with pytest.raises(ConfigError, match=r"1 samples of 00000\.tar are to be left out, 0 are in it"):
+        sources.shards([str(tars.folder(tmp_path / "a", [2]))], cache, exclude.read(str(listed)))
+    tars.folder(tmp_path / "b", [2])
+    with pytest.raises(ConfigError, match="several shards have that name"):
+        sources.shards([str(tmp_path / "a"), str(tmp_path / "b")], cache, exclude.read(str(listed)))
+    listed.write_bytes(b"no parquet")
+    with pytest.raises(ConfigError, match="no parquet file"):
+        sources.shards([str(tmp_path / "a")], cache, exclude.read(str(listed)))
