@@ -20,7 +20,13 @@ import click
     help="Content pages; about 150 exhibits come besides.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Number that the web is drawn from.")
-def command(port: int, host: str, pages: int, seed: int) -> None:
+@click.option(
+    "--eval-set",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Write pictures of that web's kind with their classes there, for zero-shot tests, and serve nothing.",
+)
+def command(port: int, host: str, pages: int, seed: int, eval_set: str | None) -> None:
     """Serve the demo web until Ctrl-C: many hosts under demo.test, with every habit and trap of the real one.
 
     \b
@@ -28,8 +34,15 @@ def command(port: int, host: str, pages: int, seed: int) -> None:
       wit demo-web --port 8000
       wit build crawl --seeds http://start.demo.test/ --connect-to '*.demo.test=127.0.0.1:8000' \\
           --allow-network 127.0.0.0/8 --scope domain --delay 0 --deadline 2
+      wit demo-web --eval-set out/demo-eval
     """
-    from wit_builder.demo_web import serve
+    from pathlib import Path
+
+    from wit_builder.demo_web import evalset, serve
     from wit_builder.demo_web.web import DemoWeb
 
-    serve.serve(DemoWeb(pages, seed), host, port)
+    demo = DemoWeb(pages, seed)
+    if eval_set is None:
+        serve.serve(demo, host, port)
+    else:
+        evalset.write_eval_set(Path(eval_set), demo)

@@ -184,7 +184,7 @@ def serve(pipe: int, function: str, memory_bytes: int | None, parent: int, files
     target = getattr(importlib.import_module(module), name)
     calls = Pipe(socket.socket(fileno=pipe))
     _reply(calls, ("ready", None))
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionResetError):  # the parent may go with answers unread
         while True:
             arguments = calls.receive()
             _reply(calls, _answer(target, (*files, *arguments), lambda news: _reply(calls, ("news", news))))

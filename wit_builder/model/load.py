@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wit_builder.model.clip import Clip
     from wit_builder.model.heads import Head
 
-NEEDED = ("torch", "torchvision", "open_clip", "safetensors")  # the extra `train`
+NEEDED = ("torch", "torchvision", "open_clip", "safetensors", "scipy")  # the extra `train`
 
 
 class Rule(Protocol):
@@ -42,6 +42,15 @@ def pin(rule: Rule) -> None:
         object.__setattr__(rule, "fingerprint", _sum(files))
 
 
+def require(what: str) -> None:
+    """Raises ConfigError when the extra `train`, which that needs, is not installed."""
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise ConfigError(
+            f"{what} needs torch and open_clip; not installed: {', '.join(missing)}",
+            "pip install 'wit-builder[train]'",
+        )
+
+
 def clip_of(rule: Rule) -> "Clip":
     """The rule's model, on one thread.
 
@@ -50,11 +59,7 @@ def clip_of(rule: Rule) -> "Clip":
     fetch a part of it from the network, when the checkpoint is none of that model; BuildError when a file is
     another than when the recipe was made.
     """
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise ConfigError(
-            f"a CLIP model needs torch and open_clip; not installed: {', '.join(missing)}",
-            "pip install 'wit-builder[train]'",
-        )
+    require("a CLIP model")
     if _sum(list(_files(rule))) != rule.fingerprint:
         raise BuildError(
             f"{type(rule).__name__}.fingerprint is not that of {rule.checkpoint!r} and what belongs to it",

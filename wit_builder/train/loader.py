@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count, pairwise
@@ -80,7 +80,7 @@ class Loader:
         with closing(Reader(self.plan, self.cache)) as reader:
             return [(self.plan.shards[shard].name, reader.key(shard, member)) for shard, member in pairs]
 
-    def batches(self, first_step: int = 0) -> Iterator[Batch]:
+    def batches(self, first_step: int = 0) -> Generator[Batch]:
         """The batches from that step on, without end. Closing the iterator ends its processes.
 
         Raises BuildError when a process ends, when too many samples cannot be used, or when a shard has changed.

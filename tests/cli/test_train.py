@@ -1,0 +1,224 @@
+"""`wit train` and `wit export`: what is typed becomes a run, and what is wrong one sentence."""
+
+import json
+import re
+
+import pytest
+
+from tests.cli.processes import environment, on_terminal, ran
+from tests.model import tiny
+from tests.train import runs
+from wit_builder.cli import steps, trained
+from wit_builder.cli.train import command
+from wit_builder.train.settings import Training, preset
+
+FAST = {"batch": 8, "epochs": 2, "warmup": 2, "precision": "fp32", "log-every": 1, "workers": 0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Shards, a held-out set and the JSON of a small model."""
+    folder = tmp_path_factory.mktemp("typed")
+    runs.pairs(folder / "shards")
+    runs.classes(folder / "held")
+    (folder / "model.json").write_text(json.dumps(tiny.CONFIG))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(folder, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+
+
+def typed(folder, *more, **options):
+    """What is typed for a run of six steps in the folder."""
+    values = {"shards": folder / "shards", "model": folder / "model.json", **FAST, **options}
+    return ["train", *(str(w) for name, value in values.items() for w in (f"--{name}", value)), *more]
+
+
+def test_a_run_says_what_deviates_how_far_it_is_and_what_it_came_to(wit, folder, tmp_path):
+    said = wit(*typed(folder, out=tmp_path / "out", **{"eval-set": folder / "held"}))
+    assert said.code == 0, said.err
+    assert re.search(r"^deviates: batch is 8, the preset of .* says 32768$", said.err, re.MULTILINE)
+    assert "model.json on 24 samples, 3 steps an epoch" in said.err
+    assert "from step 0 to 6, 8 samples each" in said.err
+    assert re.search(r"^step 3: held: top-1 [\d.]+% \(99 %: ", said.err, re.MULTILINE)
+    assert re.search(
+        r"step 6 of 6: loss \d\.\d+, [\d,]+ samples/s, data wait \d+%, bound: \w+, about 0:00 left", said.err
+    )
+    first, score, best, checkpoint = said.out.splitlines()
+    assert first == "complete at step 6 of 6"
+    assert score.startswith("held: top-1 ") and score.endswith("chance 50.0%, 12 images")
+    assert best.startswith("best: step ")
+    assert checkpoint == f"checkpoint: {tmp_path / 'out' / 'checkpoints' / 'epoch_2.pt'}"
+    assert f"next: wit export {tmp_path / 'out' / 'checkpoints' / 'epoch_2.pt'} --out" in said.err
+
+
+def test_what_it_hints_at_works(wit, folder, tmp_path):
+    said = wit(*typed(folder, "--quiet", out="out", epochs=1))
+    assert said.err.startswith("next: ")
+    exported = wit(*said.err.split()[2:])
+    assert exported.out.splitlines() == [
+        "out/export/open_clip_config.json",
+        "out/export/open_clip_model.safetensors",
+    ]
+
+
+def test_without_resume_a_run_is_not_gone_on_with(wit, folder):
+    assert wit(*typed(folder, out="out", epochs=1)).code == 0
+    again = wit(*typed(folder, out="out", epochs=1))
+    assert (again.code, again.error) == (2, "out holds a run already")
+    assert wit(*typed(folder, "--resume", out="out", epochs=1)).code == 0
+
+
+def test_check_trains_nothing(wit, folder, tmp_path):
+    (tmp_path / "bad").mkdir()
+    whole = (folder / "shards" / "00000.tar").read_bytes()
+    (tmp_path / "bad" / "00000.tar").write_bytes(whole[:9000])
+    said = wit(*typed(folder, "--check", shards=tmp_path / "bad", out="out", batch=2))
+    assert said.code == 0, said.err
+    assert "shards: 1, 0.00 GB, " in said.out
+    assert "problem: 00000.tar is cut" in said.out
+    assert re.search(r"^tokens: \d+ \(a tenth below", said.out, re.MULTILINE)
+    assert re.search(r"^memory: about [\d.]+ GB on each rank", said.out, re.MULTILINE)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_study_draws_three_curves(wit, folder, tmp_path):
+    options = typed(folder, "--study", "efficiency", out="out", epochs=1, **{"eval-set": folder / "held"})
+    said = wit(*options)
+    assert said.code == 0, said.err
+    lines = [json.loads(line) for line in (tmp_path / "out" / "efficiency.jsonl").read_text().splitlines()]
+    names = ["Transformer Language Model", "Bag of Words Prediction", "Bag of Words Contrastive (CLIP)"]
+    assert [line["objective"] for line in lines] == names
+    assert [line["images_seen"] for line in lines] == [24] * 3
+    assert (tmp_path / "out" / "efficiency.png").read_bytes()[:4] == b"\x89PNG"
+    assert said.out.splitlines()[-1] == "out/efficiency.png"
+    assert wit(*options).out == said.out  # what is finished is not done again
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "hint"),
+    [
+        (
+            {"model": "ViT-B-33"},
+            "open_clip has no model 'ViT-B-33', and none is fetched from the network",
+            "ViT-B-3",
+        ),
+        ({"shards": "nowhere/*.tar"}, "nowhere/*.tar", ""),
+        ({"batch": 1000}, "batch is 1000, the shards have 24 samples in an epoch", "--batch 24"),
+        ({"lr": 0}, "lr is 0.0, expected 1e-12 to 10", ""),
+        ({"init": "nothing.pt"}, "'nothing.pt' is no checkpoint that can be read", ""),
+        ({"eval-set": "nowhere"}, "the held-out set 'nowhere' is no folder", "--eval-set FOLDER"),
+        ({"exclude": "nothing.parquet"}, "nothing.parquet", ""),
+        (
+            {"study": "efficiency"},
+            "the study measures zero-shot accuracy, and no held-out set is given",
+            "--eval-set",
+        ),
+        ({"objective": "words", "text-encoder": "cbow"}, "the objective 'words' has no text encoder", ""),
+        ({"patch-dropout": 2}, "patch_dropout is 2.0, expected 0 to 0.99", ""),
+        ({"wandb": "mine"}, "wandb is not installed", "pip install 'wit-builder[wandb]'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_is_wrong_is_one_sentence_before_anything_starts(wit, folder, tmp_path, options, said, hint):
+    found = wit(*typed(folder, out="out", **options))
+    assert found.code == 2
+    assert said in found.error
+    assert hint in found.hint
+    assert "Traceback" not in found.err
+    assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+def test_options_are_named_as_settings_are():
+    """Each is one of a run's, or of its data and output."""
+    known = {
+        *Training.__slots__,
+        "shards",
+        "exclude",
+        "workers",
+        "fsdp",
+        "out",
+        "resume",
+        "eval_set",
+        "eval_every",
+    }
+    known |= {
+        "save_every",
+        "log_every",
+        "keep",
+        "keep_every",
+        "tensorboard",
+        "wandb",
+        "quiet",
+        "check",
+        "study",
+    }
+    assert {param.name for param in command.params} - known == set()
+
+
+def test_without_options_a_run_is_the_preset(tmp_path):
+    values = {param.name: None for param in command.params}
+    found = trained.settings(values | {"model": "ViT-L/14", "shards": ("a", "b@0.5")})
+    assert (found.sources, found.weights) == (("a", "b"), (1.0, 0.5))
+    assert found.batch == 32_768
+    assert found.lr == preset("ViT-L-14").lr == 4e-4
+
+
+def test_tensorboard_gets_the_numbers(wit, folder, tmp_path):
+    board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    assert wit(*typed(folder, "--tensorboard", out="out", **{"eval-set": folder / "held"})).code == 0
+    found = board.EventAccumulator(str(tmp_path / "out" / "tensorboard"))
+    found.Reload()
+    assert {"train/loss", "train/lr", "held/top1"} <= set(found.Tags()["scalars"])
+    assert [point.step for point in found.Scalars("train/loss")] == list(range(1, 7))
+
+
+def test_weights_and_biases_gets_them_too(wit, folder, monkeypatch, tmp_path):
+    class Fake:
+        runs, lines = [], []
+
+        def init(self, **values):
+            self.runs.append(values)
+            return self
+
+        def log(self, values, step):
+            self.lines.append((step, values))
+
+    fake = Fake()
+    monkeypatch.setitem(__import__("sys").modules, "wandb", fake)
+    assert wit(*typed(folder, out="out", wandb="mine", epochs=1)).code == 0
+    assert [(run["project"], run["name"], run["config"]["batch"]) for run in fake.runs] == [
+        ("mine", "out", 8)
+    ]
+    assert [step for step, _ in fake.lines] == [1, 2, 3]
+    assert all(values["train/loss"] > 0 for _, values in fake.lines)
+
+
+def test_on_a_terminal_a_bar_grows(folder, tmp_path):
+    written, code = on_terminal(
+        *typed(folder, out=tmp_path / "out"), XDG_CACHE_HOME=str(folder / "cache"), OMP_NUM_THREADS="1"
+    )
+    assert code == 0, written
+    assert "6 of 6" in written
+    assert "complete at step 6 of 6" in written
+
+
+def test_help_needs_no_torch_installed(tmp_path):
+    """A torch that cannot be imported stands in its way."""
+    (tmp_path / "torch.py").write_text("raise ImportError('torch')")
+    said = ran("train", "--help", PYTHONPATH=f"{tmp_path}:{environment()['PYTHONPATH']}")
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("step", "loss", "said"), [(5, None, "loss not finite"), (5, 1.23456, "loss 1.235")])
+def test_a_state_says_skipped_samples_by_reason(step, loss, said):
+    told = {"step": step, "loss": loss, "samples_per_s": 10, "data_wait": 0.25, "bound": "data"}
+    found = steps.state(told | {"skipped": {"not_image": 2}}, 10, 4)
+    assert found == f"{said}, 10 samples/s, data wait 25%, bound: data, about 0:02 left, skipped not_image 2"
+
+
+def test_export_of_what_is_none_is_one_sentence(wit, tmp_path):
+    found = wit("export", "nothing.pt", "--out", "x")
+    assert (found.code, found.error) == (2, "there is no checkpoint 'nothing.pt'")

@@ -1,0 +1,112 @@
+"""A run that was stopped anywhere goes on as if nothing had been."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.cli.processes import ROOT, environment
+from tests.train import runs
+from wit_builder.errors import ConfigError
+
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A folder with shards, and a run in it that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("run")
+    runs.pairs(folder / "shards")
+    runs.trainer(folder, "whole").train(runs.Watching())
+    return folder
+
+
+def weights(folder, out):
+    return torch.load(folder / out / "checkpoints" / "epoch_4.pt", weights_only=True)["state_dict"]
+
+
+def assert_equal(folder, out):
+    assert runs.losses(folder, out) == runs.losses(folder, "whole")
+    before, now = weights(folder, "whole"), weights(folder, out)
+    assert all(torch.equal(before[name], now[name]) for name in before)
+
+
+def test_every_step_has_a_loss_of_its_own(undisturbed):
+    found = runs.losses(undisturbed, "whole")
+    assert list(found) == list(range(1, STEPS + 1))
+    assert len(set(found.values())) == STEPS
+
+
+def test_killed_at_a_random_step_and_resumed_with_other_workers_it_is_the_same_to_the_bit(undisturbed):
+    step = random.Random(os.getpid()).randrange(5, STEPS)  # by then the first is on the disk
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.train.runs", str(undisturbed), str(step)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    went_on = runs.Watching()
+    runs.trainer(undisturbed, workers=1).train(went_on)
+    assert 0 < went_on.began[0] <= step
+    assert_equal(undisturbed, "out")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_at_once_and_ends_the_run(undisturbed, number):
+    before = signal.getsignal(number)
+    out = number.name
+    told = runs.Watching(5, lambda: os.kill(os.getpid(), number))
+    outcome = runs.trainer(undisturbed, out).train(told)
+    assert (outcome.state, outcome.step, len(told.told)) == ("stopped", 5, 5)
+    assert outcome.checkpoint.endswith("step_5.pt")
+    assert signal.getsignal(number) is before
+    assert runs.trainer(undisturbed, out).train(runs.Watching()).state == "complete"
+    assert_equal(undisturbed, out)
+
+
+def test_a_run_that_is_complete_is_not_done_again(undisturbed):
+    watching = runs.Watching()
+    outcome = runs.trainer(undisturbed, "whole").train(watching)
+    assert (outcome.state, outcome.step, watching.told) == ("complete", STEPS, [])
+
+
+def test_a_folder_with_a_run_is_not_written_over(undisturbed):
+    with pytest.raises(ConfigError, match="holds a run already") as error:
+        runs.trainer(undisturbed, "whole", run={"resume": False})
+    assert "--resume" in error.value.hint
+
+
+@pytest.mark.parametrize("more", [{"batch": 4}, {"lr": 1e-3}, {"seed": 6}, {"text_encoder": "cbow"}])
+def test_another_recipe_is_refused_by_name(undisturbed, more):
+    (name, value) = next(iter(more.items()))
+    with pytest.raises(ConfigError, match=f"was trained with {name} .*, now it is {value!r}"):
+        runs.trainer(undisturbed, "whole", **more)
+
+
+def test_what_does_not_change_the_result_may_change(undisturbed):
+    runs.trainer(undisturbed, "whole", micro_batch=3, max_skipped=0.5)
+
+
+def test_other_data_is_refused(undisturbed):
+    runs.pairs(undisturbed / "others" / "shards", 25)
+    (undisturbed / "others" / "whole").symlink_to(undisturbed / "whole")
+    model = str(undisturbed / "model.json")
+    with pytest.raises(ConfigError, match="has seen other data: fingerprint"):
+        runs.trainer(undisturbed / "others", "whole", model=model)
+
+
+def test_the_shards_may_lie_elsewhere(undisturbed, tmp_path):
+    (tmp_path / "shards").symlink_to(undisturbed / "shards")
+    (tmp_path / "whole").symlink_to(undisturbed / "whole")
+    assert runs.trainer(tmp_path, "whole", model=str(undisturbed / "model.json")).step == STEPS
+
+
+def test_another_models_checkpoint_is_refused(undisturbed):
+    with pytest.raises(ConfigError, match="was trained with model"):
+        runs.trainer(undisturbed, "whole", model="tiny")

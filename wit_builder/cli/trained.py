@@ -1,0 +1,143 @@
+"""Runs `wit train`: options become settings, settings a run, and its end a few lines."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wit_builder.cli import steps, typed
+from wit_builder.errors import ConfigError
+from wit_builder.model import load
+from wit_builder.train.settings import Training, deviations, preset
+
+if TYPE_CHECKING:
+    from wit_builder.train.loop import Outcome, Run
+    from wit_builder.train.ranks import Ranks
+    from wit_builder.train.telemetry import Sink
+
+Values = Mapping[str, Any]
+
+
+def run(values: Values) -> None:
+    """Do what the options say. Raises ConfigError before anything is started."""
+    load.require("wit train")
+    training = settings(values)
+    from wit_builder.train.ranks import joined
+
+    with joined() as ranks, steps.display(values["quiet"] or not ranks.first) as shown, _once(ranks):
+        for line in deviations(training):
+            shown.say(f"deviates: {line}")
+        if values["check"]:
+            _check(training, values, ranks)
+        elif values["study"]:
+            _study(training, values, ranks, shown)
+        else:
+            _train(training, values, ranks, shown)
+
+
+@contextmanager
+def _once(ranks: "Ranks") -> Iterator[None]:
+    """What is wrong before the start is wrong on all ranks, and the first one says it."""
+    try:
+        yield
+    except ConfigError:
+        if ranks.first:
+            raise
+        sys.exit(2)
+
+
+def settings(values: Values) -> Training:
+    """The preset of the model with what the options say instead. Raises ConfigError that names the field."""
+    from wit_builder.train.sources import weighed
+
+    words, weights = weighed(values["shards"])
+    named = {field.name for field in fields(Training)} - {"model", "sources", "weights"}
+    given = {name: values[name] for name in named if values.get(name) is not None}
+    return replace(preset(values["model"]), sources=words, weights=weights, **given)
+
+
+def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Silent) -> None:
+    from wit_builder.train import start
+
+    made = start.trainer(training, _run_of(values), ranks, **_inputs(values))
+    shown.say(f"{training.model} on {made.data.samples:,} samples, {made.data.steps:,} steps an epoch")
+    outcome = made.train(shown, _sinks(training, values, ranks))
+    if ranks.first:
+        _result(outcome, Path(values["out"]))
+
+
+def _check(training: Training, values: Values, ranks: "Ranks") -> None:
+    from wit_builder.cli import checked
+    from wit_builder.train import start
+
+    if ranks.first:
+        for line in checked.lines(
+            start.look(training, exclude=values["exclude"] or ""), training, ranks.world
+        ):
+            click.echo(line)
+
+
+def _study(training: Training, values: Values, ranks: "Ranks", shown: steps.Silent) -> None:
+    from wit_builder.train import study
+
+    drawn = study.efficiency(training, _run_of(values), ranks, shown, **_inputs(values))
+    if ranks.first:
+        for name, points in drawn.items():
+            click.echo(f"{name}: top-1 {points[-1][1]:.1%} after {points[-1][0]:,.0f} images")
+        click.echo(str(Path(values["out"]) / study.PICTURE))
+
+
+def _run_of(values: Values) -> "Run":
+    from wit_builder.train.loop import Run
+
+    return Run(
+        out=Path(values["out"]),
+        resume=values["resume"],
+        save_every=values["save_every"] or 0,
+        eval_every=values["eval_every"] or 0,
+        log_every=values["log_every"],
+        keep=values["keep"],
+        keep_every=values["keep_every"] or 0,
+        spread="fsdp" if values["fsdp"] else "ddp",
+    )
+
+
+def _inputs(values: Values) -> dict[str, Any]:
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return {
+        "workers": max(1, cores - 1) if values["workers"] is None else values["workers"],
+        "eval_sets": [Path(folder) for folder in values["eval_set"]],
+        "exclude": values["exclude"] or "",
+    }
+
+
+def _sinks(training: Training, values: Values, ranks: "Ranks") -> "list[Sink]":
+    from dataclasses import asdict
+
+    from wit_builder.train import telemetry
+
+    out, found = Path(values["out"]), list[telemetry.Sink]()
+    if ranks.first and values["tensorboard"]:
+        found.append(telemetry.TensorBoard(out / "tensorboard"))
+    if ranks.first and values["wandb"]:
+        found.append(telemetry.WeightsAndBiases(values["wandb"], out, asdict(training)))
+    return found
+
+
+def _result(outcome: "Outcome", out: Path) -> None:
+    """What the run came to, on stdout; what to type next, on stderr."""
+    click.echo(f"{outcome.state} at step {outcome.step:,} of {outcome.steps:,}")
+    for told in outcome.scores:
+        click.echo(steps.score(told))
+    if outcome.best:
+        click.echo(f"best: step {outcome.best.step:,}, {outcome.best.score:.1%}")
+    click.echo(f"checkpoint: {outcome.checkpoint}" if outcome.checkpoint else "no checkpoint was written")
+    if outcome.state == "stopped":
+        click.echo(f"go on with: {typed.resumed()}", err=True)
+    elif outcome.checkpoint:
+        click.echo(f"next: {typed.command('export', outcome.checkpoint, '--out', out / 'export')}", err=True)

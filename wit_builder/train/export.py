@@ -1,0 +1,41 @@
+"""A checkpoint as a folder that open_clip's `local-dir:` and the Hugging Face hub take."""
+
+import json
+from pathlib import Path
+
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from safetensors.torch import save
+
+from wit_builder import storage
+from wit_builder.errors import ConfigError
+from wit_builder.model import build
+from wit_builder.train import checkpoint
+
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+
+
+def export(path: Path, out: Path) -> list[Path]:
+    """Write config and weights of the checkpoint into the folder; returns the two files.
+
+    Raises ConfigError when it is no checkpoint of ours, or its network is none of open_clip's.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"there is no checkpoint {str(path)!r}", "wit export OUT/checkpoints/epoch_1.pt --out FOLDER"
+        )
+    found = checkpoint.load(path)
+    training = json.loads(found["wit"]["training"])
+    if training["objective"] != "contrastive" or training["text_encoder"] != "transformer":
+        what = training["objective"] if training["objective"] != "contrastive" else "cbow"
+        raise ConfigError(
+            f"{str(path)!r} is a network for {what!r}, which open_clip has no class for",
+            "only contrastive models with a transformer as text encoder can be exported",
+        )
+    config, prepare = build.config_of(training["model"])
+    model = build.towers(training["model"], config)
+    build.fill(model, found["state_dict"], training["model"], str(path))
+    weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    storage.write_bytes(out / WEIGHTS, save(weights, metadata={"format": "pt"}))
+    means = {"mean": list(OPENAI_DATASET_MEAN), "std": list(OPENAI_DATASET_STD)}
+    storage.write_json(out / CONFIG, {"model_cfg": config, "preprocess_cfg": means | prepare})
+    return [out / CONFIG, out / WEIGHTS]

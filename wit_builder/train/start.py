@@ -1,0 +1,71 @@
+"""A run made ready: its network, its data and its held-out sets, all looked at before the first step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wit_builder.model.network import Sighted
+from wit_builder.train import check, heldout, objectives, sources
+from wit_builder.train import exclude as exclude_
+from wit_builder.train.cache import Cache
+from wit_builder.train.loader import Loader
+from wit_builder.train.loop import Run, Trainer, context
+from wit_builder.train.needs import Needs, needs
+from wit_builder.train.ranks import Ranks
+from wit_builder.train.reader import Plan
+from wit_builder.train.samples import Preparation
+from wit_builder.train.settings import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known of a run before its first step."""
+
+    facts: check.Facts
+    needs: Needs
+    steps: int  # of an epoch
+
+
+def look(training: Training, *, exclude: str = "", cache: Cache | None = None) -> Look:
+    """Look at the shards and count what the network needs; nothing is trained. Raises ConfigError."""
+    objective = objectives.make(training)
+    plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
+    facts = check.inspect(plan.shards, plan.context)
+    length = max(1, int(check.spread(facts.tokens)[2]))
+    steps = Loader(plan, cache, workers=0).steps
+    return Look(facts, needs(objective.network, training, length), steps)
+
+
+def trainer(
+    training: Training,
+    run: Run,
+    ranks: Ranks,
+    *,
+    workers: int,
+    eval_sets: Sequence[Path] = (),
+    exclude: str = "",
+    cache: Cache | None = None,
+) -> Trainer:
+    """The run, from its newest checkpoint on where it has one.
+
+    workers: processes that read, of each rank. exclude: a parquet file of samples to leave out (exclude.py), "" for
+    none. cache: for shards of stores. Raises ConfigError for whatever cannot work.
+    """
+    held = [heldout.read(folder) for folder in eval_sets]
+    objective = objectives.make(training)
+    plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
+    loader = Loader(plan, cache, ranks.rank, ranks.world, workers, max_skipped=training.max_skipped)
+    fingerprint = sources.fingerprint(plan.shards, plan.exclude)
+    return Trainer(training, run, objective, loader, fingerprint, ranks, held)
+
+
+def _plan(training: Training, network: Sighted, cache: Cache, exclude: str) -> Plan:
+    left_out = exclude_.read(exclude) if exclude else None
+    return Plan(
+        sources.shards(training.sources, cache, left_out),
+        training.weights or (1.0,) * len(training.sources),
+        training.batch,
+        Preparation(network.image_size[0], training.crop, training.captions, training.seed),
+        context(network),
+        left_out,
+    )
