@@ -20,8 +20,8 @@ _AT_ONCE = 4_096  # places whose V logits are held at a time
 class WordPredictor(Sighted):
     """Predicts which words the caption has, in no order: a softmax over the vocabulary.
 
-    The loss is that of Joulin et al. 2016, "Learning Visual Features from Large Weakly Supervised Data", whom
-    section 2.3 follows: the words of a caption share the target evenly.
+    The words of a caption share the target evenly: from memory the loss of Joulin et al. 2016, "Learning Visual
+    Features from Large Weakly Supervised Data", which section 2.3 names.
     """
 
     methods = ("log_chances",)
