@@ -28,7 +28,9 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--size", type=int, default=224)
     arguments.add_argument("--shards", type=Path, help="made with shards.py; made anew by default")
-    arguments.add_argument("--webdataset", type=Path, help="where the one is that open_clip_train can read with")
+    arguments.add_argument(
+        "--webdataset", type=Path, help="where the one is that open_clip_train can read with"
+    )
     arguments.add_argument(
         "--run", choices=["ours", "open_clip", "parts"], help="one of them, in this process"
     )

@@ -50,9 +50,7 @@ def alone(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    "more", [(), pytest.param(("--fsdp",), marks=pytest.mark.slow)], ids=["ddp", "fsdp"]
-)
+@pytest.mark.parametrize("more", [(), pytest.param(("--fsdp",), marks=pytest.mark.slow)], ids=["ddp", "fsdp"])
 def test_two_processes_find_what_one_finds(alone, tmp_path, more):
     for name in ("shards", "held"):
         (tmp_path / name).symlink_to(alone / name)
