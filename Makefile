@@ -7,6 +7,12 @@ SHELL := /bin/bash
 shards: .venv/shards  ## the demo web, crawled on loopback, as shards in out/demo
 	.venv/bin/wit build demo --out out/demo --resume
 
+train: .venv/train  ## after `make shards`: a small model on them, and what it makes of combinations they never show
+	.venv/bin/wit demo-web --eval-set out/demo-eval
+	.venv/bin/wit train --shards out/demo/shards --model benchmarks/train/demo.json --out runs/demo --resume \
+	  --text-encoder cbow --batch 64 --epochs 40 --lr 3e-3 --warmup 50 --weight-decay 0.5 --precision fp32 \
+	  --eval-set out/demo-eval --eval-every 160
+
 show:  ## what is in out/demo
 	.venv/bin/wit show out/demo
 
@@ -38,22 +44,22 @@ format: .venv/dev
 	.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
 
 lock:  ## exact versions and hashes into requirements/, from pyproject.toml
-	for set in shards dev bench; do \
+	for set in shards train dev bench; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-annotate --upgrade \
-	    $$(case $$set in dev) echo --extra dev;; bench) echo --extra dev --extra bench;; esac) -o requirements/$$set.txt pyproject.toml requirements/build.in \
+	    $$(case $$set in train) echo --extra train;; dev) echo --extra dev;; bench) echo --extra dev --extra bench;; esac) -o requirements/$$set.txt pyproject.toml requirements/build.in \
 	    || exit 1; done
 
-clean:  ## remove what this file made, but for out/
+clean:  ## remove what this file made, but for out/ and runs/
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 # Virtual environment, one mark per set of packages: exact versions with hashes, then this checkout.
-.venv/shards .venv/dev .venv/bench: .venv/%: requirements/%.txt pyproject.toml
+.venv/shards .venv/train .venv/dev .venv/bench: .venv/%: requirements/%.txt pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: shards show check lint types layers test test-slow bench format lock clean help
+.PHONY: shards train show check lint types layers test test-slow bench format lock clean help

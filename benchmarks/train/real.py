@@ -4,8 +4,8 @@
 
 It sees the captioned textbook photographs and CIFAR-10's 3,000 training images, these as pairs with the caption "a
 photo of a CLASS."; every twelfth textbook picture is held out. Two held-out sets: CIFAR-10's 1,000 test images,
-zero-shot by the prompt "a photo of a {}.", and the textbook pictures, to be found by their captions. Shards are written
-with this project's writer, and `wit train` does the rest.
+zero-shot by the prompt "a photo of a {}.", and the textbook pictures, to be found by their captions. Shards are
+written with this project's writer, and `wit train` does the rest.
 """
 
 import argparse

@@ -1,13 +1,15 @@
 """Shards to train on, of real captions and photographs: img2dataset's members, JPEGs with a short side of 256.
 
-    python benchmarks/train/shards.py FOLDER [--count 2000] [--shards 8] [--side 256] [--data ../shared/data]
+    python benchmarks/train/shards.py FOLDER [--count 2000] [--shards 8] [--side 256] [--texts alts]
 
-Captions and their images' shapes are those of the textbooks in the shared data. Their images are 144 px there, so the
+Captions are those of the textbooks in the shared data (52 tokens on average) or, with `--texts alts`, alternative
+texts of 313 pages of the web (14 tokens); images' shapes are the textbooks'. Their images are 144 px there, so the
 pixels are parts of the larger photographs of the sites (benchmarks/images/corpus.py), made that shape, quality 95 as
 img2dataset writes by default.
 """
 
 import argparse
+import gzip
 import json
 import sys
 from io import BytesIO
@@ -28,13 +30,14 @@ def main() -> None:
     arguments.add_argument("--count", type=int, default=2000)
     arguments.add_argument("--shards", type=int, default=8)
     arguments.add_argument("--side", type=int, default=256)
+    arguments.add_argument("--texts", choices=["textbooks", "alts"], default="textbooks")
     arguments.add_argument("--data", type=Path, default=corpus.DATA)
     given = arguments.parse_args()
-    written = make(given.folder, given.count, given.shards, given.side, given.data)
+    written = make(given.folder, given.count, given.shards, given.side, given.data, given.texts)
     print(f"{given.count} samples in {given.shards} shards, {written / given.count / 1024:.0f} KiB each")
 
 
-def make(folder: Path, count: int, shards: int, side: int, data: Path) -> int:
+def make(folder: Path, count: int, shards: int, side: int, data: Path, kind: str = "textbooks") -> int:
     """Write the shards 00000.tar and on; their bytes in all."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = [
@@ -43,6 +46,10 @@ def make(folder: Path, count: int, shards: int, side: int, data: Path) -> int:
         for row in map(json.loads, file.read_text().splitlines())
         if row["alt"] or row["caption"]
     ]
+    if kind == "alts":
+        with gzip.open(data / "text" / "alts-trafilatura.jsonl.gz") as lines:
+            alts = [json.loads(line)["alt"] for line in lines]
+        texts = [row | {"alt": alts[number % len(alts)]} for number, row in enumerate(texts)]
     written = 0
     for shard in range(shards):
         numbers = range(count * shard // shards, count * (shard + 1) // shards)

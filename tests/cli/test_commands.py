@@ -75,6 +75,12 @@ def test_every_installed_filter_is_listed_with_reasons(wit):
     assert text.count("Drops for: `") >= 12
 
 
+def test_the_demo_webs_held_out_pictures_are_written(wit, tmp_path):
+    assert wit("demo-web", "--pages", "20", "--eval-set", "held").code == 0
+    assert len((tmp_path / "held" / "classnames.txt").read_text().splitlines()) == 48
+    assert (tmp_path / "held" / "test" / "0.tar").exists()
+
+
 def test_the_demo_web_is_served_as_asked(wit, monkeypatch):
     asked = []
     monkeypatch.setattr("wit_builder.demo_web.serve.serve", lambda *how: asked.append(how))

@@ -72,6 +72,29 @@ def test_a_text_that_is_cut_gives_what_the_whole_gives_and_its_gradients(network
         torch.testing.assert_close(found[name], grad, atol=2e-5, rtol=1e-3, msg=name)
 
 
+@pytest.mark.parametrize("count", [15, 16, 21])
+def test_many_texts_go_in_parts_of_like_lengths_and_give_the_same(network, count, monkeypatch):
+    texts = [" ".join(["boat"] * (n * 7 % 23)) for n in range(count)]
+    _, cut = tokens(texts)
+    found = network.encode_text(cut)
+    grads = gradients(network, found.pow(3).sum())
+    monkeypatch.setattr(text, "_FEWEST", 1000)
+    whole = network.encode_text(cut)
+    assert torch.allclose(found, whole, atol=1e-5)
+    for name, grad in gradients(network, whole.pow(3).sum()).items():
+        assert torch.allclose(grads[name], grad, atol=1e-4), name
+
+
+def test_parts_are_cut_to_their_own_longest(tmp_path, monkeypatch):
+    seen, real = [], text._pooled
+    monkeypatch.setattr(
+        text, "_pooled", lambda tower, some: seen.append(tuple(some.shape)) or real(tower, some)
+    )
+    _, cut = tokens([" ".join(["boat"] * n) for n in (30, 1, 2, 3, *[5] * 12)])
+    made(tmp_path, tiny.CONFIG).encode_text(cut)
+    assert seen == [(4, 7), (4, 7), (4, 7), (4, 32)]
+
+
 def test_a_text_of_full_length_gives_the_same_too(network):
     whole, cut = tokens(["boat " * 100, "a boat"])
     assert cut.shape == whole.shape

@@ -11,6 +11,7 @@ from wit_builder.cli.build import common_options
 from wit_builder.cli.fetch import command as fetch
 from wit_builder.cli.forget import command as forget
 from wit_builder.cli.retry import command as retry
+from wit_builder.cli.train import command as train
 
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 EXAMPLES = [
@@ -38,6 +39,15 @@ def test_every_common_option_stands_in_the_docs(option):
 @pytest.mark.parametrize("option", [option.opts[0] for option in fetch.params if option.opts[0][0] == "-"])
 def test_every_option_of_fetch_stands_in_the_docs(option):
     assert re.search(rf"`(?:--)?{option.removeprefix('--')}\b", COMMANDS_PAGE.read_text())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [option.secondary_opts[0] if option.secondary_opts else option.opts[0] for option in train.params],
+)
+def test_every_option_of_train_stands_in_the_docs(option):
+    section = COMMANDS_PAGE.read_text().partition("\n## wit train\n")[2].partition("\n## ")[0]
+    assert re.search(rf"`[^`]*{option}\b[^`]*`", section)
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)

@@ -28,7 +28,15 @@ def loaded(code):
 
 @pytest.mark.parametrize(
     "typed",
-    [["--help"], ["build", "--help"], ["show", "--help"], ["retry", "--help"], ["fetch", "--help"], ["shwo"]],
+    [
+        ["--help"],
+        ["build", "--help"],
+        ["show", "--help"],
+        ["retry", "--help"],
+        ["fetch", "--help"],
+        ["train", "--help"],
+        ["shwo"],
+    ],
 )
 def test_help_imports_nothing_heavy(typed):
     code = f"from wit_builder.cli import main; sys.argv = ['wit', *{typed}]\ntry: main()\nexcept SystemExit: pass"

@@ -9,7 +9,7 @@ _HELP = """Train CLIP on shards, by the paper's recipe for that model; what devi
 \b
 Examples:
   wit train --shards OUT/shards --model ViT-B-32 --out runs/b32
-  wit train --shards 'OUT/shards/{00000..00041}.tar' --model RN50 --batch 1024 --out runs/rn50 --resume
+  wit train --shards 'OUT/shards/{00000..00041}.tar' --model RN50 --out runs/rn50 --resume
   torchrun --nproc-per-node 8 -m wit_builder train --shards OUT/shards --out runs/b32
 
 Writes checkpoints that open_clip loads, metrics.jsonl, curves.png and result.json into the folder of --out.

@@ -1,6 +1,7 @@
 """How many floating-point operations a network takes for one sample, counted by running it on no data at all."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.func import functional_call
@@ -24,8 +25,8 @@ class Cost:
     by_token: float
     by_pair: float
 
-    def flops(self, length: int = 77) -> float:
-        """For texts of that many tokens."""
+    def flops(self, length: Any = 77) -> Any:
+        """For texts of that many tokens; of a tensor of lengths, one of each."""
         return self.fixed + self.by_token * length + self.by_pair * length * length
 
 

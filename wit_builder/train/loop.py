@@ -19,6 +19,7 @@ from wit_builder import __version__, storage
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.model import flops
 from wit_builder.model.network import Sighted
+from wit_builder.model.text import ends
 from wit_builder.train import checkpoint, curves, heldout, telemetry
 from wit_builder.train.batch import Batch
 from wit_builder.train.checkpoint import Best, Checkpoints
@@ -164,7 +165,7 @@ class Trainer:
         batch = next(batches)
         window.waited += time.perf_counter() - before
         window.samples += int(batch.valid.sum())
-        window.flops += len(batch) * self._cost.flops(batch.tokens.shape[1])
+        window.flops += float(self._cost.flops(ends(batch.tokens).double() + 1).sum())
         window.skipped.update(batch.skipped)
         return batch.to(self.ranks.device)
 
