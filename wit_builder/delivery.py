@@ -37,6 +37,8 @@ def claim(there: Place, needs: Sequence[str]) -> bool:
     busy = any((there.folder / name).exists() for name in ("work", "retry", publish.FORGETTING))
     if mine is not None and (busy or mine != _content(there.folder / _SENT)):
         _refuse_change(there, theirs)
+        if theirs is not None:  # it may have arrived just before a kill
+            storage.write_bytes(there.folder / _SENT, theirs)
         return not busy and _is_complete(mine) and mine != theirs
     if theirs != mine or _is_complete(theirs):
         publish.clear(there.folder)

@@ -48,7 +48,9 @@ def test_what_is_no_verdict_is_refused(said, place):
 
 
 def test_a_filter_that_fails_says_where():
-    with pytest.raises(ConfigError, match=r"filter Says fails: .*test_rehearsal\.py, line \d+: KeyError: 'x'"):
+    with pytest.raises(
+        ConfigError, match=r"filter Says fails: .*test_rehearsal\.py, line \d+: KeyError: 'x'"
+    ):
         try_filters(recipe((Says(KeyError("x")),)))
 
 

@@ -3,8 +3,8 @@
 import gzip
 from collections import Counter
 
+import pyarrow as pa
 import pytest
-from backports import zstd
 
 from tests.shared_data import shared_data
 from wit_builder import remote
@@ -30,7 +30,11 @@ def wet(*texts):
     ]
 
 
-PACKERS = {"": lambda data: data, ".gz": gzip.compress, ".zst": zstd.compress}
+PACKERS = {
+    "": lambda data: data,
+    ".gz": gzip.compress,
+    ".zst": lambda data: pa.compress(data, "zstd", asbytes=True),
+}
 
 
 @pytest.mark.parametrize("ending", PACKERS)
