@@ -15,7 +15,8 @@ from wit_builder.train.shard import Shard
 from wit_builder.train.tokens import Tokenizer
 
 HEAD = 8 << 20  # bytes at the beginning of each shard that are looked at
-MAX_LOOKED_AT = 200  # samples of each
+MAX_LOOKED_AT = 200  # samples of each,
+MAX_IN_ALL = 200_000  # and of all of them, but at least one of each
 _AT_ONCE = 8
 
 Spread = tuple[
@@ -43,6 +44,17 @@ class Facts:
         default_factory=list
     )  # of the images decoded, one of each shard, in pixels
 
+    def add(self, other: "Facts") -> None:
+        """What was found in another shard too."""
+        self.looked_at += other.looked_at
+        self.captions += other.captions
+        self.truncated += other.truncated
+        self.counts.update(other.counts)
+        self.problems += other.problems
+        self.characters += other.characters
+        self.tokens += other.tokens
+        self.short_sides += other.short_sides
+
     @property
     def truncated_share(self) -> float:
         """Of the captions."""
@@ -60,16 +72,15 @@ def spread(values: Sequence[int]) -> Spread:
 def inspect(found: Sequence[Shard], context: int) -> Facts:
     """Look at each shard: names and keys, one image decoded, captions and their tokens, the end mark."""
     facts = Facts(len(found), sum(shard.bytes for shard in found), sum(shard.samples for shard in found))
-    look = partial(_looked_at, tokenizer=Tokenizer(context + 1), context=context)
+    most = max(1, min(MAX_LOOKED_AT, MAX_IN_ALL // max(1, len(found))))
+    look = partial(_looked_at, most=most, tokenizer=Tokenizer(context + 1), context=context)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for one in pool.map(look, found):
-            for name in ("looked_at", "counts", "problems", "characters", "tokens", "truncated", "captions"):
-                setattr(facts, name, getattr(facts, name) + getattr(one, name))
-            facts.short_sides += one.short_sides
+            facts.add(one)
     return facts
 
 
-def _looked_at(shard: Shard, tokenizer: Tokenizer, context: int) -> Facts:
+def _looked_at(shard: Shard, most: int, tokenizer: Tokenizer, context: int) -> Facts:
     facts = Facts()
     try:
         head, tail = _ends(shard)
@@ -89,7 +100,7 @@ def _looked_at(shard: Shard, tokenizer: Tokenizer, context: int) -> Facts:
         facts.problems.append(
             f"{shard.name} begins with no sample: KEY.jpg with KEY.txt or KEY.json was expected"
         )
-    for number in range(min(MAX_LOOKED_AT, len(made.bounds) // 2)):
+    for number in range(min(most, len(made.bounds) // 2)):
         begin, end = made.bounds[2 * number : 2 * number + 2]
         _sample(facts, shard, head[begin:end], number == 0, tokenizer, context)
     return facts

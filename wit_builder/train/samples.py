@@ -89,7 +89,8 @@ def picture(body: bytes, size: int, crop: Literal["random", "centre"] = "centre"
 
     random: a square of 7/8 of the image's short side, at the place that `draw` (64 bits) says; but of `size` pixels
     as they are, where that would be less: of images with a short side of 256 a square of 224. centre: what
-    open_clip makes for evaluation (bicubic, short side to size, the middle), up to rounding.
+    open_clip makes for evaluation (bicubic, short side to size, the middle), up to rounding; but palettes are
+    resized as colours, of which open_clip takes the nearest pixel, and what is transparent is white.
     Raises ImageError: not_image, unsupported_format, too_many_pixels, decode_error.
     """
     if crop == "centre":
