@@ -85,6 +85,19 @@ def test_many_texts_go_in_parts_of_like_lengths_and_give_the_same(network, count
         assert torch.allclose(grads[name], grad, atol=1e-4), name
 
 
+@pytest.mark.parametrize("size", [(32, 32), (40, 33)])
+def test_patches_as_rows_of_a_product_are_the_convolution(size, tmp_path):
+    """What does not fill a patch is left out, as a convolution does."""
+    ours = made(tmp_path, tiny.CONFIG).inner.visual.conv1
+    theirs = torch.nn.Conv2d(3, 32, 16, 16, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    pixels = torch.rand(2, 3, *size)
+    assert type(ours) is not type(theirs)
+    torch.testing.assert_close(ours(pixels), theirs(pixels), atol=1e-5, rtol=1e-4)
+    one, other = (gradients(module, module(pixels).pow(3).sum()) for module in (ours, theirs))
+    torch.testing.assert_close(one["weight"], other["weight"], atol=1e-3, rtol=1e-3)
+
+
 def test_parts_are_cut_to_their_own_longest(tmp_path, monkeypatch):
     seen, real = [], text._pooled
     monkeypatch.setattr(

@@ -7,17 +7,20 @@ random numbers that it had.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from wit_builder.model.network import still_statistics
+from wit_builder.model.network import Sighted, still_statistics
 from wit_builder.train.batch import Batch
 from wit_builder.train.loss import total, world_size
 from wit_builder.train.objectives import Objective
 from wit_builder.train.parallel import together
 from wit_builder.train.settings import Precision
+
+_FEW_PLACES = 256
 
 
 def gradients(
@@ -31,13 +34,21 @@ def gradients(
     size = micro_batch or len(batch)
     pieces = [batch.rows(start, start + size) for start in range(0, len(batch), size)]
     cast = torch.autocast(batch.images.device.type, torch.bfloat16, enabled=precision == "bf16")
-    with cast:
+    with cast, _attention(objective.network, batch.images.device):
         terms = objective.terms(batch)
         if objective.separable or len(pieces) == 1:
             loss = _summed(module, objective, pieces, terms)
         else:
             loss = _cached(module, objective, batch, pieces, terms)
     return total(loss) / world_size()
+
+
+def _attention(network: Sighted, device: torch.device) -> AbstractContextManager[None]:
+    """On a CPU, over few places, plain products take half the time of the kernel that keeps no matrix of them."""
+    places = getattr(network.inner.visual, "positional_embedding", None)
+    if device.type == "cpu" and places is not None and len(places) <= _FEW_PLACES:
+        return sdpa_kernel(SDPBackend.MATH)
+    return nullcontext()
 
 
 def _summed(module: nn.Module, objective: Objective, pieces: list[Batch], terms: Tensor) -> Tensor:
