@@ -1,7 +1,7 @@
 """What does a model learn from each? The same small CLIP on what each preset keeps, with several seeds.
 
-All runs see as many images, however many pairs a preset keeps, so that sets are compared at equal compute (DataComp,
-section 3.2); of a small set each image comes more often. torch is imported only when a run begins.
+All runs see as many images, however many pairs a preset keeps, so that sets are compared at equal compute, as
+DataComp does; of a small set each image comes more often. torch is imported only when a run begins.
 """
 
 import math
@@ -92,7 +92,7 @@ def trained(
     """
     enough = [name for name, pairs in kept.items() if pairs >= trial.least]
     for name in (name for name in kept if name not in enough):
-        watcher.say(f"{name}: not trained, it keeps {kept[name]:,} pairs, fewer than {trial.least:,}")
+        watcher.say(f"{name}: not trained, a run takes {trial.least:,} pairs and it keeps {kept[name]:,}")
     shown = _Shown(watcher, watcher.stage(TRAIN, len(enough) * trial.seeds), trial.samples)
     found = {}
     for name in enough:
