@@ -7,8 +7,14 @@ import pytest
 from tests.ablate import pools
 from tests.ablate.pools import pair
 from tests.cli.test_presets import points
+from tests.model import tiny
+from tests.train import runs
+from wit_builder.ablate import trained
 from wit_builder.cli import ablate
 from wit_builder.cli.progress import Lines
+from wit_builder.model import load
+from wit_builder.train import start
+from wit_builder.train.settings import Training
 
 ROWS = [pair(1), pair(2, original_width=199), pair(3, caption="boat")]
 
@@ -118,9 +124,21 @@ def test_a_pair_needs_one_of_the_queries(wit, tmp_path):
         (["--given", "clap=a.pt"], "--given 'clap=a.pt' names no file", "--given tagger=PATH"),
         (["--per-query", "5"], "--per-query is given without --queries", "--queries FILE"),
         (["--preset", "metaclip", "--queries", "none.txt"], "none.txt", ""),
+        (["--eval-set", "held"], "--eval-set is given without --train, and nothing is trained", "--train"),
+        (["--seeds", "3"], "--seeds is given without --train", "--train"),
+        (["--train-samples", "512"], "--train-samples is given without --train", "--train"),
+        (["--train"], "--train measures zero-shot accuracy, and no held-out set is given", "--eval-set"),
+        (["--train", "--eval-set", "none"], "the held-out set 'none' is no folder", "--eval-set FOLDER"),
+        (
+            ["--train", "--eval-set", "held", "--train-samples", "127"],
+            "127 images are to be seen, and one batch has 128",
+            "--train-samples 128",
+        ),
+        (["--train", "--eval-set", "held", "--seeds", "0"], "--seeds", ""),
     ],
 )
 def test_what_cannot_be_meant_is_said_before_anything_is_started(wit, tmp_path, words, error, hint):
+    runs.classes(tmp_path / "held")
     said = wit("ablate", "POOL", "--out", "OUT", *words)
     assert said.code == 2
     assert error in said.error and said.hint.startswith(hint)
@@ -143,6 +161,55 @@ def test_a_damaged_shard_is_named(wit, tmp_path):
     said = wit("ablate", "POOL", "--preset", "obelics", "--out", "OUT", "--quiet")
     assert said.code == 1
     assert "00000.tar" in said.error and "cut" in said.error
+
+
+TRAIN = ("--train", "--eval-set", "held", "--train-samples", 4)
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch):
+    """A batch of two, a model of a few thousand weights, and a held-out set of two classes."""
+    (tmp_path / "model.json").write_text(json.dumps(tiny.CONFIG))
+    own = Training(str(tmp_path / "model.json"), batch=2, epochs=1, warmup=1, precision="fp32")
+    monkeypatch.setattr(trained, "RECIPE", own)
+    monkeypatch.setattr(start, "readers", lambda: 0)
+    runs.classes(tmp_path / "held")
+
+
+def test_what_a_small_clip_learns_stands_below(wit, recipe):
+    said = wit(
+        *("ablate", "POOL", "--preset", "obelics", "--preset", "datacomp-basic", "--out", "OUT"),
+        *(*TRAIN, "--seeds", 2),
+    )
+    assert said.code == 0, said.err
+    assert "datacomp-basic: not trained, a run takes 2 pairs and it keeps 1" in said.err
+    assert "train: a small CLIP on what each keeps" in said.err
+    assert "obelics, seed 1: top-1 50.0%" in said.err
+    assert said.out.splitlines()[5:9] == [
+        "",
+        "  zero-shot on held, 12 images, chance 50.0%, of a small CLIP after 4 images",
+        "  preset               top-1   deviation            95 %   by seed",
+        "  obelics              50.0%        0.0%  50.0% to 50.0%   50.0%, 50.0%",
+    ]
+
+
+def test_of_one_seed_no_spread_is_said(wit, recipe):
+    asked = ["ablate", "POOL", "--preset", "obelics", "--out", "OUT", *TRAIN, "--seeds", 1]
+    assert f"  obelics{'50.0%':>12}{'':28}   50.0%" in wit(*asked).out.splitlines()
+    assert json.loads(wit(*asked, "--json").out)["trained"]["obelics"]["sd"] is None
+
+
+def test_when_nothing_can_be_trained_that_is_said(wit, recipe):
+    said = wit("ablate", "POOL", "--preset", "datacomp-basic", "--out", "OUT", *TRAIN)
+    assert "  no preset keeps the 2 pairs that a run takes" in said.out.splitlines()
+
+
+def test_without_torch_nothing_is_begun(wit, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(load, "NEEDED", ("torch", "no_such_module"))
+    said = wit("ablate", "POOL", "--out", "OUT", *TRAIN)
+    assert (said.code, said.hint) == (2, "pip install 'wit-builder[train]'")
+    assert said.error == "wit ablate --train needs torch and open_clip; not installed: no_such_module"
+    assert not (tmp_path / "OUT").exists()
 
 
 def test_a_stage_that_is_known_by_its_whole_name_keeps_it(capsys):

@@ -9,6 +9,7 @@ from typing import Any
 from wit_builder import settings
 from wit_builder.ablate.pool import Pool
 from wit_builder.ablate.sets import MOST
+from wit_builder.ablate.trained import Trial
 from wit_builder.errors import ConfigError
 from wit_builder.preset import Preset
 from wit_builder.queries.listing import load
@@ -24,13 +25,15 @@ class Asked:
     """A pool and the presets that are to judge it.
 
     queries: file of queries, one of which a caption must hold, "" for none; per_query: pairs that a query may bring
-    in, 0 for no balance; both by the rules of each preset.
+    in, 0 for no balance; both by the rules of each preset. trial: what is trained on what each keeps, if
+    anything.
     """
 
     pool: Pool
     presets: Mapping[str, Preset]
     queries: str = ""
     per_query: int = 20_000
+    trial: Trial | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.presets) <= MOST:
@@ -69,6 +72,7 @@ class Asked:
                 name: {rule: settings.encode(getattr(recipe, rule)) for rule in _RULES}
                 for name, recipe in recipes.items()
             },
+            "train": self.trial and self.trial.encoded(),
         }
 
 

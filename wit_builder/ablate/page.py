@@ -76,6 +76,8 @@ def write(out: Path, pool: Pool, told: Mapping[str, Any], examples: Iterable[Map
         by_all=sum(n for held, n in sets if len(held) == len(presets)),
         by_none=sum(n for held, n in sets if not held),
         more=sets[COLUMNS:],
+        train=told["train"],
+        trained=_trained(told),
         plot=f"data:image/png;base64,{base64.b64encode(plot).decode()}",
     )
     storage.write_bytes(out / REPORT, page.encode("utf-8", "replace"))
@@ -126,6 +128,12 @@ def _parts(preset: Mapping[str, Any], kinds: Mapping[str, str]) -> list[tuple[st
 
 def _shares(shared: Mapping[str, int], order: Sequence[str], kept: int) -> Iterator[tuple[str, int, float]]:
     return ((other, shared[other], shared[other] / kept if kept else 0.0) for other in order)
+
+
+def _trained(told: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """What was trained, by preset; the best first."""
+    found = told.get("trained", {})
+    return sorted(found.items(), key=lambda item: (-item[1]["mean"], item[0]))
 
 
 def _tile(pool: Pool, row: Mapping[str, Any]) -> Tile:

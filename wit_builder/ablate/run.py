@@ -1,6 +1,6 @@
 """One pool, several presets: the pool is read once, then goes down the road of a build once for each preset.
 
-    read -> (select -> draw -> clean) for each preset -> meet -> published in OUT
+    read -> (select -> draw -> clean) for each preset -> meet -> (train for each preset and seed) -> published in OUT
 
 The stages between are those of every build, over the pool's pairs instead of candidates, and its pictures instead of
 downloads. `OUT/work` holds them while the ablation runs; killed, the same command goes on.
@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from wit_builder import build, publish, settings, storage
-from wit_builder.ablate import page, pool, sets
+from wit_builder.ablate import page, pool, sets, trained
 from wit_builder.ablate.asked import Asked
 from wit_builder.curation import matched
 from wit_builder.curation.tables import ROW_GROUP
@@ -89,10 +89,8 @@ def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:
         ]
         params = {"partitions": parts, "places": _paths(read, "places"), "presets": presets}
         met = stages.run(MEET, "meet", f"{_SETS}:meet", list(range(parts)), params)
-        if pool.hash_of(asked.pool.folder) != asked.pool.manifest:
-            raise BuildError(f"{str(asked.pool.folder)!r} changed while it was read", "name another --out")
-        with storage.plain_errors(out):
-            _publish(asked, out, met)
+        _check_pool(asked)
+        _publish(asked, out, met, watcher)
         publish.clear(work)
 
 
@@ -169,14 +167,26 @@ def _judged(
     return {kind: _paths(records, kind) for kind, records in found.items()}
 
 
-def _publish(asked: Asked, out: Path, met: list[engine.Done]) -> None:
+def _check_pool(asked: Asked) -> None:
+    if pool.hash_of(asked.pool.folder) != asked.pool.manifest:
+        raise BuildError(f"{str(asked.pool.folder)!r} changed while it was read", "name another --out")
+
+
+def _publish(asked: Asked, out: Path, met: list[engine.Done], watcher: Watcher) -> None:
     found = [engine.read_json(path) for path in engine.files(met, "found")]
     told = _told(asked, found)
-    for position, name in enumerate(asked.presets):
-        for kind, schema in (("kept", sets.KEPT), ("dropped", sets.DROPPED)):
-            _join(out / kind / f"{name}.parquet", engine.files(met, f"{kind}-{position}"), schema)
-    page.write(out, asked.pool, told, sets.drawn(row for part in found for row in part["examples"]))
-    storage.write_json(out / FILE, told)
+    with storage.plain_errors(out):
+        for position, name in enumerate(asked.presets):
+            for kind, schema in (("kept", sets.KEPT), ("dropped", sets.DROPPED)):
+                _join(out / kind / f"{name}.parquet", engine.files(met, f"{kind}-{position}"), schema)
+    if asked.trial:
+        kept = {name: row["kept"] for name, row in told["presets"].items()}
+        work = out / "work" / trained.TRAIN
+        told["trained"] = trained.trained(asked.trial, asked.pool, kept, out / "dropped", work, watcher)
+        _check_pool(asked)
+    with storage.plain_errors(out):
+        page.write(out, asked.pool, told, sets.drawn(row for part in found for row in part["examples"]))
+        storage.write_json(out / FILE, told)
 
 
 def _told(asked: Asked, found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from wit_builder.errors import ConfigError
 
 if TYPE_CHECKING:
     from wit_builder.ablate.asked import Asked
+    from wit_builder.ablate.trained import Trial
     from wit_builder.preset import Files, Preset
 
 
@@ -37,6 +38,17 @@ if TYPE_CHECKING:
     type=click.IntRange(0),
     help="Pairs that a query may bring in; 0 keeps all. [default: 20,000, with --queries]",
 )
+@click.option("--train", is_flag=True, help="Train a small CLIP on what each preset keeps, and compare them.")
+@click.option(
+    "--eval-set",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Images of classes, for zero-shot accuracy with --train; see `wit train`.",
+)
+@click.option("--seeds", type=click.IntRange(1, 1000), help="Runs of each preset. [default: 3]")
+@click.option(
+    "--train-samples", type=click.IntRange(1), metavar="N", help="Images that a run sees. [default: 51,200]"
+)
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
 )
@@ -49,6 +61,10 @@ def command(
     given: tuple[str, ...],
     queries: str,
     per_query: int | None,
+    train: bool,
+    eval_set: Path | None,
+    seeds: int | None,
+    train_samples: int | None,
     out: Path,
     workers: int | None,
     quiet: bool,
@@ -62,6 +78,7 @@ def command(
     \b
     Example:
       wit ablate out/all --preset wit --preset datacomp-basic --preset cc12m --out ablation
+      wit ablate out/all --train --eval-set out/demo-eval --seeds 5 --out ablation
     """
     from wit_builder.ablate import pool as pools
     from wit_builder.ablate.asked import Asked
@@ -75,7 +92,9 @@ def command(
             "--per-query is given without --queries, and nothing can be balanced", "--queries FILE"
         )
     presets = _presets(preset, given)
-    asked = Asked(pools.opened(Path(pool)), presets, queries, 20_000 if per_query is None else per_query)
+    trial = _trial(train, eval_set, seeds, train_samples)
+    most = 20_000 if per_query is None else per_query
+    asked = Asked(pools.opened(Path(pool)), presets, queries, most, trial)
     _try(asked)
     _run(asked, out, workers, quiet, json)
     _show(out, json)
@@ -113,6 +132,26 @@ def _check_use(files: "Files", presets: "Mapping[str, Preset]") -> None:
             )
 
 
+def _trial(train: bool, eval_set: Path | None, seeds: int | None, samples: int | None) -> "Trial | None":
+    """What is to be trained, None for nothing. Raises ConfigError for what is missing, or given in vain."""
+    if not train:
+        given = {"--eval-set": eval_set, "--seeds": seeds, "--train-samples": samples}
+        for flag in (flag for flag, value in given.items() if value is not None):
+            raise ConfigError(f"{flag} is given without --train, and nothing is trained", "--train")
+        return None
+    from wit_builder.ablate import trained
+    from wit_builder.model import load
+
+    if eval_set is None:
+        raise ConfigError(
+            "--train measures zero-shot accuracy, and no held-out set is given", "--eval-set FOLDER"
+        )
+    load.require("wit ablate --train")
+    return trained.opened(
+        eval_set, 3 if seeds is None else seeds, trained.SAMPLES if samples is None else samples
+    )
+
+
 def _try(asked: "Asked") -> None:
     """Each rule judges one made-up pair before anything is started."""
     from wit_builder.cli import rehearsal
@@ -125,14 +164,15 @@ def _try(asked: "Asked") -> None:
 def _run(asked: "Asked", out: Path, workers: int | None, quiet: bool, json: bool) -> None:
     from contextlib import closing
 
-    from wit_builder.ablate import run
+    from wit_builder.ablate import run, trained
     from wit_builder.cli import progress, typed
     from wit_builder.cli.stopping import stoppable
     from wit_builder.engine.local import LocalExecutor
     from wit_builder.engine.task import Stopped
     from wit_builder.errors import BuildError
 
-    watcher = progress.watcher(quiet=quiet, json=json, stages=(run.READ, *asked.presets, run.MEET))
+    stages = (run.READ, *asked.presets, run.MEET, *[trained.TRAIN] * bool(asked.trial))
+    watcher = progress.watcher(quiet=quiet, json=json, stages=stages)
     if run.start(asked, out):
         watcher.say(f"{out} is complete already")
         return
@@ -175,6 +215,28 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
         why = shortened(sorted(dropped, key=lambda item: (-item[1], item[0])), 100 - 27 - width)
         yield f"  {name:<{width}}{kept:>12,}{percent(kept, pairs) or '0 %':>10}   {why}".rstrip()
     yield ""
+    if told["train"]:
+        yield from _trained(told["train"], told["trained"], width)
+        yield ""
     yield f"  what each keeps and drops   {out / 'kept'}, {out / 'dropped'}"
     yield f"  how they overlap            {out / 'overlap.png'}"
     yield f"  a report with examples      {out / 'report.html'}"
+
+
+def _trained(train: Mapping[str, Any], found: Mapping[str, Any], width: int) -> Iterator[str]:
+    from wit_builder.cli.progress import many
+
+    held = train["eval_set"]
+    yield (
+        f"  zero-shot on {held['name']}, {many(held['images'], 'image')}, chance {1 / held['classes']:.1%}, "
+        f"of a small CLIP after {train['samples']:,} images"
+    )
+    yield f"  {'preset':<{width}}{'top-1':>12}{'deviation':>12}{'95 %':>16}   by seed"
+    for name in sorted(found, key=lambda name: (-found[name]["mean"], name)):
+        row = found[name]
+        by_seed = ", ".join(f"{run['top1']:.1%}" for run in row["runs"])
+        sd = "" if row["sd"] is None else f"{row['sd']:.1%}"
+        between = "" if row["sd"] is None else f"{row['low']:.1%} to {row['high']:.1%}"
+        yield f"  {name:<{width}}{row['mean']:>12.1%}{sd:>12}{between:>16}   {by_seed}"
+    if not found:
+        yield f"  no preset keeps the {train['least']:,} pairs that a run takes"

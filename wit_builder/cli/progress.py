@@ -42,6 +42,7 @@ WHAT = {
     "pack": "write shards",
     "pool": "read its shards",
     "compare": "what each keeps",
+    "train": "a small CLIP on what each keeps",
 }
 RULES = "apply its rules"  # what any other stage does: it is a preset's
 _WIDTH = 60  # characters of reasons in a line

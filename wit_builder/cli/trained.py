@@ -1,6 +1,5 @@
 """Runs `wit train`: options become settings, settings a run, and its end a few lines."""
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -108,9 +107,10 @@ def _run_of(values: Values) -> "Run":
 
 
 def _inputs(values: Values) -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    from wit_builder.train import start
+
     return {
-        "workers": max(1, cores - 1) if values["workers"] is None else values["workers"],
+        "workers": start.readers() if values["workers"] is None else values["workers"],
         "eval_sets": [Path(folder) for folder in values["eval_set"]],
         "exclude": values["exclude"] or "",
     }

@@ -1,5 +1,6 @@
 """A run made ready: its network, its data and its held-out sets, all looked at before the first step."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,12 @@ def trainer(
     loader = Loader(plan, cache, ranks.rank, ranks.world, workers, max_skipped=training.max_skipped)
     fingerprint = sources.fingerprint(plan.shards, plan.exclude)
     return Trainer(training, run, objective, loader, fingerprint, ranks, held)
+
+
+def readers() -> int:
+    """Processes that read, of each rank, where nobody says how many: one a core, less one."""
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, cores - 1)
 
 
 def _plan(training: Training, network: Sighted, cache: Cache, exclude: str) -> Plan:
