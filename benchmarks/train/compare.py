@@ -207,8 +207,8 @@ def _their_step(given: argparse.Namespace) -> None:
     args.distill, args.world_size, args.rank, args.local_rank, args.distributed = False, 1, 0, 0, False
     args.wandb = args.tensorboard = False
     model = open_clip.create_model(given.model, precision="amp_bf16", output_dict=True)
-    size = model.visual.image_size[0]
-    made = _batch(given, size)
+    size: Any = model.visual.image_size
+    made = _batch(given, size if isinstance(size, int) else size[0])
     mean, std = (
         torch.tensor(v).view(3, 1, 1) * 255 for v in (model.visual.image_mean, model.visual.image_std)
     )
