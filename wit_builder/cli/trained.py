@@ -67,7 +67,7 @@ def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Sile
     shown.say(f"{training.model} on {made.data.samples:,} samples, {made.data.steps:,} steps an epoch")
     outcome = made.train(shown, _sinks(training, values, ranks))
     if ranks.first:
-        _result(outcome, Path(values["out"]))
+        _result(outcome, training, Path(values["out"]))
 
 
 def _check(training: Training, values: Values, ranks: "Ranks") -> None:
@@ -129,7 +129,7 @@ def _sinks(training: Training, values: Values, ranks: "Ranks") -> "list[Sink]":
     return found
 
 
-def _result(outcome: "Outcome", out: Path) -> None:
+def _result(outcome: "Outcome", training: Training, out: Path) -> None:
     """What the run came to, on stdout; what to type next, on stderr."""
     click.echo(f"{outcome.state} at step {outcome.step:,} of {outcome.steps:,}")
     for told in outcome.scores:
@@ -139,5 +139,5 @@ def _result(outcome: "Outcome", out: Path) -> None:
     click.echo(f"checkpoint: {outcome.checkpoint}" if outcome.checkpoint else "no checkpoint was written")
     if outcome.state == "stopped":
         click.echo(f"go on with: {typed.resumed()}", err=True)
-    elif outcome.checkpoint:
+    elif outcome.checkpoint and training.is_open_clip:
         click.echo(f"next: {typed.command('export', outcome.checkpoint, '--out', out / 'export')}", err=True)

@@ -70,6 +70,11 @@ class Training:
     crop: Crop = "random"
     max_skipped: float = 0.1
 
+    @property
+    def is_open_clip(self) -> bool:
+        """Whether open_clip has a class for the network."""
+        return self.objective == "contrastive" and self.text_encoder == "transformer"
+
     def __post_init__(self) -> None:
         """Raises ConfigError that names the field, before anything runs."""
         hints = get_type_hints(type(self))
