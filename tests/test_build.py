@@ -68,6 +68,10 @@ def test_a_finished_build_has_what_the_format_says_and_nothing_else(finished):
     assert len(tars(finished)) == 3
 
 
+def test_the_card_has_the_name_of_the_data_set(finished):
+    assert 'pretty_name: "tiny"' in (finished / "README.md").read_text()
+
+
 def test_the_card_names_the_command_that_was_given(finished):
     assert "wit build ./tiny.py" in (finished / "README.md").read_text()
 

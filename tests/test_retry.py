@@ -126,6 +126,7 @@ def test_only_what_was_named_is_asked_for(web, out):
         (["5xx", "dns"], ["dns", "http_500", "http_503"]),
         (["http_503"], ["http_503"]),
         (["5xx", "http_503"], ["http_500", "http_503"]),
+        (["4xx", "tls"], ["http_404"]),
     ],
 )
 def test_words_are_reasons_or_families_of_them(only, found):
@@ -141,7 +142,8 @@ def test_words_are_reasons_or_families_of_them(only, found):
             "no download failed for 'http_403'; seen were http_404, http_500",
             "--only http_404",
         ),
-        (["4xx", "tls"], "no download failed for 'tls'", None),
+        (["tls"], "no download failed for 'tls'", None),
+        (["4xx", "htp_404"], "no download failed for 'htp_404'", "--only http_404"),
         (["h.*"], "no download failed for 'h.*'", None),
         ([], "which failures shall be retried", "--only dns,timeout,5xx"),
     ],

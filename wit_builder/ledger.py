@@ -150,21 +150,24 @@ def count(out: Path) -> dict[str, Counter[str]]:
 def reasons_meant(words: Sequence[str], present: Mapping[str, int], flag: str = "--only") -> list[str]:
     """The reasons that these words mean: reasons, or families of them (4xx, 5xx).
 
-    present: how many items were lost for which reason. flag: the option that gave the words.
-    Raises ConfigError for a word that means none of them.
+    present: how many items were lost for which reason. flag: the option that gave the words. A word that means
+    none of them is passed over, unless it looks like one of them.
+    Raises ConfigError for a word that does, and where no word means any.
     """
-    found = set()
-    for word in words:
-        pattern = rf"http_{word[0]}\d\d" if re.fullmatch(r"[45]xx", word) else re.escape(word)
-        hits = [reason for reason in present if re.fullmatch(pattern, reason)]
-        if not hits:
-            nearest = difflib.get_close_matches(word, present, 1)
+    meant = {word: _meant(word, present) for word in words}
+    for word in (word for word, reasons in meant.items() if not reasons):
+        nearest = difflib.get_close_matches(word, present, 1)
+        if nearest or not any(meant.values()):
             raise ConfigError(
                 f"no download failed for {word!r}; seen were {', '.join(sorted(present)) or 'none'}",
                 f"{flag} {nearest[0]}" if nearest else None,
             )
-        found.update(hits)
-    return sorted(found)
+    return sorted(set().union(*meant.values()))
+
+
+def _meant(word: str, present: Mapping[str, int]) -> set[str]:
+    pattern = rf"http_{word[0]}\d\d" if re.fullmatch(r"[45]xx", word) else re.escape(word)
+    return {reason for reason in present if re.fullmatch(pattern, reason)}
 
 
 def _folders(out: Path) -> tuple[Path, Path, Path]:

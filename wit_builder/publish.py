@@ -208,8 +208,8 @@ def _facts(name: str, out: Path, funnel: Funnel, command: str) -> card.CardFacts
     counts: dict[str, Counter[str]] = {"lang": Counter(), "licence": Counter()}
     for info in infos:
         rows = pq.read_table(out / "shards" / info.sidecar, columns=["status", *counts])
-        for name, counter in counts.items():
-            _count(counter, rows.filter(pc.equal(rows.column("status"), "success")).column(name))
+        for column, counter in counts.items():
+            _count(counter, rows.filter(pc.equal(rows.column("status"), "success")).column(column))
     opt_outs: Counter[str] = Counter()
     for stage in funnel:
         opt_outs.update(

@@ -1,5 +1,6 @@
 """Checks of a rule's own numbers, made when the rule is written down, not when the millionth item arrives."""
 
+from pathlib import Path
 from typing import Any
 
 from wit_builder.errors import ConfigError
@@ -29,3 +30,10 @@ def check_words(rule: object, field: str, alphabet: str) -> None:
     for word in words:
         if not isinstance(word, str) or not word or not set(word) <= set(alphabet):
             raise ConfigError(f"{type(rule).__name__}.{field} holds {word!r}, expected only {alphabet}")
+
+
+def check_path(rule: object, field: str) -> None:
+    """Raise ConfigError unless `rule.field` is a Path."""
+    value: Any = getattr(rule, field)
+    if not isinstance(value, Path):
+        raise ConfigError(f"{type(rule).__name__}.{field} is {value!r}, expected a Path", f"Path({value!r})")

@@ -11,7 +11,7 @@ import orjson
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import HasCaption
-from wit_filters.bounds import check_range
+from wit_filters.bounds import check_path, check_range
 
 Part = Literal["noun", "determiner", "preposition"]
 
@@ -54,6 +54,7 @@ class CaptionParts:
             raise ConfigError(
                 f"CaptionParts.required is {self.required!r}, expected some of {', '.join(get_args(Part))}"
             )
+        check_path(self, "model")
         _tagger(self.model)
 
     def __call__(self, item: HasCaption, /) -> Verdict:  # noqa: D102

@@ -7,7 +7,7 @@ from pathlib import Path
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import HasCaption
 from wit_filters import words
-from wit_filters.bounds import check_range
+from wit_filters.bounds import check_path, check_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class CaptionBlockedWords:
 
     def __post_init__(self) -> None:
         check_range(self, "max_share", 0, 1)
+        check_path(self, "file")
         words.read(self.file)
 
     def __call__(self, item: HasCaption, /) -> Verdict:  # noqa: D102
@@ -53,6 +54,7 @@ class CaptionStopWords:
 
     def __post_init__(self) -> None:
         check_range(self, "min_share", 0, 1)
+        check_path(self, "file")
         words.read(self.file)
 
     def __call__(self, item: HasCaption, /) -> Verdict:  # noqa: D102
@@ -85,6 +87,7 @@ class CaptionKnownWords:
     def __post_init__(self) -> None:
         check_range(self, "min_count", 0)
         check_range(self, "min_share", 0, 1)
+        check_path(self, "file")
         words.read(self.file, self.min_count)
 
     def __call__(self, item: HasCaption, /) -> Verdict:  # noqa: D102

@@ -122,3 +122,9 @@ def test_a_count_that_is_none_is_refused_by_its_line(listed):
 def test_a_number_out_of_range_is_refused_by_name(listed, rule, wrong):
     with pytest.raises(ConfigError, match=rf"^{rule.__name__}\.{next(iter(wrong))} is "):
         rule(listed("a"), **wrong)
+
+
+@pytest.mark.parametrize("rule", [CaptionBlockedWords, CaptionStopWords, CaptionKnownWords])
+def test_a_text_in_the_place_of_a_path_is_refused_by_name(rule):
+    with pytest.raises(ConfigError, match=rf"{rule.__name__}\.file is 'words\.txt', expected a Path"):
+        rule("words.txt")

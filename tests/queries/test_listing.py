@@ -1,9 +1,11 @@
 """Files of queries: ours, MetaCLIP's, plain ones, and whatever is none."""
 
+import gzip
 import json
 import random
 from collections import Counter
 
+import pyarrow as pa
 import pytest
 
 from tests.shared_data import shared_data
@@ -177,3 +179,17 @@ def test_every_lemma_of_the_real_wordnet_has_a_form(tmp_path):
     found = load(Queries(files=(str(path),)), skipped)
     assert (len(found), skipped["no_word"]) == (128_044 - skipped.total(), 0)
     assert len(found) > 120_000
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd"])
+def test_a_packed_list_is_unpacked_whatever_its_name(tmp_path, ours, packing):
+    packed = pa.compress(ours.read_bytes(), packing, asbytes=True)
+    assert read(put(tmp_path, packed)) == read(ours)
+    plain = put(tmp_path, pa.compress(b"cat\ndog\n", packing, asbytes=True), "animals.txt.gz")
+    assert read(plain) == [Query("cat", "animals", 0), Query("dog", "animals", 0)]
+
+
+def test_a_packed_list_that_is_cut_is_refused(tmp_path, ours):
+    cut = gzip.compress(random.Random(0).randbytes(10_000))[:5_000]
+    with pytest.raises(ConfigError, match=r"mine\.txt begins like gzip and cannot be unpacked"):
+        read(put(tmp_path, cut))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 
 from wit_builder import remote, storage
 from wit_builder.errors import ConfigError
@@ -30,6 +31,7 @@ GIVEN = "given"  # the source of entries that stand in a recipe
 METACLIP = "metaclip"
 
 _MAGIC = b"# wit queries "
+_PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _FIRST_LINE = re.compile(rb"# wit queries 1, (\d+) entries, sha256 ([0-9a-f]{64})")
 _HEADER = b"entry\tsource\tcount\n"
 _CONTROL = re.compile("[\x00-\x08\t\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")  # Cc but for ends of lines
@@ -69,7 +71,7 @@ def load(settings: Queries, skipped: Counter[str] | None = None) -> list[Query]:
 
 
 def read(file: Path | str, skipped: Counter[str] | None = None) -> list[Query]:
-    """The queries of a file (a path or URL) in any of the three formats, in its order.
+    """The queries of a file (a path or URL) in any of the three formats, plain, gzip or zstd, in its order.
 
     skipped: counts by reason the entries that are left out: `blank`, `too_long` (over 256 characters),
     `control_characters`, `not_utf8`. Of ours none may be, and none is.
@@ -78,7 +80,7 @@ def read(file: Path | str, skipped: Counter[str] | None = None) -> list[Query]:
     """
     skipped = Counter() if skipped is None else skipped
     with remote.opened(str(file)) as opened:
-        data = opened.read(MAX_BYTES + 1)
+        data = _unpacked(str(file), opened.read(MAX_BYTES + 1))
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{file} has over {MAX_BYTES:,} bytes, which no list of queries has")
     if data.startswith(_MAGIC):
@@ -86,7 +88,7 @@ def read(file: Path | str, skipped: Counter[str] | None = None) -> list[Query]:
     if data.lstrip()[:1] in (b"[", b"{"):
         entries, source = _metaclip(str(file), data), METACLIP
     else:
-        entries, source = _lines(data, skipped), Path(str(file)).stem
+        entries, source = _lines(data, skipped), re.sub(r"(\.[^.]+)?(\.gz|\.zst)?$", "", Path(str(file)).name)
     queries = [Query(entry, source, 0) for entry in entries if not _counted(why_not(entry), skipped)]
     if not queries:
         why = ", ".join(f"{reason} {count:,}" for reason, count in skipped.most_common())
@@ -144,6 +146,18 @@ def _ours(file: str, data: bytes) -> Iterator[Query]:
         if not count.isdecimal():
             raise ConfigError(f"{file} has the row {row[:100]!r}, expected entry, source and count", _PLAIN)
         yield Query(entry, source, int(count))
+
+
+def _unpacked(file: str, data: bytes) -> bytes:
+    """What the file holds, where it is gzip or zstd by its first bytes; a byte more than MAX_BYTES at most."""
+    packing = next((name for magic, name in _PACKINGS.items() if data.startswith(magic)), None)
+    if packing is None:
+        return data
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(data), packing) as unpacked:
+            return bytes(unpacked.read(MAX_BYTES + 1))
+    except (OSError, pa.ArrowException) as error:
+        raise ConfigError(f"{file} begins like {packing} and cannot be unpacked: {error}") from None
 
 
 def _metaclip(file: str, data: bytes) -> Iterator[str]:
