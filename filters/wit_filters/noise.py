@@ -20,8 +20,7 @@ class CaptionMarkup:
 
     HTML tags and entities (`<b>`, `&amp;`, `&#39;`), BBCode (`[img]`, `[/url]`), WordPress short codes
     (`[caption id=`), wiki links and templates (`[[File:`, `{{cite`), place holders of template languages
-    (`{{ title }}`, `{% if`, `${name}`, `<%=`, `%%title%%`). Ours, without a published source. Of 2,068 real
-    alts, 4,000 photo captions and 7,208 textbook descriptions it drops none, of 2,517 other alts 49 in LaTeX.
+    (`{{ title }}`, `{% if`, `${name}`, `<%=`, `%%title%%`). Ours, without a published source.
 
     Drops for: `caption_markup`.
     """

@@ -39,7 +39,7 @@ class CaptionParts:
         CC12M asks for noun and determiner (its data card), COYO-700M for a noun (README). Possessives count as
         determiners; the tagger of the papers was Google's, whose answers may differ.
     max_noun_share: nouns among the words, at most. CC3M drops high shares and does not say from where on.
-    At most the first 256 words are read. About 40 µs a word.
+    At most the first 256 words are read.
 
     Drops for: `caption_no_noun`, `caption_no_determiner`, `caption_no_preposition`, `caption_nouns`.
     """
