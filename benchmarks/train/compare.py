@@ -161,8 +161,8 @@ def _timed(step: Callable[[], object], steps: int) -> None:
 
 def _batch(given: argparse.Namespace, size: int) -> Any:
     """The first of the shards' batches."""
-    from wit_builder.train import sources
-    from wit_builder.train.cache import Cache
+    from wit_builder.shardset import sources
+    from wit_builder.shardset.cache import Cache
     from wit_builder.train.loader import Loader
     from wit_builder.train.reader import Plan
     from wit_builder.train.samples import Preparation

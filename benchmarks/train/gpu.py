@@ -17,9 +17,10 @@ from pathlib import Path
 import torch
 
 from wit_builder.model.flops import cost
-from wit_builder.train import objectives, sources
+from wit_builder.shardset import sources
+from wit_builder.shardset.cache import Cache
+from wit_builder.train import objectives
 from wit_builder.train.batch import Batch
-from wit_builder.train.cache import Cache
 from wit_builder.train.gradcache import gradients
 from wit_builder.train.loader import Loader
 from wit_builder.train.optim import adamw, update

@@ -111,8 +111,8 @@ def _timed(more: Callable[[], object], count: int) -> None:
 
 
 def _plan(given: argparse.Namespace, folder: Path) -> tuple:
-    from wit_builder.train import sources
-    from wit_builder.train.cache import Cache
+    from wit_builder.shardset import sources
+    from wit_builder.shardset.cache import Cache
     from wit_builder.train.reader import Plan
     from wit_builder.train.samples import Preparation
 
@@ -125,9 +125,11 @@ def _parts(given: argparse.Namespace) -> None:
     """What each step of ours takes, over all samples, one step after the other."""
     import numpy as np
 
-    from wit_builder.train import index, samples
-    from wit_builder.train.cache import _indexed
-    from wit_builder.train.tokens import Tokenizer
+    from wit_builder.images.square import picture
+    from wit_builder.model.tokens import Tokenizer
+    from wit_builder.shards import index
+    from wit_builder.shards.sample import captions, fields, image
+    from wit_builder.shardset.cache import _indexed
 
     with tempfile.TemporaryDirectory() as cache_folder:
         plan, cache = _plan(given, Path(cache_folder))
@@ -143,20 +145,16 @@ def _parts(given: argparse.Namespace) -> None:
         ]
         found = _part("bytes", places, lambda at: os.pread(at[0], at[2] - at[1], at[1]))
         both = list(zip(found, _part("headers", found, index.parts_of), strict=True))
-        bodies = [samples._data(sample, parts["jpg"]) for sample, parts in both]
-        texts = [
-            (samples._data(sample, parts["txt"]), samples._data(sample, parts["json"]))
-            for sample, parts in both
-        ]
-        fields = _part("JSON", texts, lambda text: samples._fields(text[1]))
-        captions = [samples._captions(text, some)[0] for (text, _), some in zip(texts, fields, strict=True)]
+        bodies = [image(*one) for one in both]
+        known = _part("JSON", both, lambda one: fields(*one))
+        texts = [captions(*one, some)[0] for one, some in zip(both, known, strict=True)]
         tokenizer = Tokenizer()
         tokenizer("“Warm”: é")
-        _part("tokens", captions, tokenizer)
+        _part("tokens", texts, tokenizer)
         row = np.empty((given.size, given.size, 3), np.uint8)
 
         def crop(body: bytes) -> None:
-            row[:] = samples.picture(body, given.size, "random", 1 << 63)
+            row[:] = picture(body, given.size, "random", 1 << 63)
 
         _part("decoding and crop", bodies, crop)
 

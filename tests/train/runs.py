@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 
 from tests.model import tiny
+from wit_builder.model.ranks import joined
+from wit_builder.shardset.cache import Cache
 from wit_builder.train import start, telemetry
-from wit_builder.train.cache import Cache
 from wit_builder.train.loop import Run
-from wit_builder.train.ranks import joined
 from wit_builder.train.settings import Training
 
 COLOURS = ("red", "green", "blue", "white")

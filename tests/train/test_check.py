@@ -3,8 +3,9 @@
 import pytest
 
 from tests.train import tars
-from wit_builder.train import check, sources
-from wit_builder.train.cache import Cache
+from wit_builder.shardset import sources
+from wit_builder.shardset.cache import Cache
+from wit_builder.train import check
 
 
 def facts(folder, context=77):

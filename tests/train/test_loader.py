@@ -13,8 +13,9 @@ import torch
 
 from tests.train import tars
 from wit_builder.errors import BuildError, ConfigError
-from wit_builder.train import loader, sources
-from wit_builder.train.cache import Cache
+from wit_builder.shardset import sources
+from wit_builder.shardset.cache import Cache
+from wit_builder.train import loader
 from wit_builder.train.loader import Loader
 from wit_builder.train.reader import Plan
 from wit_builder.train.samples import Preparation

@@ -71,15 +71,15 @@ class Trial:
 
 def opened(eval_set: Path, seeds: int, samples: int) -> Trial:
     """Such a trial. Raises ConfigError when that folder is no held-out set of classes."""
-    from wit_builder.train import heldout
+    from wit_builder.evalset import sets
 
-    held = heldout.read(eval_set)
-    if not isinstance(held, heldout.Classes):
+    held = sets.read(eval_set)
+    if held.kind != "classes":
         raise ConfigError(
             f"the held-out set {str(eval_set)!r} is one of pairs, and accuracy is that of classes",
             "--eval-set FOLDER, with a folder a class",
         )
-    return Trial(eval_set.resolve(), len(held.images), len(held.names), seeds, samples)
+    return Trial(eval_set.resolve(), len(held.images), len(held.classes), seeds, samples)
 
 
 def trained(

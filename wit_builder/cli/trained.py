@@ -15,8 +15,8 @@ from wit_builder.model import load
 from wit_builder.train.settings import Training, deviations, preset
 
 if TYPE_CHECKING:
+    from wit_builder.model.ranks import Ranks
     from wit_builder.train.loop import Outcome, Run
-    from wit_builder.train.ranks import Ranks
     from wit_builder.train.telemetry import Sink
 
 Values = Mapping[str, Any]
@@ -26,7 +26,7 @@ def run(values: Values) -> None:
     """Do what the options say. Raises ConfigError before anything is started."""
     load.require("wit train")
     training = settings(values)
-    from wit_builder.train.ranks import joined
+    from wit_builder.model.ranks import joined
 
     with joined() as ranks, steps.display(values["quiet"] or not ranks.first) as shown, _once(ranks):
         for line in deviations(training):
@@ -52,7 +52,7 @@ def _once(ranks: "Ranks") -> Iterator[None]:
 
 def settings(values: Values) -> Training:
     """The preset of the model with what the options say instead. Raises ConfigError that names the field."""
-    from wit_builder.train.sources import weighed
+    from wit_builder.shardset.sources import weighed
 
     words, weights = weighed(values["shards"])
     named = {field.name for field in fields(Training)} - {"model", "sources", "weights"}

@@ -9,10 +9,12 @@ from statistics import quantiles
 
 from wit_builder import remote
 from wit_builder.errors import Dropped, WitError
+from wit_builder.images.square import decoded
+from wit_builder.model.tokens import Tokenizer
+from wit_builder.shards import index
+from wit_builder.shards.sample import captions, fields, image
 from wit_builder.shards.tar import BLOCK
-from wit_builder.train import index, samples
-from wit_builder.train.shard import Shard
-from wit_builder.train.tokens import Tokenizer
+from wit_builder.shardset.shard import Shard
 
 HEAD = 8 << 20  # bytes at the beginning of each shard that are looked at
 MAX_LOOKED_AT = 200  # samples of each,
@@ -107,23 +109,23 @@ def _looked_at(shard: Shard, most: int, tokenizer: Tokenizer, context: int) -> F
 
 
 def _sample(
-    facts: Facts, shard: Shard, sample: bytes, decoded: bool, tokenizer: Tokenizer, context: int
+    facts: Facts, shard: Shard, sample: bytes, look: bool, tokenizer: Tokenizer, context: int
 ) -> None:
     parts = index.parts_of(sample)
-    captions = samples.captions(sample, parts)
+    found = captions(sample, parts, fields(sample, parts))
     facts.looked_at += 1
-    facts.captions += len(captions)
-    if not captions:
+    facts.captions += len(found)
+    if not found:
         facts.counts["no_caption"] += 1
-    for caption in captions:
+    for caption in found:
         tokens = len(tokenizer(caption))
         facts.characters.append(len(caption))
         facts.tokens.append(min(tokens, context))
         facts.truncated += tokens > context
-    if decoded:
+    if look:
         key = next(iter(parts.values())).key
         try:
-            facts.short_sides.append(min(samples.decoded(samples.image(sample, parts)).shape[:2]))
+            facts.short_sides.append(min(decoded(image(sample, parts)).shape[:2]))
         except Dropped as why:
             facts.counts[why.reason] += 1
             facts.problems.append(f"{shard.name}: the image of {key} cannot be read ({why})")

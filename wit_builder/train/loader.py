@@ -21,8 +21,8 @@ import torch
 from wit_builder import store
 from wit_builder.engine.children import Child, dismiss
 from wit_builder.errors import BuildError, ConfigError
+from wit_builder.shardset.cache import Cache
 from wit_builder.train.batch import Batch
-from wit_builder.train.cache import Cache
 from wit_builder.train.reader import Begin, Fill, Plan, Reader, Rows
 
 AHEAD_BYTES = 1 << 30  # of batches made before they are asked for; at least one is

@@ -17,9 +17,12 @@ import xxhash
 
 from wit_builder import __version__, storage
 from wit_builder.errors import BuildError, ConfigError
+from wit_builder.evalset.sets import EvalSet
 from wit_builder.model import flops
 from wit_builder.model.network import Sighted
+from wit_builder.model.ranks import Ranks, gathered
 from wit_builder.model.text import ends
+from wit_builder.model.tokens import CONTEXT, Tokenizer
 from wit_builder.train import checkpoint, curves, heldout, telemetry
 from wit_builder.train.batch import Batch
 from wit_builder.train.checkpoint import Best, Checkpoints
@@ -27,18 +30,15 @@ from wit_builder.train.gradcache import gradients
 from wit_builder.train.objectives import Objective
 from wit_builder.train.optim import adamw, learning_rate, update
 from wit_builder.train.parallel import How, spread
-from wit_builder.train.ranks import Ranks, gathered
 from wit_builder.train.settings import Training, deviations
 from wit_builder.train.stopping import Stop, stoppable
 from wit_builder.train.telemetry import Record, Sink, Window
-from wit_builder.train.tokens import CONTEXT, Tokenizer
 
 SETTINGS = "training.json"
 RESULT = "result.json"
 LOST_STEPS = 20  # without a finite gradient, one after the other, end the run
 
 Batches = Generator[Batch]
-Held = heldout.Classes | heldout.Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Trainer:
         data: Data,
         fingerprint: str,
         ranks: Ranks,
-        held: Sequence[Held] = (),
+        held: Sequence[EvalSet] = (),
     ) -> None:
         self.training, self.run, self.ranks, self.held = training, run, ranks, held
         self.data, self.fingerprint = data, fingerprint

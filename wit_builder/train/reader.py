@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from wit_builder.errors import Dropped
-from wit_builder.train.cache import Bounds, Cache
-from wit_builder.train.exclude import Exclusion
-from wit_builder.train.index import Member, parts_of
+from wit_builder.model.tokens import Tokenizer
+from wit_builder.shards.index import Member, parts_of
+from wit_builder.shardset.cache import Bounds, Cache
+from wit_builder.shardset.exclude import Exclusion
+from wit_builder.shardset.shard import Shard
 from wit_builder.train.order import BLOCK, Order
 from wit_builder.train.samples import Preparation, prepare, text_id
-from wit_builder.train.shard import Shard
-from wit_builder.train.tokens import Tokenizer
 
 MAX_KEY = 96  # bytes of a key that a batch tells
 _OPEN = 3 * BLOCK  # shards: those of the block before, of this one, and of the next

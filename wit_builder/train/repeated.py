@@ -6,10 +6,10 @@ from pathlib import Path
 import orjson
 
 from wit_builder.engine.task import Stopped
+from wit_builder.model.ranks import joined
+from wit_builder.shardset.cache import Cache
 from wit_builder.train import checkpoint, start
-from wit_builder.train.cache import Cache
 from wit_builder.train.loop import RESULT, Run, Watcher
-from wit_builder.train.ranks import joined
 from wit_builder.train.settings import Training
 
 

@@ -36,7 +36,7 @@ class Training:
     precision: of products (`bf16`: autocast; weights stay in 32 bits). checkpointing: activations are computed
         again instead of kept. compile: by torch.compile.
     captions: of an image with several, one drawn anew each epoch, or always the first.
-    crop: a random square of 7/8 of the image's short side (section 2.3: the only augmentation; samples.py), or its
+    crop: a random square of 7/8 of the short side (section 2.3: the only augmentation; images/square.py), or its
         centre. patch_dropout: share of an image's patches that a Vision Transformer passes over.
     max_skipped: share of samples that may be unusable before the run stops.
     grad_clip: the longest a gradient may be, 0 for any length.

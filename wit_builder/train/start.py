@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wit_builder.evalset import sets
 from wit_builder.model.network import Sighted
-from wit_builder.train import check, heldout, objectives, sources
-from wit_builder.train import exclude as exclude_
-from wit_builder.train.cache import Cache
+from wit_builder.model.ranks import Ranks
+from wit_builder.shardset import exclude as exclude_
+from wit_builder.shardset import sources
+from wit_builder.shardset.cache import Cache
+from wit_builder.train import check, objectives
 from wit_builder.train.loader import Loader
 from wit_builder.train.loop import Run, Trainer, context
 from wit_builder.train.needs import Needs, needs
-from wit_builder.train.ranks import Ranks
 from wit_builder.train.reader import Plan
 from wit_builder.train.samples import Preparation
 from wit_builder.train.settings import Training
@@ -52,7 +54,7 @@ def trainer(
     workers: processes that read, of each rank. exclude: a parquet file of samples to leave out (exclude.py), "" for
     none. cache: for shards of stores. Raises ConfigError for whatever cannot work.
     """
-    held = [heldout.read(folder) for folder in eval_sets]
+    held = [sets.read(folder) for folder in eval_sets]
     objective = objectives.make(training)
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     loader = Loader(plan, cache, ranks.rank, ranks.world, workers, max_skipped=training.max_skipped)

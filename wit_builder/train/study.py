@@ -8,9 +8,9 @@ import orjson
 
 from wit_builder import storage
 from wit_builder.errors import ConfigError
+from wit_builder.model.ranks import Ranks
 from wit_builder.train import curves, start, telemetry
 from wit_builder.train.loop import Run, Watcher
-from wit_builder.train.ranks import Ranks
 from wit_builder.train.settings import Training
 
 PICTURE, TABLE = "efficiency.png", "efficiency.jsonl"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.train import tars
+from wit_builder.shards import index
 from wit_builder.shards.tar import BLOCK
-from wit_builder.train import index
 
 
 def found(data, excluded=frozenset()):

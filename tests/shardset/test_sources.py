@@ -11,8 +11,8 @@ from tests.train import tars
 from wit_builder.errors import ConfigError, ShardError
 from wit_builder.shards import manifest
 from wit_builder.shards.writer import ShardInfo
-from wit_builder.train import exclude, sources
-from wit_builder.train.cache import Cache
+from wit_builder.shardset import exclude, sources
+from wit_builder.shardset.cache import Cache
 
 
 @pytest.fixture

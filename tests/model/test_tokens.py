@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.shared_data import shared_data
-from wit_builder.train import tokens
-from wit_builder.train.tokens import Tokenizer
+from wit_builder.model import tokens
+from wit_builder.model.tokens import Tokenizer
 
 THEIRS = open_clip.get_tokenizer("ViT-B-32")
 OURS = Tokenizer()

@@ -20,9 +20,9 @@ from wit_builder import place, remote, store
 from wit_builder.errors import ConfigError, ShardError, WitError
 from wit_builder.shards import manifest
 from wit_builder.shards.writer import ShardInfo
-from wit_builder.train.cache import Cache
-from wit_builder.train.exclude import Exclusion
-from wit_builder.train.shard import Shard
+from wit_builder.shardset.cache import Cache
+from wit_builder.shardset.exclude import Exclusion
+from wit_builder.shardset.shard import Shard
 
 MAX_SHARDS = 10_000_000
 _ENDS = (

@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from wit_builder import remote, storage, store
 from wit_builder.errors import BuildError, ConfigError
-from wit_builder.train import index
-from wit_builder.train.exclude import Exclusion
-from wit_builder.train.shard import Shard
+from wit_builder.shards import index
+from wit_builder.shardset.exclude import Exclusion
+from wit_builder.shardset.shard import Shard
 
 DEFAULT_BYTES = 100 << 30
 _LOCKS = 64

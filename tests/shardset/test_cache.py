@@ -9,8 +9,8 @@ import pytest
 
 from tests.train import tars
 from wit_builder.errors import BuildError, ConfigError
-from wit_builder.train import sources
-from wit_builder.train.cache import Cache
+from wit_builder.shardset import sources
+from wit_builder.shardset.cache import Cache
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""One sample of a shard as it lies there: the image, and what is written of it.
+
+A sample is its bytes and its parts, by their extensions; where a part begins is counted from the sample's first byte.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from wit_builder.errors import Dropped
+from wit_builder.shards.index import IMAGES, Member
+
+MAX_ALT_TEXTS = 64  # of a sample that are looked at
+
+
+def image(sample: bytes, parts: Mapping[str, Member]) -> bytes:
+    """The image as it lies in the tar. Raises Dropped (no_image)."""
+    extension = next((name for name in IMAGES if name in parts), None)
+    if extension is None:
+        raise Dropped("no_image")
+    return _data(sample, parts[extension])
+
+
+def fields(sample: bytes, parts: Mapping[str, Member]) -> dict[str, Any]:
+    """What the JSON member says; nothing where it is no object."""
+    try:
+        found = orjson.loads(_data(sample, parts.get("json")) or b"{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def captions(sample: bytes, parts: Mapping[str, Member], fields: Mapping[str, Any]) -> list[str]:
+    """The sample's captions, each once: its text, or its JSON's `caption`, then its JSON's `alt_texts`."""
+    alts = fields.get("alt_texts")
+    others = alts[:MAX_ALT_TEXTS] if isinstance(alts, list) else []
+    text = _data(sample, parts.get("txt")).decode("utf-8", "replace")
+    given = [text.strip() or fields.get("caption")]
+    given += [other.get("text") if isinstance(other, dict) else other for other in others]
+    return list(dict.fromkeys(one.strip() for one in given if isinstance(one, str) and one.strip()))
+
+
+def _data(sample: bytes, member: Member | None) -> bytes:
+    return sample[member.offset : member.offset + member.length] if member else b""

@@ -1,0 +1,1 @@
+"""Shards as users name them: found, counted, fingerprinted, fetched where they are not here."""
