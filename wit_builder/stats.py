@@ -50,7 +50,7 @@ def resampled(
 
 
 def resampled_means(values: npt.NDArray[np.generic], *, seed: int, draws: int = DRAWS) -> Floats:
-    """float64 [draws]: the means of samples drawn anew, as `resampled` has them, quick where few values are distinct."""
+    """float64 [draws]: means of samples drawn anew, as of `resampled`; quick where few values are distinct."""
     distinct, counts = np.unique(values, return_counts=True)
     times = np.random.default_rng(seed).multinomial(len(values), counts / len(values), draws)
     means: Floats = times @ distinct.astype(np.float64) / len(values)
