@@ -47,25 +47,25 @@ def test_two_that_never_differ_are_alike():
 
 
 def test_the_same_seed_draws_the_same_samples():
-    def mean(times):
-        return float(times @ np.arange(20) / 20)
-
-    first, again, other = (stats.resampled(mean, 20, seed=seed, draws=50) for seed in (1, 1, 2))
+    values = np.arange(20)
+    first, again, other = (
+        stats.resamples(lambda at: float(values[at].mean()), 20, draws=50, seed=seed) for seed in (1, 1, 2)
+    )
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize("right", [0, 30, 100])
 def test_a_bootstrapped_mean_is_as_wide_as_scipys(right):
     values = np.repeat([1.0, 0.0], (right, 100 - right))
-    ours = stats.resampled(lambda times: float(times @ values / 100), 100, seed=1)
-    quick = stats.resampled_means(values, seed=1)
+    ours = stats.resamples(lambda at: float(values[at].mean()), 100)
+    quick = stats.resamples_of_mean(values)
     due = scipy.stats.norm.interval(0.95, right / 100, max(1e-12, np.std(values) / 10))
-    for resamples in (ours, quick):
-        assert len(resamples) == stats.DRAWS
-        assert stats.percentile(resamples, 0.95) == pytest.approx(due, abs=0.01)
+    for found in (ours, quick):
+        assert len(found) == stats.DRAWS
+        assert stats.percentile(found, 0.95) == pytest.approx(due, abs=0.01)
     if right % 100:
-        bootstrap = scipy.stats.bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=1)
-        assert stats.percentile(ours, 0.95) == pytest.approx(tuple(bootstrap.confidence_interval), abs=0.01)
+        theirs = scipy.stats.bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=1)
+        assert stats.percentile(ours, 0.95) == pytest.approx(tuple(theirs.confidence_interval), abs=0.01)
 
 
 def test_a_difference_on_both_sides_of_zero_is_none():

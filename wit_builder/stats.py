@@ -36,25 +36,59 @@ def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> floa
     return float(binomtest(only_first, differ, 0.5).pvalue) if differ else 1.0
 
 
-def resampled(
-    statistic: Callable[[npt.NDArray[np.int64]], float], count: int, *, seed: int, draws: int = DRAWS
+def resamples(
+    statistic: Callable[[npt.NDArray[np.int64]], float], count: int, draws: int = DRAWS, seed: int = 0
 ) -> Floats:
-    """float64 [draws]: the statistic of samples drawn anew, with replacement (Efron, 1979).
+    """float64 [draws]: a statistic of so many items, drawn anew each time, with replacement (Efron, 1979).
 
-    statistic: of int64 [count], how often each sample was drawn. Of two models on the same samples, their difference
-    makes it a paired bootstrap.
+    statistic: of the items at these positions, int64 [count], some of them drawn more than once. Of two models on the
+    same items, their difference makes it a paired bootstrap.
     """
-    random = np.random.default_rng(seed)
-    times = (np.bincount(random.integers(count, size=count), minlength=count) for _ in range(draws))
-    return np.fromiter((statistic(some) for some in times), np.float64, draws)
+    rng = np.random.default_rng(seed)
+    return np.fromiter((statistic(rng.integers(0, count, count)) for _ in range(draws)), np.float64, draws)
 
 
-def resampled_means(values: npt.NDArray[np.generic], *, seed: int, draws: int = DRAWS) -> Floats:
-    """float64 [draws]: means of samples drawn anew, as of `resampled`; quick where few values are distinct."""
+def resamples_of_mean(values: npt.NDArray[np.generic], draws: int = DRAWS, seed: int = 0) -> Floats:
+    """float64 [draws]: as `resamples` of the mean of the values, quick where few of them are distinct."""
     distinct, counts = np.unique(values, return_counts=True)
     times = np.random.default_rng(seed).multinomial(len(values), counts / len(values), draws)
     means: Floats = times @ distinct.astype(np.float64) / len(values)
     return means
+
+
+def resampled(
+    statistic: Callable[[npt.NDArray[np.int64]], float],
+    count: int,
+    confidence: float,
+    draws: int = 1_000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Between which values a statistic of so many items lies, by resampling them (Efron's percentile bootstrap).
+
+    statistic: of the items at these positions, int64 [count], some of them drawn more than once.
+    """
+    return percentile(resamples(statistic, count, draws, seed), confidence)
+
+
+def resampled_mean_of_shares(
+    right: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+    confidence: float,
+    draws: int = 10_000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Between which values the mean of several groups' shares lies, each group resampled by itself (bootstrap).
+
+    right, counts: of each group, int64 [groups]; counts are not 0.
+    """
+    rng = np.random.default_rng(seed)
+    shares = right / counts
+    rows = max(1, (1 << 22) // len(counts))
+    means = [
+        (rng.binomial(counts, shares, (min(rows, draws - at), len(counts))) / counts).mean(axis=1)
+        for at in range(0, draws, rows)
+    ]
+    return percentile(np.concatenate(means), confidence)
 
 
 def percentile(resamples: Floats, confidence: float) -> tuple[float, float]:

@@ -36,6 +36,11 @@ def objective(linear, features, labels, strength):
     return losses + strength / 2 * np.square(linear.weights).sum()
 
 
+def said(linear, labels):
+    logits = linear.logits(TEST.features)
+    return logits > 0 if labels.ndim > 1 else logits.argmax(axis=1)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("strength", [1e4, 1e2, 1e1])
 def test_torch_comes_at_least_as_low_as_scikit_learn_and_says_the_same(kind, strength):
@@ -47,8 +52,7 @@ def test_torch_comes_at_least_as_low_as_scikit_learn_and_says_the_same(kind, str
     low, due = (objective(one, TRAIN.features, labels, strength) for one in (ours, theirs))
     assert due * 0.99 < low < due * (1 + 1e-6)
     assert ours.converged and ours.weights.shape == theirs.weights.shape
-    same = (ours.logits(TEST.features) > 0) == (theirs.logits(TEST.features) > 0)
-    assert same.mean() > 0.995
+    assert np.mean(said(ours, labels) == said(theirs, labels)) > 0.995
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,10 +87,9 @@ def test_features_far_from_zero_and_of_different_sizes_cost_nothing():
 def test_a_few_samples_of_many_features_are_fitted():
     few = TRAIN[np.arange(30)]
     wide = np.concatenate([few.features] * 3, axis=1)
-    ours, theirs = (Regression(wide, few.labels, solver=one).fit(1.0) for one in ("torch", "scikit-learn"))
-    low, due = (objective(one, wide, few.labels, 1.0) for one in (ours, theirs))
-    assert low == pytest.approx(due, rel=1e-3)
-    assert ours.weights == pytest.approx(theirs.weights, abs=0.02)
+    ours, theirs = (Regression(wide, few.labels, solver=one).fit(1000.0) for one in ("torch", "scikit-learn"))
+    assert ours.weights == pytest.approx(theirs.weights, abs=1e-3)
+    assert np.abs(theirs.weights).max() > 0.01
 
 
 def test_in_parts_the_sums_are_the_same(monkeypatch):

@@ -1,1 +1,1 @@
-"""What a checkpoint is worth on evaluation sets, measured as section 3 of the CLIP paper does."""
+"""What a trained checkpoint is worth, measured on evaluation sets."""

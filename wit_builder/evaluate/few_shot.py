@@ -1,9 +1,9 @@
 """Few-shot: the probe on so many images of each class, and how many of them zero-shot is worth (figures 6 and 7).
 
 The paper does not say how it drew images or set the penalty. Here a draw takes the images whose keys have the lowest
-hashes with its number, so that 8 shots hold the 4 of the same draw. For each number of shots there is one strength, the
-best on the validation split by the search of the probe, on the mean of the draws. No test image has a say, but that
-choice sees more labels than the shots.
+hashes with its number, so that 8 shots hold the 4 of that draw. Each number of shots has one strength: the best on the
+validation split by the search of the probe, on the mean of the draws. No test image has a say, but that choice
+sees more labels than the shots.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ def few_shot(
 ) -> list[Shot]:
     """For each number of shots that the smallest class has images for.
 
-    keys: of the training samples, from which the shots are drawn; their labels are int64 [n], each class at least once.
+    keys: of the training samples, from which shots are drawn; their labels are int64 [n], each class at least once.
     """
     orders = [by_hash(keys, number) for number in range(draws)]
     found = []

@@ -39,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A fitted regression. weights: [P, K]; bias: [K]; converged: whether it took no more than the most iterations."""
+    """A fitted regression. weights: [P, K]; bias: [K]; converged: whether it took fewer than the most iterations."""
 
     weights: Floats
     bias: Floats
@@ -83,7 +83,7 @@ class _ScikitLearn:
         self._features = features.astype(np.float64)
         self._columns = list(labels.T) if labels.ndim > 1 else [labels]
 
-    def fit(self, strength: float, _: Linear | None) -> Linear:
+    def fit(self, strength: float, near: Linear | None) -> Linear:
         fits = [self._one(column, strength) for column in self._columns]
         weights = np.concatenate([fit.coef_.T for fit in fits], axis=1)
         bias = np.concatenate([fit.intercept_ for fit in fits])
@@ -151,7 +151,7 @@ class _Whitened:
         return point.flatten().cpu().numpy()
 
     def _objective(self, units: Tensor, penalty: float) -> Callable[[Floats], tuple[float, Floats]]:
-        """The mean loss with its penalty, and the gradient, of [P + 1, K] numbers laid flat; the biases stand last."""
+        """The mean loss with its penalty, and its gradient, at [P + 1, K] numbers laid flat, biases last."""
         samples = max(1, _AT_ONCE // self._classes)
         parts = list(zip(self._rows.split(samples), self._labels.split(samples), strict=True))
 

@@ -23,7 +23,7 @@ Metric = Callable[[Labels, npt.NDArray[np.float32]], float]  # of labels, logits
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Of one split: features float32 [n, P]; labels int64 [n], or uint8 [n, K] where they do not exclude each other."""
+    """Of one split: features float32 [n, P]; labels int64 [n], or uint8 [n, K] where an image may have several."""
 
     features: Features
     labels: Labels

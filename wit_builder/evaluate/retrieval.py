@@ -1,7 +1,8 @@
 """Retrieval: how often a caption finds its image, and an image one of its captions (appendix E.1, table 13).
 
-A query's rank is the number of wrong answers that score at least as much as its best right one, so that a tie never
-flatters; CLIP_benchmark leaves the order of equal scores to `topk`. Shapes: n images, m captions, D of the joint space.
+A query is answered among the first k when fewer than k wrong answers score at least as much as its best right one. So
+a tie never flatters; CLIP_benchmark, whose definition it is otherwise, leaves the order of equal scores to `topk`.
+Shapes: n images, m captions, D of the joint space.
 """
 
 from collections.abc import Sequence
