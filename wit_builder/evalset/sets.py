@@ -58,15 +58,17 @@ class EvalSet:
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(where: str | Path, split: str = UNSPLIT, cache: Path | None = None) -> EvalSet:
+def read(
+    where: str | Path, split: str = UNSPLIT, cache: Path | None = None, say: published.Say = lambda _: None
+) -> EvalSet:
     """The split of the set that these words mean.
 
-    cache: folder for what is brought here from a URL. Raises ConfigError when it has none of the layouts, or is not
-    whole, and BuildError when it cannot be brought here.
+    cache: folder for what is brought here from a URL. say: told of each shard that has come.
+    Raises ConfigError when it has none of the layouts, or is not whole, and BuildError when it cannot be brought here.
     """
     url = published.address(str(where))
     name, found = (
-        (published.name(url), benchmark.read(published.folder(url, split, cache), split))
+        (published.name(url), benchmark.read(published.folder(url, split, cache, say), split))
         if url
         else _local(_path(where), split, cache)
     )
