@@ -64,7 +64,7 @@ def read(
     """The split of the set that these words mean.
 
     cache: folder for what is brought here from a URL. say: told of each shard that has come.
-    Raises ConfigError when it has none of the layouts, or is not whole, and BuildError when it cannot be brought here.
+    Raises ConfigError when it has none of the layouts, or is not whole; BuildError when it cannot be brought here.
     """
     url = published.address(str(where))
     name, found = (
