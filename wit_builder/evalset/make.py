@@ -20,10 +20,10 @@ _KINDS = {"classes": "", "labels": "multilabel", "captions": "retrieval", "image
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was written: samples by split, and the set that was read last, for its kind, classes and templates."""
+    """What was written: samples by split, and the first of them, for its kind, classes and templates."""
 
     samples: dict[str, int]
-    last: EvalSet
+    first: EvalSet
 
 
 def make_set(source: str | Path, out: Path) -> Made:

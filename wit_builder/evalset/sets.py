@@ -19,6 +19,7 @@ from wit_builder.evalset import benchmark, folders, naming, parquet, published, 
 from wit_builder.evalset.layout import Found
 from wit_builder.evalset.layout import Place as Place
 from wit_builder.evalset.naming import TEMPLATES as TEMPLATES
+from wit_builder.evalset.registry import Known
 
 UNSPLIT = "test"  # the split that a set without splits is
 
@@ -47,9 +48,7 @@ class EvalSet:
     kind: Kind
     keys: tuple[str, ...]
     images: tuple[Place, ...]
-    labels: npt.NDArray[np.int64] | npt.NDArray[np.uint8] = field(
-        default_factory=lambda: np.empty(0, np.int64)
-    )
+    labels: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0, np.int64))
     classes: tuple[tuple[str, ...], ...] = ()
     templates: tuple[str, ...] = ()
     captions: tuple[tuple[str, ...], ...] = ()
@@ -61,12 +60,14 @@ class EvalSet:
 def read(
     where: str | Path, split: str = UNSPLIT, cache: Path | None = None, say: published.Say = lambda _: None
 ) -> EvalSet:
-    """The split of the set that these words mean.
+    """The split of the set that these words mean. `WORDS@imagenet-a`: of a set of ImageNet's 1,000 classes what is of
+    the 200 of that shift, which alone are then its classes.
 
     cache: folder for what is brought here from a URL. say: told of each shard that has come.
     Raises ConfigError when it has none of the layouts, or is not whole; BuildError when it cannot be brought here.
     """
-    url = published.address(str(where))
+    where, among = _among(str(where))
+    url = published.address(where)
     name, found = (
         (published.name(url), benchmark.read(published.folder(url, split, cache, say), split))
         if url
@@ -77,12 +78,14 @@ def read(
             f"the evaluation set {str(where)!r} holds no images",
             "a folder a class with .jpg, .png or .webp in it, or CLIP_benchmark's layout",
         )
-    return _made(name, split, found)
+    made = _made(name, split, found)
+    return _narrowed(made, among) if among else made
 
 
 def splits(where: str | Path) -> tuple[str, ...]:
     """The splits of that set; of one without splits `test` alone. Raises ConfigError when it cannot be looked up."""
-    url = published.address(str(where))
+    where, _ = _among(str(where))
+    url = published.address(where)
     if url:
         return published.splits(url)
     path = _path(where)
@@ -94,6 +97,37 @@ def splits(where: str | Path) -> tuple[str, ...]:
 def filled(template: str, name: str) -> str:
     """A name in its place: `{c}` in CLIP_benchmark's templates, `{}` in the paper's."""
     return template.replace("{c}", name).replace("{}", name)
+
+
+def _among(where: str) -> tuple[str, Known | None]:
+    """The words before the last `@`, and the shift behind it, where that has some of ImageNet's classes."""
+    words, _, shift = where.rpartition("@")
+    known = registry.find(shift) if words and not Path(where).exists() else None
+    return (words, known) if known and known.imagenet else (where, None)
+
+
+def _narrowed(held: EvalSet, known: Known) -> EvalSet:
+    """What is of that shift's classes, numbered as they are there."""
+    imagenet = registry.find("imagenet1k")
+    assert imagenet is not None
+    if held.kind != "classes" or len(held.classes) != len(imagenet.classes):
+        raise ConfigError(
+            f"{held.name!r} has {len(held.classes)} classes, and the {len(known.imagenet)} of {known.title} are "
+            f"some of ImageNet's {len(imagenet.classes):,}",
+            "leave out the @ and what follows it",
+        )
+    numbers = np.full(len(held.classes), -1)
+    numbers[list(known.imagenet)] = range(len(known.imagenet))
+    labels = numbers[held.labels]
+    stays = np.flatnonzero(labels >= 0)
+    return replace(
+        held,
+        name=f"{held.name}@{known.name}",
+        keys=tuple(held.keys[number] for number in stays),
+        images=tuple(held.images[number] for number in stays),
+        labels=labels[stays],
+        classes=tuple(held.classes[number] for number in known.imagenet),
+    )
 
 
 def _path(where: str | Path) -> Path:
