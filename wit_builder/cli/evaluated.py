@@ -42,7 +42,7 @@ def run(values: Mapping[str, Any]) -> None:
     from wit_builder.model.ranks import joined
 
     with joined() as ranks, once(ranks), display(values["quiet"] or not ranks.first) as shown:
-        some = [sets.read(Path(folder)) for folder in values["eval_set"]]
+        some = [sets.read(word, say=shown.say) for word in values["eval_set"]]
         found = runs.run(
             opened(values["model"], values["checkpoint"]),
             some,
