@@ -53,6 +53,10 @@ def run(values: Mapping[str, Any]) -> None:
             precision=values["precision"],
             shown=shown,
         )
+        if ranks.first:
+            from wit_builder.report import evaluation
+
+            shown.say(f"pictures: {evaluation.write(Path(values['out']), some)}")
     for result in found:
         click.echo(line(result))
 
