@@ -1,0 +1,33 @@
+"""What a task is given: a model, a set, and the set as the model sees it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from wit_builder.evalset.sets import EvalSet
+from wit_builder.evaluate.calls import Precision
+from wit_builder.evaluate.embed import Embedded
+from wit_builder.model.loaded import Loaded
+from wit_builder.model.ranks import Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One model on one set."""
+
+    loaded: Loaded
+    which: EvalSet
+    split: str
+    embedded: Embedded
+    ranks: Ranks
+    precision: Precision
+    cache: Path  # of embeddings: a task may want other splits
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of all that the task's numbers depend on, hex."""
+        which = self.which
+        labels = hashlib.sha256(which.labels.tobytes()).hexdigest()
+        told = [self.embedded.fingerprint, which.kind, labels, which.classes, which.templates, which.captions]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
