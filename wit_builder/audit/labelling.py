@@ -60,9 +60,8 @@ def serve(
 ) -> Labels:
     """Serve until SIGINT or SIGTERM, and return all labels. port: 0 for any. say: is told the address."""
     given = labels.read(out)
-    asyncio.run(
-        _serve(application(out, found, pictures, given, token := secrets.token_urlsafe(16)), port, token, say)
-    )
+    app = application(out, found, pictures, given, secrets.token_urlsafe(16))
+    asyncio.run(_serve(app, port, say))
     return given
 
 

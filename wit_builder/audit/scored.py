@@ -28,8 +28,8 @@ def predictions(folder: Path, name: str) -> pa.Table:
 def effects(images: pa.Table, said: Mapping[str, pa.Table]) -> dict[str, Effect]:
     """By set, in the order of `said`.
 
-    images: of overlap.IMAGES. said: by set, the columns key and right. Images whose look means nothing, or that cannot
-    be read, are neither Overlap nor Clean, and count for none. Raises ConfigError where keys are others.
+    images: of overlap.IMAGES. said: by set, the columns key and right. Images whose look means nothing, or that
+    cannot be read, are neither Overlap nor Clean, and count for none. Raises ConfigError where keys are others.
     """
     groups: dict[str, tuple[list[bool], list[bool], list[int]]] = {name: ([], [], []) for name in said}
     right = {
