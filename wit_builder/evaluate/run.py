@@ -11,7 +11,7 @@ import torch
 from wit_builder import __version__
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet
-from wit_builder.evaluate import results, zero_shot
+from wit_builder.evaluate import prompt_ablation, results, zero_shot
 from wit_builder.evaluate.calls import Precision
 from wit_builder.evaluate.embed import embed
 from wit_builder.evaluate.results import Result
@@ -21,7 +21,10 @@ from wit_builder.model.ranks import Ranks, gathered
 
 Task = Callable[[Work], Result | None]
 
-TASKS: Mapping[str, Task] = {zero_shot.TASK: zero_shot.evaluate}
+TASKS: Mapping[str, Task] = {
+    zero_shot.TASK: zero_shot.evaluate,
+    prompt_ablation.TASK: prompt_ablation.evaluate,
+}
 
 
 class Display(Protocol):

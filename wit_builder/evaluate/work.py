@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from wit_builder import __version__
 from wit_builder.evalset.sets import EvalSet
 from wit_builder.evaluate.calls import Precision
 from wit_builder.evaluate.embed import Embedded
@@ -29,5 +30,5 @@ class Work:
         """sha256 of all that the task's numbers depend on, hex."""
         which = self.which
         labels = hashlib.sha256(which.labels.tobytes()).hexdigest()
-        told = [self.embedded.fingerprint, which.kind, labels, which.classes, which.templates, which.captions]
+        told = [__version__, self.embedded.fingerprint, which.kind, labels, which.classes, which.templates, which.captions]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
