@@ -30,5 +30,13 @@ class Work:
         """sha256 of all that the task's numbers depend on, hex."""
         which = self.which
         labels = hashlib.sha256(which.labels.tobytes()).hexdigest()
-        told = [__version__, self.embedded.fingerprint, which.kind, labels, which.classes, which.templates, which.captions]
+        told = [
+            __version__,
+            self.embedded.fingerprint,
+            which.kind,
+            labels,
+            which.classes,
+            which.templates,
+            which.captions,
+        ]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
