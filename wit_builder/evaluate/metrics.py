@@ -21,6 +21,12 @@ def hits(labels: Labels, logits: Logits, places: int) -> Bools:
     return np.asarray(np.count_nonzero(logits >= due, axis=1) <= places)
 
 
+def with_lost(labels: Labels, logits: Logits, readable: Bools) -> Logits:
+    """Logits that say the opposite of their labels where an image could not be decoded: it is a wrong answer."""
+    due = labels > 0 if labels.ndim > 1 else np.arange(logits.shape[1]) == labels[:, None]
+    return np.where(readable[:, None], logits, np.where(due, -np.inf, np.inf)).astype(np.float32)
+
+
 def mean_per_class(labels: Ints, right: Bools, at: Ints | slice = slice(None)) -> float:
     """The mean of the classes' shares of right answers; a class without samples is not among them."""
     seen = np.bincount(labels[at])
