@@ -51,7 +51,7 @@ class _Eval(click.Group):
 )
 @click.option("--quiet", is_flag=True, help="No progress; the results alone, on stdout.")
 @click.pass_context
-def command(ctx: click.Context, **values: Any) -> None:
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure what a checkpoint is worth on evaluation sets, as the CLIP paper does.
 
     \b

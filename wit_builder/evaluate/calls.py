@@ -11,8 +11,10 @@ import torch
 
 Precision = Literal["bf16", "fp32"]
 
+T = TypeVar("T")
+U = TypeVar("U")
+
 _MOST_AT_ONCE = 16
-T, U = TypeVar("T"), TypeVar("U")
 
 
 def each(work: Callable[[T], U], items: Iterable[T], workers: int | None = None) -> Iterator[U]:

@@ -75,7 +75,7 @@ def data_sha256(which: EvalSet) -> str:
     """sha256 of keys and bytes of all images, in their order, hex."""
     whole = hashlib.sha256()
     for key, found in zip(which.keys, calls.each(_sha256, which.images), strict=True):
-        whole.update(f"{len(key)} {key} ".encode() + found)
+        whole.update(f"{len(key)} {key} ".encode("utf-8", "surrogateescape") + found)
     return whole.hexdigest()
 
 

@@ -53,7 +53,9 @@ def calibration(confidence: Floats, right: Bools) -> tuple[Estimate, list[dict[s
     From memory the measure of Guo and others, 2017. confidence: of the answers, 0 to 1.
     """
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    gap = right - confidence.astype(np.float64)  # of a bin, accuracy less confidence is the mean of these
+    gap: Any = right - confidence.astype(
+        np.float64
+    )  # of a bin, accuracy less confidence is the mean of these
 
     def error(some: Ints) -> float:
         return float(np.abs(np.bincount(bins[some], weights=gap[some])).sum() / len(some))

@@ -12,7 +12,7 @@ import torch
 from wit_builder import __version__
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet, Kind
-from wit_builder.evaluate import few_shot, probe, results, retrieval, zero_shot
+from wit_builder.evaluate import few_shot, probe, prompt_ablation, results, retrieval, zero_shot
 from wit_builder.evaluate.calls import Precision
 from wit_builder.evaluate.embed import embed
 from wit_builder.evaluate.results import Result
@@ -33,6 +33,7 @@ class Task:
 
 TASKS: Mapping[str, Task] = {
     zero_shot.TASK: Task(zero_shot.evaluate, ("classes",)),
+    prompt_ablation.TASK: Task(prompt_ablation.evaluate, ("classes",)),
     probe.TASK: Task(probe.evaluate, ("classes", "labels"), learns=True),
     few_shot.TASK: Task(few_shot.evaluate, ("classes",), learns=True),
     retrieval.TASK: Task(retrieval.evaluate, ("captions",)),

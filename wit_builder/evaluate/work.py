@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from wit_builder import __version__
 from wit_builder.evalset.sets import EvalSet
 from wit_builder.evaluate.calls import Precision
 from wit_builder.evaluate.embed import Embedded
@@ -42,6 +43,7 @@ class Work:
         """sha256 of all that the task's numbers depend on, hex."""
         which = self.which
         labels = hashlib.sha256(which.labels.tobytes()).hexdigest()
-        told = [self.embedded.fingerprint, which.kind, labels, which.classes, which.templates, which.captions]
+        told = [__version__, self.embedded.fingerprint, which.kind, labels]
+        told += [which.classes, which.templates, which.captions, which.metric]
         told += [split.fingerprint for split in (self.train, self.validation) if split]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()

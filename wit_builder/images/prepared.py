@@ -7,7 +7,7 @@ project reads otherwise: palettes are resized as colours, and what is transparen
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -97,4 +97,4 @@ def _centre(pixels: Pixels, how: Preprocess) -> Pixels:
         framed[top : top + height, left : left + width] = pixels
         pixels, (height, width) = framed, framed.shape[:2]
     top, left = round((height - high) / 2), round((width - wide) / 2)
-    return cast(Pixels, pixels[top : top + high, left : left + wide])
+    return pixels[top : top + high, left : left + wide]
