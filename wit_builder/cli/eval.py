@@ -5,7 +5,11 @@ from typing import Any
 
 import click
 
-COMMANDS: dict[str, str] = {}  # name: module of a subcommand
+COMMANDS = {  # name: module of a subcommand
+    "sets": "wit_builder.cli.eval_sets",
+    "make-set": "wit_builder.cli.make_set",
+    "robustness": "wit_builder.cli.robustness",
+}
 
 
 class _Eval(click.Group):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wit_builder import stats
+from wit_builder.evaluate import metrics
 from wit_builder.evaluate.results import Estimate
 
 CONFIDENCE = 0.995  # table 10's
@@ -33,6 +34,17 @@ def mean_per_class(labels: Ints, right: Bools) -> Estimate:
     counts = counts[counts > 0]
     low, high = stats.resampled_mean_of_shares(hits, counts, CONFIDENCE)
     return Estimate(float((hits / counts).mean()), low, high, CONFIDENCE, len(labels), "bootstrap")
+
+
+def of_logits(metric: str, labels: metrics.Labels, logits: Floats) -> Estimate:
+    """One of metrics.METRICS, of logits [n, C]."""
+    if metric in ("acc1", "acc5"):
+        return share(int(metrics.hits(labels, logits, int(metric[-1])).sum()), len(labels))
+    if metric == "mean_per_class_recall":
+        return mean_per_class(labels, metrics.hits(labels, logits, 1))
+    statistic = metrics.statistic(metric, labels, logits)
+    low, high = stats.resampled(statistic, len(labels), CONFIDENCE)
+    return Estimate(statistic(slice(None)), low, high, CONFIDENCE, len(labels), "bootstrap")
 
 
 def calibration(confidence: Floats, right: Bools) -> tuple[Estimate, list[dict[str, Any]]]:
