@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from wit_builder import __version__
 from wit_builder.evalset.sets import EvalSet
@@ -43,7 +44,7 @@ class Work:
         """sha256 of all that the task's numbers depend on, hex."""
         which = self.which
         labels = hashlib.sha256(which.labels.tobytes()).hexdigest()
-        told = [__version__, self.embedded.fingerprint, which.kind, labels]
+        told: list[Any] = [__version__, self.embedded.fingerprint, which.kind, labels]
         told += [which.classes, which.templates, which.captions, which.metric]
         told += [split.fingerprint for split in (self.train, self.validation) if split]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
