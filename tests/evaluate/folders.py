@@ -54,7 +54,7 @@ def work(folder, cache, precision="fp32", loaded=None):
     """A tiny model on the set in that folder."""
     loaded, which = loaded or opened(*tiny.files()), sets.read(folder)
     embedded = embed(loaded, which, ALONE, cache, precision)
-    return Work(loaded, which, "test", embedded, ALONE, precision, cache)
+    return Work(loaded, which, "test", embedded, ALONE, precision)
 
 
 def saved(folder, config=tiny.CONFIG, seed=0, **more):

@@ -8,6 +8,7 @@ import click
 COMMANDS = {  # name: module of a subcommand
     "sets": "wit_builder.cli.eval_sets",
     "make-set": "wit_builder.cli.make_set",
+    "compare": "wit_builder.cli.evalcompare",
     "robustness": "wit_builder.cli.robustness",
 }
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Embedded:
     features: Floats  # [n, P], before the projection: see loaded.Sight
     readable: npt.NDArray[np.bool_]  # [n]; False: could not be decoded, and its rows are zero
     fingerprint: str  # sha256 of all that they depend on, hex
+    data_sha256: str = ""  # of keys and bytes of all images, in their order, hex
 
 
 def embed(
@@ -63,12 +64,13 @@ def embed(
     """
     if not which.images:
         raise ConfigError(f"the evaluation set {which.name!r} holds no images")
-    told = [str(_FORMAT), loaded.fingerprint, data_sha256(which), precision, ranks.device.type]
+    data = data_sha256(which)
+    told = [str(_FORMAT), loaded.fingerprint, data, precision, ranks.device.type]
     fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()
     folder = cache / fingerprint
     if not all(gathered((folder / "readable.npy").exists(), ranks.world)):
         _write(loaded, which, ranks, folder, precision, progress)
-    return _opened(folder, which, fingerprint)
+    return replace(_opened(folder, which, fingerprint), data_sha256=data)
 
 
 def data_sha256(which: EvalSet) -> str:

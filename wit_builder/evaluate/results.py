@@ -50,6 +50,7 @@ class Result:
     fingerprint: str  # of all that the numbers depend on
     more: dict[str, Any] = field(default_factory=dict)  # plain values
     predictions: pa.Table | None = None  # key, label, predicted, top5, score, right
+    data_sha256: str = ""  # of the images alone: what two models must share to be compared
 
 
 def write(out: Path, result: Result) -> None:

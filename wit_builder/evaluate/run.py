@@ -80,17 +80,21 @@ def run(
     check(loaded, sets, tasks, out, precision)
     model, found = described(loaded, precision, ranks), list[Result]()
 
-    def embedded(which: EvalSet) -> Split:
-        shown.begin(f"{which.name} {which.split}", len(which.images))
+    def embedded(which: EvalSet, name: str) -> Split:
+        shown.begin(name, len(which.images))
         return Split(which, embed(loaded, which, ranks, cache, precision, shown.done))
 
     for which in sets:
-        work = Work(loaded, which, which.split, embedded(which).embedded, ranks, precision)
+        own = embedded(which, which.name)
+        work = Work(loaded, which, which.split, own.embedded, ranks, precision)
         taught = work
         if which.name in training:
-            other = training[which.name]
-            held = embedded(other.validation) if other.validation else None
-            taught = replace(work, train=embedded(other.train), validation=held)
+            train, held = training[which.name].train, training[which.name].validation
+            taught = replace(
+                work,
+                train=embedded(train, f"{which.name} {train.split}"),
+                validation=embedded(held, f"{which.name} {held.split}") if held else None,
+            )
         for task in tasks:
             if which.kind in TASKS[task].kinds:
                 found += _done(taught if TASKS[task].learns else work, task, out)
@@ -153,5 +157,6 @@ def _done(work: Work, task: str, out: Path) -> list[Result]:
     result = TASKS[task].evaluate(work)
     if result is None:
         return []
+    result = replace(result, data_sha256=work.embedded.data_sha256)
     results.write(out, result)
     return [result]

@@ -126,15 +126,29 @@ def _readable(split: Split) -> tuple[Samples, tuple[str, ...]]:
 
 
 def _alike(other: EvalSet, test: EvalSet) -> EvalSet:
+    """Raises ConfigError unless labels mean the same in both: by their names, and where there are, their folders."""
     if (other.kind, other.classes) != (test.kind, test.classes):
+        differ = [a[0] for a, b in zip(other.classes, test.classes, strict=False) if a != b]
+        first = f", the first that differs is {differ[0]!r}" if differ else ""
         raise ConfigError(
             f"the splits {other.split!r} and {test.split!r} of {test.name!r} have different classes: "
-            f"{len(other.classes)} and {len(test.classes)} {_first_difference(other, test)}",
-            "the same folders in each split, or classnames.txt",
+            f"{len(other.classes)} and {len(test.classes)}{first}",
+            "a folder for each class in each split, or classnames.txt",
         )
+    theirs, ours = _folders(other), _folders(test)
+    for label in theirs.keys() & ours.keys():
+        if theirs[label] != ours[label]:
+            raise ConfigError(
+                f"class {label} of {test.name!r} is the folder {theirs[label]!r} in the split {other.split!r}, and "
+                f"{ours[label]!r} in {test.split!r}",
+                "a folder for each class in each split",
+            )
     return other
 
 
-def _first_difference(other: EvalSet, test: EvalSet) -> str:
-    found = [a[0] for a, b in zip(other.classes, test.classes, strict=False) if a != b]
-    return f"of them, the first that differs is {found[0]!r}" if found else "of them"
+def _folders(which: EvalSet) -> dict[int, str]:
+    """The folder of each class, of a set that lies in such."""
+    if which.kind != "classes":
+        return {}
+    found = zip(which.keys, which.labels.tolist(), strict=True)
+    return {label: key.split("/")[0] for key, label in found if "/" in key}
