@@ -1,9 +1,9 @@
-"""Zero-shot evaluation against CLIP_benchmark: the same set, checkpoint and machine, in one run.
+"""Zero-shot classification against CLIP_benchmark: the same set, checkpoint and machine, in one run.
 
-    python benchmarks/eval/zero_shot.py --peer VENV/bin/python [--set cifar10] [--images N] [--rounds 1]
+    python benchmarks/eval/zero_shot.py --peer VENV/bin/python [--set cifar10] [--precision bf16] [--rounds 1]
 
-The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt). Both as their users start them, with their own
-defaults: whole commands, in bf16 on all cores, from an empty cache. The model is open_clip's ViT-B-32 with random
+The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt). Both as their users start them, with their
+own defaults: whole commands, in bf16 on all cores, from an empty cache. The model is open_clip's ViT-B-32 with random
 weights. CPU seconds are those of all processes. Accuracies are compared in fp32 with `--precision fp32`.
 """
 
@@ -125,8 +125,8 @@ def _print(given: argparse.Namespace, took: dict[str, list[Took]]) -> None:
 def _images(given: argparse.Namespace) -> int:
     import tarfile
 
-    with tarfile.open(given.sets / given.set / "test" / "0.tar") as tar:
-        return sum(name.endswith(".cls") for name in tar.getnames())
+    tars = [tarfile.open(path) for path in (given.sets / given.set / "test").glob("*.tar")]
+    return sum(name.endswith(".cls") for tar in tars for name in tar.getnames())
 
 
 if __name__ == "__main__":
