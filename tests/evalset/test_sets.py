@@ -139,3 +139,43 @@ def test_real_imagenet_folders_get_their_names_by_wordnet_number(tmp_path):
     assert held.classes == (("tench",), ("goldfish",), ("toilet paper",))
     assert held.sources["classes"] == "registry (ImageNet), by the folders' WordNet numbers"
     assert len(sets.read(source).images) == 997
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory):
+    """ImageNet's 1,000 classes with a real image each, in folders called as ImageNet's."""
+    folder = tmp_path_factory.mktemp("sets") / "imagenet"
+    with zipfile.ZipFile(shared_data("eval/imagenet-samples.zip")) as file:
+        for name in file.namelist():
+            place = folder / "val" / name.partition("_")[0] / "a.jpg"
+            place.parent.mkdir(parents=True)
+            place.write_bytes(file.read(name))
+    return folder
+
+
+def test_real_imagenet_has_the_papers_names_and_templates(imagenet):
+    held, known = sets.read(imagenet, "val"), registry.find("imagenet1k")
+    assert (held.classes, held.templates) == (known.classes, known.templates)
+    assert held.labels.tolist() == list(range(1000))
+
+
+@pytest.mark.parametrize("shift", ["imagenet-a", "imagenet-r"])
+def test_real_imagenet_on_the_classes_of_a_shift(imagenet, shift):
+    held, known = sets.read(f"{imagenet}@{shift}", "val"), registry.find(shift)
+    assert (held.name, len(held.images), held.classes) == (f"imagenet@{shift}", 200, known.classes)
+    assert held.labels.tolist() == list(range(200))
+    whole = sets.read(imagenet, "val")
+    assert held.images[7] == whole.images[known.imagenet[7]]
+
+
+def test_only_imagenet_has_classes_of_its_shifts(tmp_path):
+    folder = made.classes(tmp_path / "mine", ["a", "b"])
+    with pytest.raises(
+        ConfigError, match="'mine' has 2 classes, and the 200 of ImageNet-A are some of ImageNet's"
+    ):
+        sets.read(f"{folder}@imagenet-a")
+
+
+def test_a_folder_with_an_at_sign_is_a_folder(tmp_path):
+    folder = made.classes(tmp_path / "mine@imagenet-a", ["a", "b"])
+    assert len(sets.read(folder).classes) == 2

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from wit_builder.evaluate.probe import Samples, carved
+from wit_builder.evaluate.training import Samples, carved
 
 CLASSES = tuple("0123456789")
 

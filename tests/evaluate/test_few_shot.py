@@ -4,25 +4,26 @@ import numpy as np
 import pytest
 
 from tests.evaluate.digits import accuracy, digits
-from wit_builder.errors import ConfigError
-from wit_builder.evaluate import few_shot, probe
+from wit_builder.evaluate import few_shot
+from wit_builder.evaluate.probe import STRENGTHS
+from wit_builder.evaluate.training import by_hash
 
 TRAIN, HELD, TEST = digits()
 KEYS = [f"digit{number}" for number in range(len(TRAIN.labels))]
 
 
 def test_a_draw_takes_as_many_of_each_class_and_holds_the_smaller_ones():
-    order = probe.by_hash(KEYS, 3)
+    order = by_hash(KEYS, 3)
     four, eight = (few_shot.drawn(order, TRAIN.labels, shots) for shots in (4, 8))
     assert np.bincount(TRAIN.labels[four]).tolist() == [4] * 10
     assert set(four) < set(eight) and len(eight) == 80
 
 
 def test_draws_differ_and_do_not_depend_on_the_order():
-    first, second = (set(few_shot.drawn(probe.by_hash(KEYS, n), TRAIN.labels, 4)) for n in (0, 1))
+    first, second = (set(few_shot.drawn(by_hash(KEYS, n), TRAIN.labels, 4)) for n in (0, 1))
     assert first != second
     mixed = np.random.default_rng(1).permutation(len(KEYS))
-    again = few_shot.drawn(probe.by_hash([KEYS[at] for at in mixed], 0), TRAIN.labels[mixed], 4)
+    again = few_shot.drawn(by_hash([KEYS[at] for at in mixed], 0), TRAIN.labels[mixed], 4)
     assert set(mixed[again]) == first
 
 
@@ -31,7 +32,7 @@ def test_on_real_digits_more_shots_are_worth_more():
     means = [np.mean([accuracy(TEST.labels, logits) for logits in shot.logits]) for shot in found]
     assert [shot.shots for shot in found] == [1, 2, 4, 8, 16]
     assert means == sorted(means) and means[0] > 0.3 and means[-1] > 0.8
-    assert all(len(shot.logits) == 3 and shot.strength in probe.STRENGTHS for shot in found)
+    assert all(len(shot.logits) == 3 and shot.strength in STRENGTHS for shot in found)
 
 
 def test_the_smallest_class_says_how_many_shots_there_are():
@@ -62,9 +63,3 @@ SCORES = {1: 0.2, 2: 0.3, 4: 0.4, 8: 0.35, 16: 0.5, 100: 0.7}
 def test_in_between_shots_grow_with_the_logarithm(zero_shot, due):
     value, words = few_shot.equivalent(zero_shot, SCORES)
     assert (value if value is None else pytest.approx(value), words) == due
-
-
-def test_several_labels_cannot_be_drawn_class_by_class():
-    with pytest.raises(ConfigError, match="'voc' may have several labels"):
-        few_shot.check("voc", np.ones((4, 3), np.uint8))
-    few_shot.check("digits", TRAIN.labels)

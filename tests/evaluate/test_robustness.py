@@ -65,6 +65,7 @@ def test_the_line_through_logits_is_found():
     assert shift.fit.slope == pytest.approx(0.9)
     assert shift.fit.intercept == pytest.approx(-0.5)
     assert shift.fit.correlation == pytest.approx(1.0)
+    assert (shift.fit.least, shift.fit.most) == (0.4, 0.8)
 
 
 @pytest.mark.parametrize(("above", "significant"), [(0.0, False), (0.05, True), (-0.05, True)])
@@ -215,10 +216,11 @@ def test_the_command_writes_all_of_it(tmp_path):
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "ImageNetV2, against imagenet1k, line through 18 models" in ran.stdout
+    assert "ImageNetV2, against imagenet1k, line through 18 models of 58.1% to 83.1%" in ran.stdout
     assert "  b: 70.0% to 60.0%, effective " in ran.stdout
     assert ", relative +10.0 points" in ran.stdout
     told = json.loads((tmp_path / "out" / "robustness.json").read_bytes())
     assert set(told["shifts"]) == {"imagenetv2", "imagenet-r"}
+    assert "beyond the line's models" not in ran.stdout
     assert told["mean"]["b"]["shifts"] == 2
     assert (tmp_path / "out" / "robustness-imagenet-r.svg").exists()

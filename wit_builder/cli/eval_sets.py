@@ -47,6 +47,6 @@ def command(name: str | None, json: bool) -> None:
             f"\n{len(one.classes):,} classes" + "".join(f"\n  {' | '.join(names)}" for names in one.classes)
         )
         click.echo(f"\n{len(one.templates):,} templates" + "".join(f"\n  {text}" for text in one.templates))
-    click.echo(
-        "\nFrom: " + "; ".join(f"{what}: {source}" for what, source in registry.sources().items()), err=True
-    )
+    click.echo("\nWhere this is from")
+    for what, source in registry.sources().items():
+        click.echo(f"  {what}: {source}")

@@ -1,6 +1,6 @@
 """`wit eval robustness`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,23 +69,28 @@ def command(folders: tuple[Path, ...], references: Path | None, baseline: str | 
         click.echo(line)
 
 
-def _lines(found: Sequence["Shift"]) -> list[str]:
+def _lines(found: Sequence["Shift"]) -> Iterator[str]:
     """A line for each shift, and one for each model below it."""
     from wit_builder.evaluate import robustness
 
-    lines = []
     for each in found:
-        through = f"line through {each.fit.models} models" if each.fit else "no reference models"
-        lines.append(f"{robustness.title(each.name)}, against {each.on}, {through}")
+        fit = each.fit
+        through = (
+            f"line through {fit.models} models of {fit.least:.1%} to {fit.most:.1%}"
+            if fit
+            else "too few reference models for a line"
+        )
+        yield f"{robustness.title(each.name)}, against {each.on}, {through}"
         for one in each.standings:
             told = [f"{one.imagenet.value:.1%} to {one.accuracy.value:.1%}"]
-            told += [
-                f"{what} {_points(value)}"
-                for what, value in (("effective", one.effective), ("relative", one.relative))
-                if value
-            ]
-            lines.append(f"  {one.model}: {', '.join(told)}")
-    return lines
+            told += [f"effective {_points(one.effective)}"] if one.effective else []
+            told += (
+                ["beyond the line's models"]
+                if fit and not fit.least <= one.imagenet.value <= fit.most
+                else []
+            )
+            told += [f"relative {_points(one.relative)}"] if one.relative else []
+            yield f"  {one.model}: {', '.join(told)}"
 
 
 def _points(one: "Estimate") -> str:

@@ -1,15 +1,25 @@
-"""Linear probe: how well a logistic regression on the features tells the classes (section 3.2, appendix A.3)."""
+"""Linear probe: how well a logistic regression on the features tells the classes (section 3.2, appendix A.3).
 
-from collections.abc import Callable, Mapping, Sequence
+Shapes in this file: n images, P features, K classes.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
-import xxhash
 
-from wit_builder.errors import ConfigError
+from wit_builder.evaluate import measures, metrics, training
 from wit_builder.evaluate.logistic import Features, Labels, Linear, Regression, Solver
+from wit_builder.evaluate.results import Estimate, Result
+from wit_builder.evaluate.training import Samples, Taught
+from wit_builder.evaluate.work import Work
+
+TASK = "linear-probe"
 
 DECADE = 8  # strengths a decade
 STRENGTHS = tuple(float(10 ** (step / DECADE)) for step in range(-6 * DECADE, 6 * DECADE + 1))  # 96 steps
@@ -19,17 +29,6 @@ HELD = (
 )
 
 Metric = Callable[[Labels, npt.NDArray[np.float32]], float]  # of labels, logits [n, K]
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Of one split: features float32 [n, P]; labels int64 [n], or uint8 [n, K] where an image may have several."""
-
-    features: Features
-    labels: Labels
-
-    def __getitem__(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Samples":
-        return Samples(self.features[which], self.labels[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,33 @@ class Probed:
     sweep: Mapping[float, float]
     converged: bool
     solver: Solver
+
+
+def evaluate(work: Work) -> Result | None:
+    """The probe of the set's training split, judged on its test split. All ranks call this; the first has the result.
+
+    An image that could not be decoded is a wrong answer. Raises ConfigError for what cannot be learnt.
+    """
+    which, lesson = work.which, training.taught(work)
+    if not work.ranks.first:
+        return None
+    found = probe(
+        lesson.train,
+        lesson.validation,
+        work.embedded.features,
+        partial(metrics.value, which.metric),
+        device=work.ranks.device,
+    )
+    logits = metrics.with_lost(which.labels, found.logits, work.embedded.readable)
+    return Result(
+        TASK,
+        which.name,
+        work.split,
+        {f"lp_{name}": one for name, one in _metrics(which.metric, which.labels, logits).items()},
+        work.fingerprint,
+        _more(work, found, lesson),
+        _predictions(work, logits),
+    )
 
 
 def probe(
@@ -100,45 +126,41 @@ def peak(score: Callable[[int], float]) -> dict[int, float]:
     return found
 
 
-def carved(keys: Sequence[str], labels: Labels, seed: int) -> npt.NDArray[np.bool_]:
-    """bool [n]: which training samples are held for the sweep, a fifth of each class, at least one of two and more.
-
-    They are those whose keys have the lowest hashes with this seed, whatever their order. Of labels that do not
-    exclude each other it is a fifth of all.
-    """
-    order = by_hash(keys, seed)
-    held = np.zeros(len(keys), bool)
-    groups = [order] if labels.ndim > 1 else [order[labels[order] == one] for one in np.unique(labels)]
-    for group in groups:
-        held[group[: max(len(group) // HELD, min(1, len(group) - 1))]] = True
-    return held
+def _metrics(own: str, labels: Labels, logits: npt.NDArray[np.float32]) -> dict[str, Estimate]:
+    """The set's own metric first; of classes that exclude each other the usual ones besides."""
+    usual = ["acc1", *["acc5"] * (logits.shape[1] > 5), "mean_per_class_recall"] if labels.ndim == 1 else []
+    return {name: measures.of_logits(name, labels, logits) for name in dict.fromkeys([own, *usual])}
 
 
-def by_hash(keys: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
-    """int64 [n]: the samples in the order of the hashes of their keys."""
-    hashes = [xxhash.xxh3_64_intdigest(key.encode("utf-8", "surrogatepass"), seed) for key in keys]
-    return np.array(sorted(range(len(keys)), key=lambda at: (hashes[at], keys[at])), np.int64)
+def _more(work: Work, found: Probed, lesson: Taught) -> dict[str, Any]:
+    return {
+        "samples": len(work.embedded.keys),
+        "unreadable": int(np.count_nonzero(~work.embedded.readable)),
+        "trained_on": len(lesson.train.labels) + len(lesson.validation.labels),
+        "validation": f"{len(lesson.validation.labels):,} images"
+        + (" of the training split" if lesson.carved else ""),
+        "strength": found.strength,
+        "sweep": [{"strength": strength, "score": score} for strength, score in found.sweep.items()],
+        "solver": found.solver,
+        "converged": found.converged,
+    }
 
 
-def check(name: str, labels: Labels, classes: Sequence[str]) -> None:
-    """Raises ConfigError when a probe cannot learn every class from the training samples.
-
-    labels: of the training split. classes: a name each.
-    """
-    if labels.ndim == 1 and len(classes) < 2:
-        raise ConfigError(f"{name!r} has a single class, {classes[0]!r}, and there is nothing to tell apart")
-    counts = labels.sum(axis=0) if labels.ndim > 1 else np.bincount(labels, minlength=len(classes))
-    missing = [one for one, count in zip(classes, counts, strict=True) if not count]
-    if missing:
-        raise ConfigError(
-            f"the training split of {name!r} has no image of {_named(missing)}, and the probe is to tell all "
-            f"{len(classes)} classes",
-            "a training split with images of every class",
-        )
-    if labels.ndim > 1 and (counts == len(labels)).any():
-        always = classes[int(np.argmax(counts == len(labels)))]
-        raise ConfigError(f"every image of the training split of {name!r} is of {always!r}")
-
-
-def _named(classes: Sequence[str]) -> str:
-    return repr(classes[0]) + (f" and {len(classes) - 1} more classes" if len(classes) > 1 else "")
+def _predictions(work: Work, logits: npt.NDArray[np.float32]) -> pa.Table:
+    labels, lost = work.which.labels, ~work.embedded.readable
+    if labels.ndim > 1:
+        columns = {"key": list(work.which.keys), "labels": list(labels), "scores": list(logits)}
+        return pa.table(columns)
+    best = np.argsort(-logits, axis=1, kind="stable")[:, :5]
+    best[lost] = -1
+    score = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))
+    return pa.table(
+        {
+            "key": pa.array(work.which.keys),
+            "label": pa.array(labels, pa.int32()),
+            "predicted": pa.array(best[:, 0], pa.int32(), mask=lost),
+            "top5": pa.array(best.tolist(), pa.list_(pa.int32())),
+            "score": pa.array(score, pa.float32(), mask=lost),
+            "right": pa.array(metrics.hits(labels, logits, 1)),
+        }
+    )

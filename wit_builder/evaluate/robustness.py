@@ -41,12 +41,17 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """logit(shift) = intercept + slope * logit(imagenet), through so many models; their logits' correlation."""
+    """logit(shift) = intercept + slope * logit(imagenet), through so many models.
+
+    correlation: of the models' logits. least, most: their accuracy on ImageNet; beyond it the line only goes on.
+    """
 
     slope: float
     intercept: float
     models: int
     correlation: float
+    least: float
+    most: float
 
     def foretold(self, imagenet: float) -> float:
         """Accuracy on the shift of a model with that accuracy on ImageNet."""
@@ -157,7 +162,8 @@ def fitted(points: Floats) -> Fit:
     """The line of least squares through these models, float64 [R, 2]: accuracy on ImageNet and on the shift."""
     x, y = _logit(points).T
     slope, intercept = np.polyfit(x, y, 1)
-    return Fit(float(slope), float(intercept), len(points), float(np.corrcoef(x, y)[0, 1]))
+    least, most = float(points[:, 0].min()), float(points[:, 0].max())
+    return Fit(float(slope), float(intercept), len(points), float(np.corrcoef(x, y)[0, 1]), least, most)
 
 
 def _on(which: str, accuracy: Mapping[str, Any]) -> bool:

@@ -88,10 +88,10 @@ def _scaled(axes: Axes) -> None:
         values = np.concatenate([points for points in drawn if len(points) != _ALONG])
         scaled("logit")
         low, high = _logit(values.min()) - 0.3, _logit(values.max()) + 0.3
-        bounds(1 / (1 + np.exp(-low)), 1 / (1 + np.exp(-high)))
         axis.set_ticks(_TICKS)
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
+        bounds(1 / (1 + np.exp(-low)), 1 / (1 + np.exp(-high)))
 
 
 def _inside(values: Floats) -> Floats:

@@ -56,7 +56,7 @@ def trainer(
     workers: processes that read, of each rank. exclude: a parquet file of samples to leave out (exclude.py), "" for
     none. cache: for shards of stores. Raises ConfigError for whatever cannot work.
     """
-    held = [_held(folder) for folder in eval_sets]
+    held = [held_out(folder) for folder in eval_sets]
     objective = objectives.make(training)
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     loader = Loader(plan, cache, ranks.rank, ranks.world, workers, max_skipped=training.max_skipped)
@@ -70,7 +70,8 @@ def readers() -> int:
     return max(1, cores - 1)
 
 
-def _held(folder: Path) -> EvalSet:
+def held_out(folder: Path) -> EvalSet:
+    """The set in that folder. Raises ConfigError for what is none, or one that training cannot be scored by."""
     held = sets.read(folder)
     if held.kind not in ("classes", "captions"):
         what = "several classes an image" if held.kind == "labels" else "images alone"
