@@ -160,10 +160,22 @@ def test_a_picture_that_a_set_has_again_and_again_is_a_placeholder(tmp_path):
 
 def test_a_folder_that_holds_another_audit_is_refused(world, out):
     assert run.start(folders.asked(world, world / "mine"), out)
-    with pytest.raises(ConfigError, match="holds another audit: thresholds"):
-        run.start(folders.asked(world, world / "mine", thresholds=(("", "pdq", 0.9),)), out)
+    with pytest.raises(ConfigError, match="holds another audit: neighbours"):
+        run.start(folders.asked(world, world / "mine", neighbours=3), out)
     with pytest.raises(ConfigError, match="is not empty and holds no audit"):
         run.start(folders.asked(world, world / "mine"), world)
+
+
+def test_other_thresholds_write_it_anew(tmp_path):
+    shards(tmp_path / "shards", [jpeg(n) for n in range(3)])
+    held(tmp_path / "far", [jpeg(n) for n in range(70, 73)])
+    out = audited(tmp_path, tmp_path / "far")
+    lower = folders.asked(tmp_path, tmp_path / "far", thresholds=(("", "pdq", 0.0),))
+    assert not run.start(lower, out)
+    assert not run.start(lower, out)  # begun, and not finished
+    audited(tmp_path, tmp_path / "far", thresholds=lower.thresholds)
+    assert told(out)["sets"][0]["thresholds"]["pdq"] == 0.0
+    assert run.start(lower, out)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
     pairs = pq.read_table(out / PAIRS)
     named = {one.name: one for one in pictures.sets}
     said = {
-        one.name: scored.predictions(results, one.name) for one in pictures.sets if results and one.kind == "classes"
+        one.name: scored.predictions(results, one.name)
+        for one in pictures.sets
+        if results and one.kind == "classes"
     }
     effects = scored.effects(pq.read_table(out / IMAGES), said)
     rows = pairs.to_pylist()
@@ -45,7 +47,9 @@ def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
 def _leaks(rows: Iterable[Mapping[str, Any]], own: EvalSet) -> dict[str, int]:
     """Of each image that overlaps the worst that its duplicates' captions give away: how often what."""
     places = {key: number for number, key in enumerate(own.keys)}
-    found = [row for row in rows if row["eval_set"] == own.name and row["overlap"] and row["eval_id"] in places]
+    found = [
+        row for row in rows if row["eval_set"] == own.name and row["overlap"] and row["eval_id"] in places
+    ]
     captions, numbers = [row["caption"] for row in found], [places[row["eval_id"]] for row in found]
     if own.kind == "classes":
         kinds = leakage.of_classes(captions, [own.classes[own.labels[number]] for number in numbers])

@@ -35,34 +35,39 @@ FILE = "audit.json"
 PAIRS, IMAGES, EXCLUDE = "overlap.parquet", "images.parquet", "exclude.parquet"
 STAGES = ("sets", "hash", "search", "matched")
 PDQ = "pdq"
+_ANEW = {"thresholds": None}  # may change
 _STAGES = "wit_builder.audit.stages"
 
 
 def start(asked: Asked, out: Path) -> bool:
-    """Make OUT ready; whether it holds this very audit already.
+    """Make OUT ready; whether it holds this very audit already. One with other thresholds is done anew.
 
     Raises ConfigError when OUT holds something else.
     """
     encoded = asked.encoded()
     begun, finished = out / "work" / FILE, out / FILE
-    for path in (finished, begun):
-        if not path.exists():
-            continue
+    path = begun if begun.exists() else finished
+    if path.exists():
         before = engine.read_json(path)
         before = before.get("asked", {}) if path == finished else before
-        if changed := settings.differences(before, encoded):
+        if changed := settings.differences(before | _ANEW, encoded | _ANEW):
             raise ConfigError(
                 f"{str(out)!r} holds another audit: {'; '.join(changed[:3])}",
                 "name another folder with --out",
             )
-        if path == finished:
-            publish.clear(out / "work")  # where the last step was cut short
-        return path == finished
-    if out.exists() and (not out.is_dir() or any(path.name[0] != "." for path in out.iterdir())):
-        raise ConfigError(f"{str(out)!r} is not empty and holds no audit", "name another folder with --out")
+        if not settings.differences(before, encoded):
+            return path == finished
+        publish.clear(out / "work")
+    else:
+        _refuse_other(out)
     with storage.plain_errors(out):
         storage.write_json(begun, encoded)
     return False
+
+
+def _refuse_other(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(path.name[0] != "." for path in out.iterdir())):
+        raise ConfigError(f"{str(out)!r} is not empty and holds no audit", "name another folder with --out")
 
 
 def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:
@@ -241,6 +246,7 @@ def _told(
         "excluded": left_out.num_rows,
         "detectors": [*kinds[:1], exact.PIXELS_SAID, *kinds[1:]],
         "sets": sets,
+        "places": {"shards": [shard.url for shard in asked.shards], "sets": asked.sets},
         "versions": publish.versions(),
     }
 
