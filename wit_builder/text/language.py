@@ -53,6 +53,13 @@ def identify(texts: Sequence[str], path: Path | None = None) -> list[tuple[str, 
     return [_best(predict, text) for text in texts]
 
 
+def codes(path: Path | None = None) -> list[str]:
+    """The languages that the model tells, sorted, by its own names for them. path, errors: as `identify`."""
+    return sorted(
+        label.removeprefix("__label__") for label in read_labels(_bundled() if path is None else path)
+    )
+
+
 def _best(predict: _Predict, text: str) -> tuple[str, float]:
     line = (text if len(text) <= MAX_READ else _beginning(text)).lower()
     if "\n" in line:  # it would end the text; the model wants one
