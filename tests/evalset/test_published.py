@@ -1,6 +1,9 @@
 """Sets at URLs: brought here whole, once."""
 
+import subprocess
+import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -8,7 +11,7 @@ import fsspec
 import pytest
 
 from tests.evalset import made
-from wit_builder import store
+from wit_builder import remote, store
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.evalset import published, sets
 
@@ -151,3 +154,32 @@ def test_a_set_is_called_as_its_folder_or_repository(url, name):
 def test_clip_benchmarks_addresses_are_understood():
     said = "https://huggingface.co/datasets/clip-benchmark/wds_cars/tree/main"
     assert published.address(said) == said.replace("tree", "resolve")
+
+
+def test_a_shard_that_changed_since_it_was_listed_is_not_there(tmp_path, monkeypatch):
+    memory = fsspec.filesystem("memory")
+    made.beside(made.benchmark(tmp_path / "own", [1, 0]), NAMES)
+    memory.put(f"{tmp_path}/own", "/sets/changed", recursive=True)
+    listed = remote.expand
+    more = lambda words, ends: [replace(one, bytes=one.bytes + 1) for one in listed(words, ends)]  # noqa: E731
+    monkeypatch.setattr(published.remote, "expand", more)
+    with pytest.raises(BuildError, match=r"gave \d+ bytes, \d+ were listed"):
+        sets.read("memory://sets/changed", cache=tmp_path / "cache")
+    monkeypatch.undo()
+    assert sets.read("memory://sets/changed", cache=tmp_path / "cache").labels.tolist() == [1, 0]
+
+
+def test_a_split_that_another_process_brings_is_waited_for(hub, tmp_path):
+    """Two processes begin at once; each file is asked for once."""
+    code = (
+        "from pathlib import Path; from wit_builder.evalset import sets; "
+        f"print(len(sets.read('wds/cifar10', cache=Path({str(tmp_path)!r})).keys))"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    assert [one.communicate()[0] for one in running] == ["3\n", "3\n"]
+    assert sorted(path.rpartition("/")[2] for path in hub.asked if path.endswith(".tar")) == [
+        "0.tar",
+        "1.tar",
+    ]
