@@ -1,11 +1,13 @@
 """Sets at URLs: brought here whole, once."""
 
+import json
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -35,13 +37,33 @@ class _Answers(SimpleHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
         if self.path in self.server.short:
-            body = b"not all"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self._say(b"not all")
+        elif self.path.startswith("/api/datasets/"):
+            self._say(json.dumps(self._api(self.path.partition("?")[0].removeprefix("/api/"))).encode())
         else:
             super().do_GET()
+
+    def _api(self, path):
+        """What the hub's client asks: of a repository that there is one, of a folder what is in it."""
+        repository, _, below = path.partition("/tree/main")
+        if repository == path:
+            return {"id": repository.removeprefix("datasets/"), "sha": "0" * 40, "siblings": []}
+        root = Path(self.directory, repository, "resolve", "main")
+        return [
+            {
+                "type": "file" if one.is_file() else "directory",
+                "path": one.relative_to(root).as_posix(),
+                "size": one.stat().st_size,
+                "oid": "0" * 40,
+            }
+            for one in (root / below.strip("/")).iterdir()
+        ]
+
+    def _say(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -136,6 +158,20 @@ def test_a_shard_that_is_missing_there_is_one_sentence(tmp_path):
     memory.put(f"{tmp_path}/own", "/sets/less", recursive=True)
     with pytest.raises(ConfigError, match=r"has no test/1\.tar, and its test/nshards\.txt says 2"):
         sets.read("memory://sets/less", cache=tmp_path / "cache")
+
+
+def test_the_hubs_own_protocol_will_do(hub, tmp_path):
+    """By huggingface_hub's client, in a process of its own: it takes HF_ENDPOINT when it is imported."""
+    pytest.importorskip("huggingface_hub")
+    code = (
+        "from pathlib import Path; from wit_builder.evalset import sets; "
+        "held = sets.read('hf://datasets/clip-benchmark/wds_vtab-cifar10', cache=Path('cache')); "
+        "print(held.name, held.labels.tolist(), held.templates)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == "wds_vtab-cifar10 [0, 1, 1] ('a {c}',)\n"
 
 
 @pytest.mark.parametrize(
