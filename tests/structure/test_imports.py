@@ -56,7 +56,8 @@ def test_no_module_of_the_data_road_imports_torch():
         for path in modules()
         for root in ("wit_builder", "wit_filters", "wit_pipelines")
         if root in path.parts and path.stem not in ("__main__", "__init__")
-        if path.parent.name not in ("model", "train", "evaluate") or path.stem in ("load", "names", "settings")
+        if path.parent.name not in ("model", "train", "evaluate")
+        or path.stem in ("load", "names", "settings")
     ]
     assert len(names) > 100
     assert "torch" not in loaded("\n".join(f"import {name}" for name in names))

@@ -8,6 +8,7 @@ import click
 COMMANDS = {  # name: module of a subcommand
     "sets": "wit_builder.cli.eval_sets",
     "make-set": "wit_builder.cli.make_set",
+    "compare": "wit_builder.cli.evalcompare",
     "robustness": "wit_builder.cli.robustness",
 }
 
@@ -36,6 +37,7 @@ class _Eval(click.Group):
     metavar="FOLDER",
     help="Images, as CLIP_benchmark or ImageFolder has them. May be given several times.",
 )
+@click.option("--split", default="test", show_default=True, metavar="NAME", help="Which part of the sets.")
 @click.option("--out", type=click.Path(file_okay=False), metavar="FOLDER", help="Folder to write.")
 @click.option(
     "--tasks", default="zero-shot", show_default=True, metavar="NAMES", help="What to do, with commas."
@@ -51,7 +53,7 @@ class _Eval(click.Group):
 )
 @click.option("--quiet", is_flag=True, help="No progress; the results alone, on stdout.")
 @click.pass_context
-def command(ctx: click.Context, **values: Any) -> None:
+def command(ctx: click.Context, /, **values: Any) -> None:
     """Measure what a checkpoint is worth on evaluation sets, as the CLIP paper does.
 
     \b

@@ -38,20 +38,27 @@ def run(values: Mapping[str, Any]) -> None:
     from wit_builder.cli.trained import once
     from wit_builder.evalset import sets
     from wit_builder.evaluate import run as runs
+    from wit_builder.evaluate import training
     from wit_builder.model.loaded import opened
     from wit_builder.model.ranks import joined
 
     with joined() as ranks, once(ranks), display(values["quiet"] or not ranks.first) as shown:
-        some = [sets.read(word, say=shown.say) for word in values["eval_set"]]
+        tasks = values["tasks"].split(",")
+        some = [sets.read(word, values["split"], say=shown.say) for word in values["eval_set"]]
         found = runs.run(
             opened(values["model"], values["checkpoint"]),
             some,
-            values["tasks"].split(","),
+            tasks,
             Path(values["out"]),
             cache=Path(values["cache"] or default_cache()),
             ranks=ranks,
             precision=values["precision"],
             shown=shown,
+            training={
+                which.name: training.read(word, which, shown.say)
+                for word, which in zip(values["eval_set"], some, strict=True)
+                if runs.learning(tasks, which)
+            },
         )
     for result in found:
         click.echo(line(result))

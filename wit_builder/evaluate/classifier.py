@@ -18,7 +18,8 @@ from wit_builder.evaluate.embed import Floats
 from wit_builder.model.loaded import Loaded
 from wit_builder.model.ranks import Ranks, gathered
 
-_AT_ONCE = 256  # texts of a call, of about the same length
+_FEWEST, _MOST = 64, 1024  # texts of a call, of about the same length
+_CALLS = 8  # at least, where there are enough of them
 
 
 def texts(loaded: Loaded, some: Sequence[str], ranks: Ranks, precision: Precision) -> Floats:
@@ -28,11 +29,12 @@ def texts(loaded: Loaded, some: Sequence[str], ranks: Ranks, precision: Precisio
     """
     loaded.network.to(ranks.device)
     ids = [loaded.tokenizer(text) for text in some]
-    order = np.argsort([len(one) for one in ids], kind="stable")
-    parts = [order[at : at + _AT_ONCE] for at in range(0, len(order), _AT_ONCE)]
+    order = sorted(range(len(ids)), key=lambda at: len(ids[at]))
+    size = min(_MOST, max(_FEWEST, len(order) // _CALLS))
+    parts = [order[at : at + size] for at in range(0, len(order), size)]
     work = partial(_embedded, loaded=loaded, ids=ids, ranks=ranks, precision=precision)
     found = np.empty((len(some), int(loaded.network.config["embed_dim"])), np.float32)
-    for own in calls.each(work, calls.shared(parts, order[:0], ranks.rank, ranks.world)):
+    for own in calls.each(work, calls.shared(parts, [], ranks.rank, ranks.world)):
         for part, rows in gathered(own, ranks.world):
             found[part] = rows
     if not np.isfinite(found).all():
@@ -54,12 +56,11 @@ def prompts(loaded: Loaded, which: EvalSet, ranks: Ranks, precision: Precision) 
     flat = [(number, name) for number, names in enumerate(which.classes) for name in names]
     said = [filled(template, name) for template in which.templates for _, name in flat]
     rows = texts(loaded, said, ranks, precision).reshape(len(which.templates), len(flat), -1)
-    owners = np.array([number for number, _ in flat])
     if len(flat) == len(which.classes):
         return rows
-    found = np.zeros((len(rows), len(which.classes), rows.shape[2]), np.float32)
-    np.add.at(found, (slice(None), owners), rows)
-    return found / np.bincount(owners)[None, :, None].astype(np.float32)
+    own = np.array([number for number, _ in flat])
+    means = [rows[:, own == number].mean(axis=1) for number in range(len(which.classes))]
+    return np.stack(means, axis=1, dtype=np.float32)
 
 
 def ensemble(said: Floats) -> Floats:
@@ -69,14 +70,14 @@ def ensemble(said: Floats) -> Floats:
 
 
 def _embedded(
-    part: np.ndarray[tuple[int], np.dtype[np.int64]],
+    part: Sequence[int],
     *,
     loaded: Loaded,
     ids: Sequence[Sequence[int]],
     ranks: Ranks,
     precision: Precision,
-) -> tuple[object, Floats]:
-    if not len(part):
+) -> tuple[Sequence[int], Floats]:
+    if not part:
         return part, np.empty((0, int(loaded.network.config["embed_dim"])), np.float32)
     with calls.judging(ranks.device, precision):
         rows = loaded.network.encode_text(_padded([ids[at] for at in part]).to(ranks.device))

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Embedded:
     features: Floats  # [n, P], before the projection: see loaded.Sight
     readable: npt.NDArray[np.bool_]  # [n]; False: could not be decoded, and its rows are zero
     fingerprint: str  # sha256 of all that they depend on, hex
+    data_sha256: str = ""  # of keys and bytes of all images, in their order, hex
 
 
 def embed(
@@ -63,19 +64,20 @@ def embed(
     """
     if not which.images:
         raise ConfigError(f"the evaluation set {which.name!r} holds no images")
-    told = [str(_FORMAT), loaded.fingerprint, data_sha256(which), precision, ranks.device.type]
+    data = data_sha256(which)
+    told = [str(_FORMAT), loaded.fingerprint, data, precision, ranks.device.type]
     fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()
     folder = cache / fingerprint
     if not all(gathered((folder / "readable.npy").exists(), ranks.world)):
         _write(loaded, which, ranks, folder, precision, progress)
-    return _opened(folder, which, fingerprint)
+    return replace(_opened(folder, which, fingerprint), data_sha256=data)
 
 
 def data_sha256(which: EvalSet) -> str:
     """sha256 of keys and bytes of all images, in their order, hex."""
     whole = hashlib.sha256()
     for key, found in zip(which.keys, calls.each(_sha256, which.images), strict=True):
-        whole.update(f"{len(key)} {key} ".encode() + found)
+        whole.update(f"{len(key)} {key} ".encode("utf-8", "surrogateescape") + found)
     return whole.hexdigest()
 
 
@@ -171,7 +173,7 @@ def _rows(
 ) -> Iterator[Rows]:
     """Of each batch, in their order."""
     loaded.network.to(device)
-    sight = Sight(loaded.network)
+    sight = Sight(loaded.network, bf16=precision == "bf16")
     work = partial(_batch, sight=sight, how=loaded.preprocess, device=device, precision=precision)
     return calls.each(work, batches)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wit_builder import stats
+from wit_builder.evaluate import metrics
 from wit_builder.evaluate.results import Estimate
 
 CONFIDENCE = 0.995  # table 10's
@@ -35,13 +36,26 @@ def mean_per_class(labels: Ints, right: Bools) -> Estimate:
     return Estimate(float((hits / counts).mean()), low, high, CONFIDENCE, len(labels), "bootstrap")
 
 
+def of_logits(metric: str, labels: metrics.Labels, logits: Floats) -> Estimate:
+    """One of metrics.METRICS, of logits [n, C]."""
+    if metric in ("acc1", "acc5"):
+        return share(int(metrics.hits(labels, logits, int(metric[-1])).sum()), len(labels))
+    if metric == "mean_per_class_recall":
+        return mean_per_class(labels, metrics.hits(labels, logits, 1))
+    statistic = metrics.statistic(metric, labels, logits)
+    low, high = stats.resampled(statistic, len(labels), CONFIDENCE)
+    return Estimate(statistic(slice(None)), low, high, CONFIDENCE, len(labels), "bootstrap")
+
+
 def calibration(confidence: Floats, right: Bools) -> tuple[Estimate, list[dict[str, Any]]]:
     """How far confidence is from accuracy: the expected calibration error over BINS equal bins, and the bins.
 
     From memory the measure of Guo and others, 2017. confidence: of the answers, 0 to 1.
     """
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    gap = right - confidence.astype(np.float64)  # of a bin, accuracy less confidence is the mean of these
+    gap: Any = right - confidence.astype(
+        np.float64
+    )  # of a bin, accuracy less confidence is the mean of these
 
     def error(some: Ints) -> float:
         return float(np.abs(np.bincount(bins[some], weights=gap[some])).sum() / len(some))

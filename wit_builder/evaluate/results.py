@@ -50,6 +50,7 @@ class Result:
     fingerprint: str  # of all that the numbers depend on
     more: dict[str, Any] = field(default_factory=dict)  # plain values
     predictions: pa.Table | None = None  # key, label, predicted, top5, score, right
+    data_sha256: str = ""  # of the images alone: what two models must share to be compared
 
 
 def write(out: Path, result: Result) -> None:
@@ -90,8 +91,9 @@ def read_all(out: Path) -> tuple[dict[str, Any], list[Result]]:
 
 
 def write_all(out: Path, model: Mapping[str, Any], results: Iterable[Result]) -> None:
-    """What is said of all of them together, in three dialects."""
-    results = list(results)
+    """What is said of all of them together, and of those of the model that were there before, in three dialects."""
+    there = read_all(out)[1] if (out / ALL).exists() else []
+    results = list({(one.set, one.task): one for one in [*there, *results]}.values())
     told = [
         {
             "task": one.task,

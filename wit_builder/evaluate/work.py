@@ -3,13 +3,27 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
+from wit_builder import __version__
 from wit_builder.evalset.sets import EvalSet
 from wit_builder.evaluate.calls import Precision
 from wit_builder.evaluate.embed import Embedded
 from wit_builder.model.loaded import Loaded
 from wit_builder.model.ranks import Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Another split of the set, for what learns from it."""
+
+    which: EvalSet
+    embedded: Embedded
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of its images' embeddings, and of its labels, hex."""
+        return hashlib.sha256(self.embedded.fingerprint.encode() + self.which.labels.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +36,15 @@ class Work:
     embedded: Embedded
     ranks: Ranks
     precision: Precision
-    cache: Path  # of embeddings: a task may want other splits
+    train: Split | None = None  # of a task that learns
+    validation: Split | None = None
 
     @property
     def fingerprint(self) -> str:
         """sha256 of all that the task's numbers depend on, hex."""
         which = self.which
         labels = hashlib.sha256(which.labels.tobytes()).hexdigest()
-        told = [self.embedded.fingerprint, which.kind, labels, which.classes, which.templates, which.captions]
+        told: list[Any] = [__version__, self.embedded.fingerprint, which.kind, labels]
+        told += [which.classes, which.templates, which.captions, which.metric]
+        told += [split.fingerprint for split in (self.train, self.validation) if split]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -1,13 +1,13 @@
 """An image as a network takes it when it is judged: what open_clip's preprocessing makes of it, to the pixel.
 
-Resizing is Pillow's, as it is there. That of images/resample.py differs by a step of 255 here and there, which moves
-a prediction now and then; accuracies are compared to the digit. What differs from open_clip is what the rest of this
+Resizing is Pillow's, as it is there. That of images/resample.py gives other values here and there, which moves an
+answer in some hundreds (benchmarks/eval/resize.py); accuracies are compared to the last digit. What differs from open_clip is what the rest of this
 project reads otherwise: palettes are resized as colours, and what is transparent is white.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -97,4 +97,4 @@ def _centre(pixels: Pixels, how: Preprocess) -> Pixels:
         framed[top : top + height, left : left + width] = pixels
         pixels, (height, width) = framed, framed.shape[:2]
     top, left = round((height - high) / 2), round((width - wide) / 2)
-    return cast(Pixels, pixels[top : top + high, left : left + wide])
+    return pixels[top : top + high, left : left + wide]
