@@ -43,7 +43,7 @@ def test_it_holds_the_three_packages_whole_and_nothing_else(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert names == expected
-    assert {Path(name).suffix for name in names} == {".py", ".typed", ".j2", ".json"}
+    assert {Path(name).suffix for name in names} == {".py", ".typed", ".j2", ".json", ".csv"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.evalset import sets
 from wit_builder.model.ranks import Ranks
 from wit_builder.model.tokens import Tokenizer
-from wit_builder.train import heldout, objectives
+from wit_builder.train import heldout, objectives, start
 from wit_builder.train.settings import Training
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
@@ -93,3 +93,12 @@ def test_prompts_are_the_templates_filled_with_each_class(tmp_path):
     rows = heldout.prompts(sets.read(folder), tokenizer)[1].tolist()
     due = [tokenizer("a crimson"), tokenizer("the crimson crimson")]
     assert [[t for t in row if t] for row in rows] == due
+
+
+def test_a_set_that_training_cannot_be_scored_by_is_refused(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.jpg").write_bytes(tiny.picture(0, kind="jpeg"))
+    with pytest.raises(
+        ConfigError, match="is one of images alone, and training is scored by classes or captions"
+    ):
+        start.held_out(tmp_path / "own")

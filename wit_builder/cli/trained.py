@@ -28,7 +28,7 @@ def run(values: Values) -> None:
     training = settings(values)
     from wit_builder.model.ranks import joined
 
-    with joined() as ranks, steps.display(values["quiet"] or not ranks.first) as shown, _once(ranks):
+    with joined() as ranks, steps.display(values["quiet"] or not ranks.first) as shown, once(ranks):
         for line in deviations(training):
             shown.say(f"deviates: {line}")
         if values["check"]:
@@ -40,7 +40,7 @@ def run(values: Values) -> None:
 
 
 @contextmanager
-def _once(ranks: "Ranks") -> Iterator[None]:
+def once(ranks: "Ranks") -> Iterator[None]:
     """What is wrong before the start is wrong on all ranks, and the first one says it."""
     try:
         yield

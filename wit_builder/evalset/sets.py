@@ -1,77 +1,97 @@
-"""What an evaluation set is, and how the layouts that users have are read.
+"""What an evaluation set is, and how one is read: whatever its layout, wherever it lies, with what its files lack.
 
-CLASS/*.jpg ...                    a folder a class, named as it is (`ImageFolder`); classnames.txt and
-                                   zeroshot_classification_templates.txt may say otherwise
-test/nshards.txt, test/0.tar, ...  CLIP_benchmark's: KEY.jpg with KEY.cls, and those two files; or
-                                   dataset_type.txt "retrieval", and KEY.txt with a caption a line
+A set is a folder or URL in CLIP_benchmark's layout (benchmark.py), a folder of images (folders.py), a parquet file
+(parquet.py), or a name such as `wds/cifar10` (published.py). Names of classes and templates that it has none of come
+from the registry, where the set is known (registry.py).
 """
 
-import mmap
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from wit_builder import store
 from wit_builder.errors import ConfigError
-from wit_builder.shards.index import IMAGES, walk
+from wit_builder.evalset import benchmark, folders, naming, parquet, published, registry
+from wit_builder.evalset.layout import Found
+from wit_builder.evalset.layout import Place as Place
+from wit_builder.evalset.naming import TEMPLATES as TEMPLATES
+from wit_builder.evalset.registry import Known
 
-TEMPLATES = ("a photo of a {}.",)  # where a set has none of its own
-MAX_TEXT_BYTES = 1 << 20  # of a file with names, templates or captions
+UNSPLIT = "test"  # the split that a set without splits is
 
+_METRICS = {"classes": "acc1", "labels": "map11", "captions": "image_retrieval_recall@1", "images": ""}
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an image lies: a file, or a part of one."""
-
-    path: Path
-    offset: int = 0
-    length: int = -1
-
-    def read(self) -> bytes:
-        """Its bytes."""
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.length)
+Kind = Literal["classes", "labels", "captions", "images"]
 
 
 @dataclass(frozen=True, slots=True)
 class EvalSet:
     """n images, and what is known of each.
 
-    kind: classes (one a image), or captions (several an image, to be found by each other).
+    kind: classes (one an image), labels (several classes an image), captions (several an image, to be found by each
+    other), or images (nothing is known of them: for the audit).
     keys: of the images, their paths or keys inside the set, each once.
-    labels: int64 [n], from 0, of kind classes. classes: the names of each class, the first one the usual.
+    labels: int64 [n], from 0, of kind classes; uint8 [n, classes], 0 or 1, of kind labels; else empty.
+    classes: the names of each class, the first one the usual.
     templates: each with one place for a name, `{}` in the paper's or `{c}` in CLIP_benchmark's.
     captions: of each image, of kind captions.
+    metric: the one that is reported of it: acc1, mean_per_class_recall, map11, top1_top5_mean, roc_auc, or
+    image_retrieval_recall@1; "" of kind images.
+    sources: where `classes` and `templates` are from, in words.
     """
 
     name: str
-    kind: Literal["classes", "captions"]
+    kind: Kind
     keys: tuple[str, ...]
     images: tuple[Place, ...]
-    labels: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    labels: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0, np.int64))
     classes: tuple[tuple[str, ...], ...] = ()
     templates: tuple[str, ...] = ()
     captions: tuple[tuple[str, ...], ...] = ()
+    split: str = UNSPLIT
+    metric: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(folder: Path, split: str = "test") -> EvalSet:
-    """The set in that folder. Raises ConfigError when it has none of the layouts."""
-    if not folder.is_dir():
-        raise ConfigError(f"the evaluation set {str(folder)!r} is no folder", "--eval-set FOLDER")
-    found = _benchmark(folder, split) if (folder / split / "nshards.txt").exists() else _folders(folder)
+def read(
+    where: str | Path, split: str = UNSPLIT, cache: Path | None = None, say: published.Say = lambda _: None
+) -> EvalSet:
+    """The split of the set that these words mean. `WORDS@imagenet-a`: of a set of ImageNet's 1,000 classes what is of
+    the 200 of that shift, which alone are then its classes.
+
+    cache: folder for what is brought here from a URL. say: told of each shard that has come.
+    Raises ConfigError when it has none of the layouts, or is not whole; BuildError when it cannot be brought here.
+    """
+    where, among = _among(str(where))
+    url = published.address(where)
+    name, found = (
+        (published.name(url), benchmark.read(published.folder(url, split, cache, say), split))
+        if url
+        else _local(_path(where), split, cache)
+    )
     if not found.images:
-        raise ConfigError(f"the evaluation set {str(folder)!r} holds no images")
-    if found.kind == "classes" and found.labels.max() >= len(found.classes):
         raise ConfigError(
-            f"{str(folder)!r} names {len(found.classes)} classes, and an image is of class {found.labels.max()}",
-            "a name a line in classnames.txt, in the order of the numbers",
+            f"the evaluation set {str(where)!r} holds no images",
+            "a folder a class with .jpg, .png or .webp in it, or CLIP_benchmark's layout",
         )
-    return found
+    made = _made(name, split, found)
+    return _narrowed(made, among) if among else made
+
+
+def splits(where: str | Path) -> tuple[str, ...]:
+    """The splits of that set; of one without splits `test` alone. Raises ConfigError when it cannot be looked up."""
+    where, _ = _among(str(where))
+    url = published.address(where)
+    if url:
+        return published.splits(url)
+    path = _path(where)
+    return (
+        (UNSPLIT,) if parquet.is_one(path) else benchmark.splits(path) or folders.splits(path) or (UNSPLIT,)
+    )
 
 
 def filled(template: str, name: str) -> str:
@@ -79,76 +99,79 @@ def filled(template: str, name: str) -> str:
     return template.replace("{c}", name).replace("{}", name)
 
 
-def _folders(folder: Path) -> EvalSet:
-    classes = sorted(path for path in folder.iterdir() if path.is_dir())
-    found = [
-        (path, number)
-        for number, one in enumerate(classes)
-        for path in sorted(one.iterdir())
-        if path.suffix.lower().removeprefix(".") in IMAGES
-    ]
-    names = _lines(folder / "classnames.txt") or tuple(one.name.replace("_", " ") for one in classes)
-    keys = tuple(str(path.relative_to(folder)) for path, _ in found)
-    return _classes(folder, names, keys, [Place(path) for path, _ in found], [label for _, label in found])
+def _among(where: str) -> tuple[str, Known | None]:
+    """The words before the last `@`, and the shift behind it, where that has some of ImageNet's classes."""
+    words, _, shift = where.rpartition("@")
+    known = registry.find(shift) if words and not Path(where).exists() else None
+    return (words, known) if known and known.imagenet else (where, None)
 
 
-def _benchmark(folder: Path, split: str) -> EvalSet:
-    count = _number((folder / split / "nshards.txt").read_bytes()[:20])
-    samples = [sample for number in range(count) for sample in _samples(folder / split / f"{number}.tar")]
-    wanted = "txt" if "retrieval" in _lines(folder / "dataset_type.txt") else "cls"
-    samples = [(key, parts) for key, parts in samples if wanted in parts]
-    keys, images = tuple(key for key, _ in samples), [_image(parts) for _, parts in samples]
-    if wanted == "txt":
-        captions = tuple(tuple(line for line in _text(parts["txt"]) if line) for _, parts in samples)
-        return EvalSet(folder.name, "captions", keys, tuple(images), captions=captions)
-    labels = [_number(parts["cls"].read()) for _, parts in samples]
-    return _classes(folder, _lines(folder / "classnames.txt"), keys, images, labels)
-
-
-def _classes(
-    folder: Path,
-    names: tuple[str, ...],
-    keys: tuple[str, ...],
-    images: Sequence[Place],
-    labels: Sequence[int],
-) -> EvalSet:
-    return EvalSet(
-        folder.name,
-        "classes",
-        keys,
-        tuple(images),
-        np.array(labels, np.int64),
-        tuple((name,) for name in names),
-        _lines(folder / "zeroshot_classification_templates.txt") or TEMPLATES,
+def _narrowed(held: EvalSet, known: Known) -> EvalSet:
+    """What is of that shift's classes, numbered as they are there."""
+    imagenet = registry.find("imagenet1k")
+    assert imagenet is not None
+    if held.kind != "classes" or len(held.classes) != len(imagenet.classes):
+        raise ConfigError(
+            f"{held.name!r} has {len(held.classes)} classes, and the {len(known.imagenet)} of {known.title} are "
+            f"some of ImageNet's {len(imagenet.classes):,}",
+            "leave out the @ and what follows it",
+        )
+    numbers = np.full(len(held.classes), -1)
+    numbers[list(known.imagenet)] = range(len(known.imagenet))
+    labels = numbers[held.labels]
+    stays = np.flatnonzero(labels >= 0)
+    return replace(
+        held,
+        name=f"{held.name}@{known.name}",
+        keys=tuple(held.keys[number] for number in stays),
+        images=tuple(held.images[number] for number in stays),
+        labels=labels[stays],
+        classes=tuple(held.classes[number] for number in known.imagenet),
     )
 
 
-def _samples(tar: Path) -> list[tuple[str, dict[str, Place]]]:
-    """The parts of each sample that has an image, by their extension."""
-    try:
-        with tar.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
-            members = list(walk(body, 0, Counter()))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{str(tar)!r} cannot be read: {error}") from error
-    parts: dict[str, dict[str, Place]] = {}
-    for member in members:
-        parts.setdefault(member.key, {})[member.extension] = Place(tar, member.offset, member.length)
-    return [(key, found) for key, found in parts.items() if found.keys() & set(IMAGES)]
+def _path(where: str | Path) -> Path:
+    path = Path(store.local_path(str(where))).expanduser()
+    if not path.is_dir() and not parquet.is_one(path):
+        raise ConfigError(
+            f"the evaluation set {str(where)!r} is no folder, no parquet file, and no name that is known",
+            "--eval-set FOLDER, or a name that `wit eval sets` lists",
+        )
+    return path
 
 
-def _image(sample: Mapping[str, Place]) -> Place:
-    return next(sample[kind] for kind in IMAGES if kind in sample)
+def _local(path: Path, split: str, cache: Path | None) -> tuple[str, Found]:
+    there = splits(path)
+    if split not in there:
+        raise ConfigError(
+            f"the evaluation set {str(path)!r} has no split {split!r}, it has {', '.join(there)}",
+            f"--split {there[0]}",
+        )
+    full = path.resolve()
+    if parquet.is_one(path):
+        return full.stem, benchmark.read(parquet.folder(path, split, cache), split)
+    if benchmark.splits(path):
+        return full.name, benchmark.read(path, split)
+    if folders.splits(path):
+        return full.name, folders.read(path, split)
+    return full.parent.name if full.name in folders.SPLITS else full.name, folders.read(path)
 
 
-def _number(text: bytes) -> int:
-    if not text.strip().isdigit():
-        raise ConfigError(f"{text[:20]!r} stands where an evaluation set should have a number")
-    return int(text)
+def _made(name: str, split: str, found: Found) -> EvalSet:
+    own = name, found.keys, found.images
+    if found.captions:
+        return _of(*own, "captions", split, captions=found.captions)
+    if found.labels is None:
+        return _of(*own, "images", split)
+    named = naming.named(name, found)
+    kind: Kind = "classes" if found.labels.ndim == 1 else "labels"
+    known = registry.find(name)
+    made = _of(*own, kind, split, labels=found.labels, classes=named.classes, templates=named.templates)
+    metric = known.metric if known and known.task == kind else made.metric
+    return replace(made, metric=metric, sources=named.sources)
 
 
-def _text(place: Place) -> list[str]:
-    return place.read()[:MAX_TEXT_BYTES].decode("utf-8", "replace").splitlines()
-
-
-def _lines(path: Path) -> tuple[str, ...]:
-    return tuple(line for line in _text(Place(path)) if line.strip()) if path.exists() else ()
+def _of(
+    name: str, keys: tuple[str, ...], images: tuple[Place, ...], kind: Kind, split: str, **more: Any
+) -> EvalSet:
+    return EvalSet(name, kind, keys, images, split=split, metric=_METRICS[kind], **more)

@@ -55,13 +55,14 @@ class Sighted(nn.Module):
 
     def see(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, H, W] -> what the image tower says, float [B, D]."""
+        if self.is_resnet and self.checkpointing and torch.is_grad_enabled():
+            return self._see_in_pieces(self.pixels(images))
+        return self.inner.visual(self.pixels(images))
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """uint8 [B, 3, H, W] -> what the image tower takes, float32 of the same shape."""
         pixels = images * self.gain + self.shift
-        if not self.is_resnet:
-            return self.inner.visual(pixels)
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        if self.checkpointing and torch.is_grad_enabled():
-            return self._see_in_pieces(pixels)
-        return self.inner.visual(pixels)
+        return pixels.contiguous(memory_format=torch.channels_last) if self.is_resnet else pixels
 
     def keep_less(self) -> None:
         """From now on, activations inside the blocks are computed again instead of kept (section 2.5)."""

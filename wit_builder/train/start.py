@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wit_builder.errors import ConfigError
 from wit_builder.evalset import sets
+from wit_builder.evalset.sets import EvalSet
 from wit_builder.model.network import Sighted
 from wit_builder.model.ranks import Ranks
 from wit_builder.shardset import exclude as exclude_
@@ -54,7 +56,7 @@ def trainer(
     workers: processes that read, of each rank. exclude: a parquet file of samples to leave out (exclude.py), "" for
     none. cache: for shards of stores. Raises ConfigError for whatever cannot work.
     """
-    held = [sets.read(folder) for folder in eval_sets]
+    held = [held_out(folder) for folder in eval_sets]
     objective = objectives.make(training)
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     loader = Loader(plan, cache, ranks.rank, ranks.world, workers, max_skipped=training.max_skipped)
@@ -66,6 +68,18 @@ def readers() -> int:
     """Processes that read, of each rank, where nobody says how many: one a core, less one."""
     cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(1, cores - 1)
+
+
+def held_out(folder: Path) -> EvalSet:
+    """The set in that folder. Raises ConfigError for what is none, or one that training cannot be scored by."""
+    held = sets.read(folder)
+    if held.kind not in ("classes", "captions"):
+        what = "several classes an image" if held.kind == "labels" else "images alone"
+        raise ConfigError(
+            f"the held-out set {str(folder)!r} is one of {what}, and training is scored by classes or captions",
+            "wit eval --eval-set, once there is a checkpoint" if held.kind == "labels" else None,
+        )
+    return held
 
 
 def _plan(training: Training, network: Sighted, cache: Cache, exclude: str) -> Plan:

@@ -1,0 +1,71 @@
+"""`wit eval`, and what belongs to it."""
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = {  # name: module of a subcommand
+    "sets": "wit_builder.cli.eval_sets",
+    "make-set": "wit_builder.cli.make_set",
+    "compare": "wit_builder.cli.evalcompare",
+    "robustness": "wit_builder.cli.robustness",
+}
+
+
+class _Eval(click.Group):
+    """Evaluates when no subcommand is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+
+@click.group(
+    cls=_Eval, invoke_without_command=True, subcommand_metavar="", options_metavar="[OPTIONS] [COMMAND]"
+)
+@click.option("--model", metavar="NAME", help="A name of open_clip's, its JSON file, or tiny.")
+@click.option("--checkpoint", type=click.Path(dir_okay=False), metavar="FILE", help="Its weights.")
+@click.option(
+    "--eval-set",
+    multiple=True,
+    metavar="FOLDER",
+    help="Images, as CLIP_benchmark or ImageFolder has them. May be given several times.",
+)
+@click.option("--split", default="test", show_default=True, metavar="NAME", help="Which part of the sets.")
+@click.option("--out", type=click.Path(file_okay=False), metavar="FOLDER", help="Folder to write.")
+@click.option(
+    "--tasks", default="zero-shot", show_default=True, metavar="NAMES", help="What to do, with commas."
+)
+@click.option(
+    "--precision", type=click.Choice(("bf16", "fp32")), default="bf16", show_default=True, help="Of products."
+)
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Where embeddings are kept. [default: wit-builder/eval in the user's cache folder]",
+)
+@click.option("--quiet", is_flag=True, help="No progress; the results alone, on stdout.")
+@click.pass_context
+def command(ctx: click.Context, /, **values: Any) -> None:
+    """Measure what a checkpoint is worth on evaluation sets, as the CLIP paper does.
+
+    \b
+    Examples:
+      wit eval --model ViT-B-32 --checkpoint runs/b32/checkpoints/epoch_32.pt --eval-set sets/cifar10 --out results
+      torchrun --nproc-per-node 8 -m wit_builder eval --model ViT-L-14 --checkpoint l14.pt --eval-set sets/food101 \\
+          --out results
+
+    Writes results.json, a JSON and a parquet of predictions for each set and task, and the files that CLIP_benchmark
+    and open_clip write. What is finished there is not done again.
+    """
+    if ctx.invoked_subcommand is None:
+        from wit_builder.cli import evaluated
+
+        evaluated.run(values)

@@ -1,0 +1,96 @@
+"""What the classes of a set are called, and which templates that goes into: from its files, else the registry."""
+
+from dataclasses import dataclass
+
+from wit_builder.errors import ConfigError
+from wit_builder.evalset import registry
+from wit_builder.evalset.layout import Found
+from wit_builder.evalset.registry import Known, Names
+
+TEMPLATES = ("a photo of a {}.",)  # where neither the set nor the registry has any
+
+_HINT = "classnames.txt beside the splits or classes, a name a line, in the order of the numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Names of each class, templates, and in words where both are from (`classes`, `templates`)."""
+
+    classes: Names
+    templates: tuple[str, ...]
+    sources: dict[str, str]
+
+
+def named(name: str, found: Found) -> Named:
+    """Of the set of that name, whose images have labels.
+
+    Raises ConfigError where a class has no name, or a template no place for one.
+    """
+    known = registry.find(name)
+    classes, classes_from = _classes(name, found, known)
+    templates, templates_from = _templates(name, found, known)
+    return Named(classes, templates, {"classes": classes_from, "templates": templates_from})
+
+
+def _classes(name: str, found: Found, known: Known | None) -> tuple[Names, str]:
+    assert found.labels is not None
+    several = found.labels.ndim == 2
+    count = (
+        found.labels.shape[1] if several else max(int(found.labels.max(initial=-1)) + 1, len(found.folders))
+    )
+    if found.names:
+        if count > len(found.names) or (several and count < len(found.names)):
+            raise ConfigError(
+                f"{name!r} names {len(found.names)} classes, and its images have {count}", _HINT
+            )
+        return _with_more(found.names, known)
+    if found.folders:
+        return _of_folders(found.folders, known)
+    if known and known.numbered and count == len(known.classes):
+        return known.classes, f"registry ({known.title}), by number"
+    if known and known.classes:
+        why = (
+            f"the registry knows {len(known.classes)}"
+            if known.numbered
+            else "the registry does not know how they are numbered"
+        )
+        raise ConfigError(f"{name!r} has no names for its {count} classes, and {why}", _HINT)
+    raise ConfigError(f"{name!r} has no names for its {count} classes", _HINT)
+
+
+def _with_more(names: tuple[str, ...], known: Known | None) -> tuple[Names, str]:
+    """The set's own names; where the registry has the same classes with several names, those too."""
+    more = registry.matched(names, known) if known else None
+    if known and more and any(len(all_names) > 1 for all_names in more):
+        return more, f"set, with further names of the registry ({known.title})"
+    return tuple((one,) for one in names), "set"
+
+
+def _of_folders(folders: tuple[str, ...], known: Known | None) -> tuple[Names, str]:
+    """Class folders called as ImageNet's are, as the registry's classes, by their numbers, or as users like."""
+    if by_wnid := registry.of_wnids(folders):
+        return by_wnid, "registry (ImageNet), by the folders' WordNet numbers"
+    if known and (by_name := registry.matched(folders, known)):
+        return by_name, f"registry ({known.title}), by the folders' names"
+    if known and known.numbered and (numbers := _numbers(folders)) == set(range(len(known.classes))):
+        assert numbers
+        return tuple(known.classes[int(one)] for one in folders), f"registry ({known.title}), by number"
+    return tuple((" ".join(one.replace("_", " ").split()) or one,) for one in folders), "folders"
+
+
+def _numbers(folders: tuple[str, ...]) -> set[int]:
+    return {int(one) for one in folders if one.isascii() and one.isdigit() and len(one) < 8}
+
+
+def _templates(name: str, found: Found, known: Known | None) -> tuple[tuple[str, ...], str]:
+    for template in found.templates:
+        if "{}" not in template and "{c}" not in template:
+            raise ConfigError(
+                f"the template {template!r} of {name!r} has no place for a name",
+                "write {c} where the name belongs",
+            )
+    if found.templates:
+        return found.templates, "set"
+    if known and known.templates:
+        return known.templates, f"registry ({known.title})"
+    return TEMPLATES, "default"

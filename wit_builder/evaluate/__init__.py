@@ -1,0 +1,1 @@
+"""What a trained checkpoint is worth, measured on evaluation sets."""

@@ -1,0 +1,206 @@
+"""One embedding pass for a checkpoint and a set, whatever is asked of it afterwards, kept on the disk.
+
+What was embedded lies under a name made of everything that it depends on: weights, config and preprocessing, the
+bytes of every image, the precision. Another byte anywhere is another name, so what is found there is never stale.
+
+Calls of the network have one shape and run on one thread each, as many at a time as there are cores: an embedding is
+then the same to the bit, however many cores and ranks there are. Shapes in this file: n images, B of one call.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from wit_builder import storage
+from wit_builder.errors import BuildError, ConfigError, ImageError
+from wit_builder.evalset.sets import EvalSet, Place
+from wit_builder.evaluate import calls
+from wit_builder.evaluate.calls import Precision
+from wit_builder.images.prepared import Preprocess, prepared
+from wit_builder.model.loaded import Loaded, Sight
+from wit_builder.model.ranks import Ranks, gathered
+
+MAX_UNREADABLE = 0.01  # share of a set
+BATCH = {"cpu": 32, "cuda": 256}  # images of a call
+_FORMAT = 1  # counts up when the same inputs come to give something else
+
+Floats = npt.NDArray[np.float32]
+Progress = Callable[[int], None]  # images that are done, of all ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """n images of a set as a network sees them; arrays are mapped from the disk."""
+
+    keys: tuple[str, ...]
+    images: Floats  # [n, D], rows of unit length
+    features: Floats  # [n, P], before the projection: see loaded.Sight
+    readable: npt.NDArray[np.bool_]  # [n]; False: could not be decoded, and its rows are zero
+    fingerprint: str  # sha256 of all that they depend on, hex
+    data_sha256: str = ""  # of keys and bytes of all images, in their order, hex
+
+
+def embed(
+    loaded: Loaded,
+    which: EvalSet,
+    ranks: Ranks,
+    cache: Path,
+    precision: Precision,
+    progress: Progress = lambda done: None,
+) -> Embedded:
+    """The set's embeddings, out of the cache where they are there. All ranks call this together and share the folder.
+
+    Raises ConfigError when the set is empty, or more than MAX_UNREADABLE of its images cannot be decoded.
+    """
+    if not which.images:
+        raise ConfigError(f"the evaluation set {which.name!r} holds no images")
+    data = data_sha256(which)
+    told = [str(_FORMAT), loaded.fingerprint, data, precision, ranks.device.type]
+    fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()
+    folder = cache / fingerprint
+    if not all(gathered((folder / "readable.npy").exists(), ranks.world)):
+        _write(loaded, which, ranks, folder, precision, progress)
+    return replace(_opened(folder, which, fingerprint), data_sha256=data)
+
+
+def data_sha256(which: EvalSet) -> str:
+    """sha256 of keys and bytes of all images, in their order, hex."""
+    whole = hashlib.sha256()
+    for key, found in zip(which.keys, calls.each(_sha256, which.images), strict=True):
+        whole.update(f"{len(key)} {key} ".encode("utf-8", "surrogateescape") + found)
+    return whole.hexdigest()
+
+
+def _sha256(place: Place) -> bytes:
+    return hashlib.sha256(place.read()).digest()
+
+
+def _opened(folder: Path, which: EvalSet, fingerprint: str) -> Embedded:
+    try:
+        images, features, readable = (
+            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "features", "readable")
+        )
+    except (OSError, ValueError) as error:
+        raise BuildError(f"{str(folder)!r} cannot be read: {error}", f"rm -r {folder}") from error
+    lost = len(readable) - int(np.count_nonzero(readable))
+    if len(readable) != len(which.keys):
+        raise BuildError(
+            f"{str(folder)!r} is of {len(readable)} images, {which.name!r} has {len(which.keys)}"
+        )
+    if lost > MAX_UNREADABLE * len(readable):
+        first = which.keys[int(np.argmin(readable))]
+        raise ConfigError(
+            f"{lost:,} of {len(readable):,} images of {which.name!r} cannot be decoded, such as {first!r}; "
+            f"{MAX_UNREADABLE:.0%} may be lost",
+            "get the set anew",
+        )
+    return Embedded(which.keys, images, features, readable, fingerprint)
+
+
+def _write(
+    loaded: Loaded, which: EvalSet, ranks: Ranks, folder: Path, precision: Precision, progress: Progress
+) -> None:
+    """Each rank embeds every so-many-th batch of the set; the first writes them, and the mark of the end last."""
+    writing = _Writing(folder, len(which.images)) if ranks.first else None
+    size = BATCH[ranks.device.type]
+    batches = [which.images[at : at + size] for at in range(0, len(which.images), size)]
+    own = calls.shared(batches, (), ranks.rank, ranks.world)
+    done = 0
+    for rows in _rows(loaded, own, ranks.device, precision):
+        for some in gathered(rows, ranks.world):
+            if writing:
+                writing.add(done, some)
+            done += len(some[0])
+        progress(done)
+    if done != len(which.images):
+        raise BuildError(f"{done} images were embedded, {which.name!r} has {len(which.images)}")
+    if writing:
+        writing.finish()
+    gathered(None, ranks.world)
+
+
+Rows = tuple[Floats, Floats, npt.NDArray[np.bool_]]  # embeddings, features, readable
+
+
+class _Writing:
+    """The three arrays in a folder beside the one they will be in."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._folder, self._count = folder, count
+        self._work = folder.with_name(f".{folder.name}-{os.getpid()}")
+        self._arrays: list[Any] = []
+
+    def add(self, at: int, rows: Rows) -> None:
+        """Rows from that one on."""
+        if not self._arrays:
+            shutil.rmtree(self._work, ignore_errors=True)
+            with storage.plain_errors(self._work):
+                self._work.mkdir(parents=True)
+                self._arrays = [self._array(name, some) for name, some in zip(_NAMES, rows, strict=True)]
+        for array, some in zip(self._arrays, rows, strict=True):
+            array[at : at + len(some)] = some
+
+    def _array(self, name: str, rows: Any) -> Any:
+        shape = (self._count, *rows.shape[1:])
+        return np.lib.format.open_memmap(self._work / f"{name}.npy", "w+", rows.dtype, shape)
+
+    def finish(self) -> None:
+        """What another process may have put there meanwhile is the same to the bit."""
+        for array in self._arrays:
+            array.flush()
+        self._arrays.clear()
+        with storage.plain_errors(self._folder):
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._work.rename(self._folder)
+            storage.sync(self._folder.parent)
+
+
+_NAMES = ("images", "features", "readable")
+
+
+def _rows(
+    loaded: Loaded, batches: Iterable[Sequence[Place]], device: torch.device, precision: Precision
+) -> Iterator[Rows]:
+    """Of each batch, in their order."""
+    loaded.network.to(device)
+    sight = Sight(loaded.network, bf16=precision == "bf16")
+    work = partial(_batch, sight=sight, how=loaded.preprocess, device=device, precision=precision)
+    return calls.each(work, batches)
+
+
+def _batch(
+    places: Sequence[Place], *, sight: Sight, how: Preprocess, device: torch.device, precision: Precision
+) -> Rows:
+    size = BATCH[device.type]
+    pixels = torch.zeros((size, *how.size, 3), dtype=torch.uint8)
+    readable = np.zeros(len(places), np.bool_)
+    for number, place in enumerate(places):
+        try:
+            pixels[number] = torch.from_numpy(prepared(place.read(), how).copy())
+            readable[number] = True
+        except ImageError:
+            continue
+    with calls.judging(device, precision):
+        features, images = sight(pixels.permute(0, 3, 1, 2).to(device))
+    found = [_numbers(rows, readable) for rows in (images, features)]
+    return found[0], found[1], readable
+
+
+def _numbers(rows: Tensor, readable: npt.NDArray[np.bool_]) -> Floats:
+    """Those that stand for an image; zeros for one that could not be decoded. Raises BuildError."""
+    found: Floats = rows[: len(readable)].cpu().numpy() * readable[:, None]
+    if not np.isfinite(found).all():
+        raise BuildError(
+            "the model gives embeddings that are not finite", "check its checkpoint, or --precision fp32"
+        )
+    return found
