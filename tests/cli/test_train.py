@@ -8,6 +8,7 @@ import pytest
 from tests.cli.processes import environment, on_terminal, ran
 from tests.model import tiny
 from tests.train import runs
+from wit_builder import build
 from wit_builder.cli import steps, trained
 from wit_builder.cli.train import command
 from wit_builder.train.settings import Training, preset
@@ -69,6 +70,27 @@ def test_without_resume_a_run_is_not_gone_on_with(wit, folder):
     again = wit(*typed(folder, out="out", epochs=1))
     assert (again.code, again.error) == (2, "out holds a run already")
     assert wit(*typed(folder, "--resume", out="out", epochs=1)).code == 0
+
+
+def test_two_runs_do_not_write_into_one_folder(wit, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    with build.only_one(tmp_path / "out"):
+        for more in ([], ["--resume"], ["--study", "efficiency", "--eval-set", str(folder / "held")]):
+            found = wit(*typed(folder, *more, out=tmp_path / "out"))
+            assert (found.code, found.error) == (
+                2,
+                f"another wit command is working on {str(tmp_path / 'out')!r}",
+            )
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("out", ["s3://bucket/run", ""])
+def test_out_is_a_folder_of_this_machine(wit, folder, tmp_path, out):
+    for words in (typed(folder, out=out), ["export", "epoch_1.pt", "--out", out]):
+        found = wit(*words)
+        assert found.code == 2
+        assert found.error.startswith(f"--out is {out!r}, and `wit {words[0]}` writes into a folder")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_check_trains_nothing(wit, folder, tmp_path):

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from wit_builder import build, storage, store
 from wit_builder.cli import steps, typed
 from wit_builder.errors import ConfigError
 from wit_builder.model import load
@@ -25,6 +26,7 @@ Values = Mapping[str, Any]
 def run(values: Values) -> None:
     """Do what the options say. Raises ConfigError before anything is started."""
     load.require("wit train")
+    local(values["out"], "wit train")
     training = settings(values)
     from wit_builder.train.ranks import joined
 
@@ -37,6 +39,14 @@ def run(values: Values) -> None:
             _study(training, values, ranks, shown)
         else:
             _train(training, values, ranks, shown)
+
+
+def local(out: str, command: str) -> None:
+    """Raises ConfigError for an --out that is no folder of this machine."""
+    if not out or store.protocol(out):
+        raise ConfigError(
+            f"--out is {out!r}, and `{command}` writes into a folder of this machine", "--out FOLDER"
+        )
 
 
 @contextmanager
@@ -65,9 +75,21 @@ def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Sile
 
     made = start.trainer(training, _run_of(values), ranks, **_inputs(values))
     shown.say(f"{training.model} on {made.data.samples:,} samples, {made.data.steps:,} steps an epoch")
-    outcome = made.train(shown, _sinks(training, values, ranks))
+    with _alone(Path(values["out"]), ranks):
+        outcome = made.train(shown, _sinks(training, values, ranks))
     if ranks.first:
         _result(outcome, training, Path(values["out"]))
+
+
+@contextmanager
+def _alone(out: Path, ranks: "Ranks") -> Iterator[None]:
+    """Keep every other command out of OUT. Raises ConfigError when one is in it."""
+    with ExitStack() as stack:
+        if ranks.first:
+            with storage.plain_errors(out):
+                out.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(build.only_one(out))
+        yield
 
 
 def _check(training: Training, values: Values, ranks: "Ranks") -> None:
@@ -84,7 +106,8 @@ def _check(training: Training, values: Values, ranks: "Ranks") -> None:
 def _study(training: Training, values: Values, ranks: "Ranks", shown: steps.Silent) -> None:
     from wit_builder.train import study
 
-    drawn = study.efficiency(training, _run_of(values), ranks, shown, **_inputs(values))
+    with _alone(Path(values["out"]), ranks):
+        drawn = study.efficiency(training, _run_of(values), ranks, shown, **_inputs(values))
     if ranks.first:
         for name, points in drawn.items():
             click.echo(f"{name}: top-1 {points[-1][1]:.1%} after {points[-1][0]:,.0f} images")
