@@ -130,7 +130,11 @@ def test_the_study_draws_three_curves(wit, folder, tmp_path):
         ({"shards": "nowhere/*.tar"}, "nowhere/*.tar", ""),
         ({"batch": 1000}, "batch is 1000, the shards have 24 samples in an epoch", "--batch 24"),
         ({"lr": 0}, "lr is 0.0, expected 1e-12 to 10", ""),
-        ({"init": "nothing.pt"}, "'nothing.pt' is no checkpoint that can be read", ""),
+        (
+            {"init": "nothing.pt"},
+            "'nothing.pt' cannot be read: No such file or directory",
+            "a checkpoint that you have",
+        ),
         ({"eval-set": "nowhere"}, "the held-out set 'nowhere' is no folder", "--eval-set FOLDER"),
         ({"exclude": "nothing.parquet"}, "nothing.parquet", ""),
         (

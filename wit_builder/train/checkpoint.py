@@ -19,6 +19,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from wit_builder import __version__, storage
 from wit_builder.errors import ConfigError
+from wit_builder.model import weights
 from wit_builder.model.network import Sighted
 from wit_builder.train.settings import Training
 
@@ -49,11 +50,11 @@ def content(
     state: tuple[Content, Content], training: Training, data: str, step: int, per_epoch: int, top: Best | None
 ) -> Content:
     """What a checkpoint's file holds. data: the fingerprint of what it has seen."""
-    weights, optimizer = state
+    own, optimizer = state
     return {
         "epoch": step // per_epoch,
         "name": training.model,
-        "state_dict": weights,
+        "state_dict": own,
         "optimizer": optimizer,
         "wit": {
             "format": _FORMAT,
@@ -73,8 +74,10 @@ def load(path: Path) -> Content:
     except MemoryError:
         raise
     except Exception as error:  # whatever a file's bytes do to torch
-        why = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ConfigError(f"{str(path)!r} is no checkpoint that can be read: {why}", "delete it") from error
+        raise ConfigError(
+            f"{str(path)!r} is no checkpoint that can be read: {weights.why(error)}",
+            "give another one; where `--resume` meets it, delete it to go on from the one before",
+        ) from error
     if not isinstance(found, dict) or not isinstance(found.get("wit"), dict):
         raise ConfigError(
             f"{str(path)!r} is no checkpoint of `wit train`: it does not say how to go on",
@@ -112,10 +115,10 @@ def restore(found: Content, network: Sighted, optimizer: torch.optim.Optimizer) 
     network.inner.load_state_dict(
         {name: _like(own[name], value) for name, value in found["state_dict"].items()}
     )
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    params = [weight for group in optimizer.param_groups for weight in group["params"]]
     state = found["optimizer"]["state"]
     placed = {
-        number: {name: _like(weights[number], value) for name, value in entry.items()}
+        number: {name: _like(params[number], value) for name, value in entry.items()}
         for number, entry in state.items()
     }
     optimizer.load_state_dict({**found["optimizer"], "state": placed})
