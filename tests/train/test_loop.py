@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -103,7 +105,9 @@ def spoiled(made, first):
 def test_gradients_that_are_not_finite_are_counted_and_change_nothing(folder, monkeypatch):
     made, watching = runs.trainer(folder, epochs=2), runs.Watching()
     monkeypatch.setattr(loop, "gradients", spoiled(made, 4))
-    made.train(watching)
+    with pytest.raises(BuildError, match="no gradient of the last 3 steps up to 6 was finite") as error:
+        made.train(watching)  # it has not come to what it was to come to
+    assert "epoch_1.pt` and a lower --lr" in error.value.hint
     assert [told["non_finite"] for told in watching.told] == [0, 0, 0, 1, 1, 1]
     assert watching.told[-1]["loss"] is None
     assert all(weight.isfinite().all() for weight in made.network.parameters())
@@ -117,8 +121,22 @@ def test_a_run_that_has_lost_its_way_ends_and_leaves_its_last_good_checkpoint(fo
         BuildError, match=f"no gradient of the last {LOST_STEPS} steps up to 27 was finite"
     ) as error:
         made.train(runs.Watching())
-    assert "epoch_2.pt with `--init`" in error.value.hint
+    assert "--init " in error.value.hint and "epoch_2.pt`" in error.value.hint
     assert made.checkpoints.steps() == [3, 6]
+
+
+def test_skipped_samples_are_counted_from_the_beginning_also_when_a_run_goes_on(folder):
+    """One image cannot be read: it is met once an epoch."""
+    shard = folder / "shards" / "00000.tar"
+    body = shard.read_bytes()
+    shard.write_bytes(body.replace(b"\xff\xd8\xff", b"no\0", 1))
+    more = {"epochs": 3, "max_skipped": 0.2}
+    stopping = runs.Watching(6, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert runs.trainer(folder, **more).train(stopping).skipped == {"not_image": 2}
+    watching = runs.Watching()
+    assert runs.trainer(folder, **more).train(watching).skipped == {"not_image": 3}
+    assert watching.told[-1]["skipped"] == {"not_image": 3}
+    assert json.loads((folder / "out" / loop.RESULT).read_text())["skipped"] == {"not_image": 3}
 
 
 def test_random_numbers_differ_by_seed_step_and_rank():

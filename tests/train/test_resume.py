@@ -1,5 +1,6 @@
 """A run that was stopped anywhere goes on as if nothing had been."""
 
+import json
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from tests.cli.processes import ROOT, environment
+from tests.model import tiny
 from tests.train import runs
 from wit_builder.errors import ConfigError
 
@@ -105,6 +107,21 @@ def test_the_shards_may_lie_elsewhere(undisturbed, tmp_path):
     (tmp_path / "shards").symlink_to(undisturbed / "shards")
     (tmp_path / "whole").symlink_to(undisturbed / "whole")
     assert runs.trainer(tmp_path, "whole", model=str(undisturbed / "model.json")).step == STEPS
+
+
+def test_a_model_is_what_its_config_says(undisturbed, tmp_path):
+    (tmp_path / "shards").symlink_to(undisturbed / "shards")
+    (tmp_path / "whole").symlink_to(undisturbed / "whole")
+    assert runs.trainer(tmp_path, "whole").step == STEPS  # the same config in another file
+    name = str(tmp_path / "model.json")
+    path = tmp_path / "other" / "checkpoints" / "epoch_4.pt"
+    found = torch.load(undisturbed / "whole" / "checkpoints" / "epoch_4.pt", weights_only=True)
+    found["wit"]["config"] = json.dumps(tiny.CONFIG | {"embed_dim": 4})
+    found["wit"]["training"] = json.dumps(json.loads(found["wit"]["training"]) | {"model": name})
+    path.parent.mkdir(parents=True)
+    torch.save(found, path)
+    with pytest.raises(ConfigError, match="was trained with another config of"):
+        runs.trainer(tmp_path, "other")
 
 
 def test_another_models_checkpoint_is_refused(undisturbed):

@@ -157,6 +157,8 @@ def _result(outcome: "Outcome", training: Training, out: Path) -> None:
     click.echo(f"{outcome.state} at step {outcome.step:,} of {outcome.steps:,}")
     for told in outcome.scores:
         click.echo(steps.score(told))
+    if outcome.skipped:
+        click.echo(f"skipped: {', '.join(f'{reason} {n:,}' for reason, n in outcome.skipped.items())}")
     if outcome.best:
         click.echo(f"best: step {outcome.best.step:,}, {outcome.best.score:.1%}")
     click.echo(f"checkpoint: {outcome.checkpoint}" if outcome.checkpoint else "no checkpoint was written")

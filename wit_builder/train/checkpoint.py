@@ -10,7 +10,7 @@ next sample. It holds tensors and Python's plain values alone, so `torch.load(we
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,23 +46,39 @@ def snapshot(network: Sighted, optimizer: torch.optim.Optimizer) -> tuple[Conten
     return _copied(network.inner.state_dict()), _copied(optimizer.state_dict())
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. skipped: samples that could not be used until then, of all ranks, by reason."""
+
+    step: int = 0
+    best: Best | None = None
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+
 def content(
-    state: tuple[Content, Content], training: Training, data: str, step: int, per_epoch: int, top: Best | None
+    state: tuple[Content, Content],
+    training: Training,
+    config: Content,
+    data: str,
+    per_epoch: int,
+    now: Progress,
 ) -> Content:
-    """What a checkpoint's file holds. data: the fingerprint of what it has seen."""
+    """What a checkpoint's file holds. config: the network's. data: the fingerprint of what it has seen."""
     own, optimizer = state
     return {
-        "epoch": step // per_epoch,
+        "epoch": now.step // per_epoch,
         "name": training.model,
         "state_dict": own,
         "optimizer": optimizer,
         "wit": {
             "format": _FORMAT,
             "version": __version__,
-            "step": step,
+            "step": now.step,
             "training": json.dumps(asdict(training)),
+            "config": json.dumps(config),
             "data": data,
-            "best": None if top is None else asdict(top),
+            "best": None if now.best is None else asdict(now.best),
+            "skipped": dict(now.skipped),
         },
     }
 
@@ -86,15 +102,27 @@ def load(path: Path) -> Content:
     return found
 
 
-def best(found: Content) -> Best | None:
-    """The best evaluation that the run has had until then."""
-    said = found["wit"]["best"]
-    return Best(**said) if said else None
+def progress(found: Content) -> Progress:
+    """How far the run was."""
+    said = found["wit"]
+    best = Best(**said["best"]) if said["best"] else None
+    return Progress(said["step"], best, said.get("skipped", {}))
 
 
-def check(found: Content, path: Path, training: Training, data: str) -> None:
-    """Raises ConfigError, naming the first difference, for a checkpoint of another run than this one."""
+def check(found: Content, path: Path, training: Training, config: Content, data: str) -> None:
+    """Raises ConfigError, naming the first difference, for a checkpoint of another run than this one.
+
+    A model is what its config says, whatever the file is called.
+    """
     before, now = json.loads(found["wit"]["training"]), json.loads(json.dumps(asdict(training)))
+    said = found["wit"].get("config")
+    if said is not None and json.loads(said) == json.loads(json.dumps(config)):
+        before["model"] = now["model"]
+    elif said is not None and before["model"] == now["model"]:
+        raise ConfigError(
+            f"{str(path)!r} was trained with another config of {training.model!r} than there is now",
+            "put the file back as it was, or give another --out",
+        )
     for name, value in now.items():
         if name not in _FREE and before.get(name) != value:
             raise ConfigError(

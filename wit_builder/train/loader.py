@@ -10,10 +10,11 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count, pairwise
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ from wit_builder.train.reader import Begin, Fill, Plan, Reader, Rows
 
 AHEAD_BYTES = 1 << 30  # of batches made before they are asked for; at least one is
 _MOST_SLOTS = 8
-_TRIED = 1000  # samples before the share of those that cannot be used counts
+_TRIED = 1000  # samples, or an epoch of fewer, before the share of those that cannot be used counts
+_NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Loader:
@@ -66,10 +68,10 @@ class Loader:
         self.rows = plan.batch // ranks  # of this rank's batches
         self._first = rank * self.rows
         self._slots = int(np.clip(ahead_bytes // (self.rows * plan.rows().itemsize), 1, _MOST_SLOTS)) + 1
-        self._max_skipped = max_skipped
+        self._max_skipped, self._tried = max_skipped, min(_TRIED, self.steps * self.rows)
         self._brought: set[int] = set()  # shards of the block before
         self.waited_s = 0.0  # for batches, in all
-        self.seen = 0  # samples of batches handed out
+        self.seen = 0  # samples of batches handed out, here or before a run went on
         self.skipped: Counter[str] = Counter()  # of them, those that could not be used, by reason
 
     def keys(self, step: int) -> list[tuple[str, str]]:
@@ -80,24 +82,29 @@ class Loader:
         with closing(Reader(self.plan, self.cache)) as reader:
             return [(self.plan.shards[shard].name, reader.key(shard, member)) for shard, member in pairs]
 
-    def batches(self, first_step: int = 0) -> Generator[Batch]:
+    def batches(self, first_step: int = 0, skipped: Mapping[str, int] = _NONE) -> Generator[Batch]:
         """The batches from that step on, without end. Closing the iterator ends its processes.
 
+        skipped: samples of the steps before that could not be used, of all ranks, by reason.
         Raises BuildError when a process ends, when too many samples cannot be used, or when a shard has changed.
         """
+        self.seen = first_step * self.rows
+        self.skipped = Counter(
+            {reason: times * self.rows // self.plan.batch for reason, times in skipped.items()}
+        )
         with closing(self._by_processes(first_step) if self.workers else self._here(first_step)) as made:
             for step in count(first_step):
                 began = time.perf_counter()
-                rows, skipped = next(made)
+                rows, lost = next(made)
                 self.waited_s += time.perf_counter() - began
-                self._check(step, skipped)
-                yield _batch(rows, skipped)
+                self._check(step, lost)
+                yield _batch(rows, lost)
 
     def _check(self, step: int, skipped: dict[str, int]) -> None:
         self.seen += self.rows
         self.skipped.update(skipped)
         unusable = self.skipped.total()
-        if sum(skipped.values()) == self.rows or unusable > self._max_skipped * max(self.seen, _TRIED):
+        if sum(skipped.values()) == self.rows or unusable > self._max_skipped * max(self.seen, self._tried):
             reasons = ", ".join(f"{times} {reason}" for reason, times in self.skipped.most_common())
             raise BuildError(
                 f"{unusable} of {self.seen} samples cannot be used ({reasons}) up to step {step}, "

@@ -6,7 +6,7 @@ its random numbers. So a run that was stopped anywhere goes on from its last che
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from wit_builder.model.network import Sighted
 from wit_builder.model.text import ends
 from wit_builder.train import checkpoint, curves, heldout, telemetry
 from wit_builder.train.batch import Batch
-from wit_builder.train.checkpoint import Best, Checkpoints
+from wit_builder.train.checkpoint import Best, Checkpoints, Progress
 from wit_builder.train.gradcache import gradients
 from wit_builder.train.objectives import Objective
 from wit_builder.train.optim import adamw, learning_rate, update
@@ -66,7 +66,7 @@ class Data(Protocol):
     steps: int  # of an epoch
     samples: int  # of an epoch
 
-    def batches(self, first_step: int = 0) -> Batches: ...  # noqa: D102
+    def batches(self, first_step: int = 0, skipped: Mapping[str, int] = ...) -> Batches: ...  # noqa: D102
 
 
 class Watcher(Protocol):
@@ -89,6 +89,7 @@ class Outcome:
     step: int
     steps: int
     images_seen: int
+    skipped: dict[str, int]  # of them, by reason
     checkpoint: str  # the newest
     best: Best | None
     scores: list[Record]  # of the last evaluation
@@ -111,7 +112,6 @@ class Trainer:
         self.data, self.fingerprint = data, fingerprint
         self.objective, self.network = objective, objective.network.to(ranks.device).train()
         self.steps = training.epochs * data.steps
-        self.step, self.best = 0, None
         self.checkpoints = Checkpoints(run.out / checkpoint.FOLDER, data.steps, run.keep, run.keep_every)
         self._lost = 0  # steps without a finite gradient, one after the other
         self._tokenizer = Tokenizer(context(self.network))
@@ -121,19 +121,20 @@ class Trainer:
         self.optimizer = adamw(self.network, training)
         if before is not None:
             checkpoint.restore(before, self.network, self.optimizer)
-            self.step, self.best = before["wit"]["step"], checkpoint.best(before)
+        start = Progress() if before is None else checkpoint.progress(before)
+        self.step, self.best, self.skipped = start.step, start.best, Counter(start.skipped)
 
     def train(self, watcher: Watcher, sinks: Sequence[Sink] = ()) -> Outcome:
         """To the end, or until a signal. sinks: of the first rank, besides OUT/metrics.jsonl.
 
-        Raises BuildError when no gradient is finite for LOST_STEPS steps, or when a checkpoint cannot be written;
-        those that are there stay.
+        Raises BuildError when no gradient is finite for LOST_STEPS steps or for the last ones, or when a checkpoint
+        cannot be written; those that are there stay.
         """
         stopped = False
         if self.step < self.steps:
             self._write_settings()
             watcher.begin(self.step, self.steps, self.training.batch)
-            batches = self.data.batches(self.step)
+            batches = self.data.batches(self.step, self.skipped)
             with stoppable() as stop, closing(batches), self._saving():
                 stopped = self._run(batches, stop, watcher, self._sinks(watcher, sinks))
         return self._outcome("stopped" if stopped and self.step < self.steps else "complete")
@@ -158,6 +159,8 @@ class Trainer:
             if stopping:
                 return True
             window = Window(self.ranks.device)
+        if self._lost:
+            raise self._no_gradient()
         return False
 
     def _next(self, batches: Batches, window: Window) -> Batch:
@@ -188,25 +191,31 @@ class Trainer:
     def _tell(self, window: Window, stop: Stop, sinks: Sequence[Sink]) -> bool:
         """Read the window, on all ranks; whether one of them heard a signal."""
         shares, heard = zip(*gathered((window.read(), stop.asked), self.ranks.world), strict=True)
+        for share in shares:
+            self.skipped.update(share.skipped)
         scale = getattr(self.network.inner, "logit_scale", None)
         told = {
             **self._position(),
             **telemetry.record(shares, self.ranks.device),
             "lr": self.optimizer.param_groups[0]["lr"],
             "logit_scale": None if scale is None else float(scale.detach().exp()),
-            "skipped": dict(sum((share.skipped for share in shares), Counter[str]())),
+            "skipped": dict(self.skipped),
         }
         for sink in sinks:
             sink(told)
         for _, _, lost in shares[0].steps:
             self._lost = self._lost + 1 if lost else 0
             if self._lost >= LOST_STEPS:
-                raise BuildError(
-                    f"no gradient of the last {LOST_STEPS} steps up to {self.step} was finite",
-                    f"begin another --out from {self._newest() or 'new weights'} with `--init`, with a lower --lr "
-                    "or `--precision fp32`",
-                )
+                raise self._no_gradient()
         return any(heard)
+
+    def _no_gradient(self) -> BuildError:
+        newest = self._newest()
+        return BuildError(
+            f"no gradient of the last {self._lost} steps up to {self.step} was finite",
+            f"begin another --out{f' with `--init {newest}` and' if newest else ' with'} a lower --lr "
+            "or `--precision fp32`",
+        )
 
     def _evaluate(self, sinks: Sequence[Sink]) -> bool:
         """On each held-out set; whether the first one's score is the best so far."""
@@ -231,7 +240,12 @@ class Trainer:
         if self.ranks.first:
             self.checkpoints.save(
                 checkpoint.content(
-                    state, self.training, self.fingerprint, self.step, self.data.steps, self.best
+                    state,
+                    self.training,
+                    self.network.config,
+                    self.fingerprint,
+                    self.data.steps,
+                    Progress(self.step, self.best, dict(self.skipped)),
                 )
             )
 
@@ -253,7 +267,7 @@ class Trainer:
                 f"{self.run.out} holds a run already", "go on with `--resume`, or give another --out"
             )
         found = checkpoint.load(path)
-        checkpoint.check(found, path, self.training, self.fingerprint)
+        checkpoint.check(found, path, self.training, self.network.config, self.fingerprint)
         return found
 
     def _sinks(self, watcher: Watcher, more: Sequence[Sink]) -> Sequence[Sink]:
@@ -294,6 +308,7 @@ class Trainer:
             self.step,
             self.steps,
             self.step * self.training.batch,
+            dict(self.skipped),
             self._newest(),
             self.best,
             [one for one in scores if one["step"] == scores[-1]["step"]],
