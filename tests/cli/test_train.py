@@ -2,6 +2,7 @@
 
 import json
 import re
+import tarfile
 
 import pytest
 
@@ -104,6 +105,44 @@ def test_check_trains_nothing(wit, folder, tmp_path):
     assert re.search(r"^tokens: \d+ \(a tenth below", said.out, re.MULTILINE)
     assert re.search(r"^memory: about [\d.]+ GB on each rank", said.out, re.MULTILINE)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("members", "problem", "error"),
+    [
+        ({"jpg": tiny.picture(1, kind="jpeg")}, "problem: 0.tar begins with no sample", "hold no sample"),
+        (
+            {"jpg": tiny.picture(1, kind="jpeg"), "txt": b" "},
+            "passed over: no_caption 9",
+            "of 9 samples that were looked at none has a caption",
+        ),
+        (
+            {"jpg": b"none", "txt": b"a cat"},
+            "problem: 0.tar: the image of 0 cannot be read",
+            "of 9 samples that were looked at none has an image that can be read",
+        ),
+    ],
+)
+def test_check_says_why_nothing_can_be_used_and_fails(wit, folder, tmp_path, members, problem, error):
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for n in range(9):
+            for extension, body in members.items():
+                runs.add(tar, f"{n}.{extension}", body)
+    said = wit(*typed(folder, "--check", shards=tmp_path / "0.tar", out="out"))
+    assert said.code == 2
+    assert problem in said.out
+    assert error in said.error
+    assert "KEY.jpg with KEY.txt" in said.hint
+
+
+def test_a_warm_up_longer_than_the_run_is_said(wit, folder):
+    for more in ([], ["--check"]):
+        said = wit(*typed(folder, *more, out="long", warmup=12))
+        assert said.code == 0
+        assert "warm-up: 12 steps, the run has 6: the learning rate rises to the end, to 0.00025\n" in (
+            said.out + said.err
+        )
+    assert "warm-up" not in wit(*typed(folder, "--check", out="long", warmup=5)).out
 
 
 def test_the_study_draws_three_curves(wit, folder, tmp_path):

@@ -71,10 +71,13 @@ def settings(values: Values) -> Training:
 
 
 def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Silent) -> None:
+    from wit_builder.cli import checked
     from wit_builder.train import start
 
     made = start.trainer(training, _run_of(values), ranks, **_inputs(values))
     shown.say(f"{training.model} on {made.data.samples:,} samples, {made.data.steps:,} steps an epoch")
+    for line in checked.warm_up(made.steps, training):
+        shown.say(line)
     with _alone(Path(values["out"]), ranks):
         outcome = made.train(shown, _sinks(training, values, ranks))
     if ranks.first:
@@ -97,10 +100,11 @@ def _check(training: Training, values: Values, ranks: "Ranks") -> None:
     from wit_builder.train import start
 
     if ranks.first:
-        for line in checked.lines(
-            start.look(training, exclude=values["exclude"] or ""), training, ranks.world
-        ):
+        seen = start.look(training, exclude=values["exclude"] or "")
+        for line in checked.lines(seen, training, ranks.world):
             click.echo(line)
+        if seen.trouble:
+            raise seen.trouble
 
 
 def _study(training: Training, values: Values, ranks: "Ranks", shown: steps.Silent) -> None:
