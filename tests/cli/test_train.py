@@ -50,7 +50,7 @@ def test_a_run_says_what_deviates_how_far_it_is_and_what_it_came_to(wit, folder,
     )
     first, score, best, checkpoint = said.out.splitlines()
     assert first == "complete at step 6 of 6"
-    assert score.startswith("held: top-1 ") and score.endswith("chance 50.0%, 12 images")
+    assert score.startswith("held: top-1 ") and score.endswith("chance 50.0%, 12 images (2 cannot be read)")
     assert best.startswith("best: step ")
     assert checkpoint == f"checkpoint: {tmp_path / 'out' / 'checkpoints' / 'epoch_2.pt'}"
     assert f"next: wit export {tmp_path / 'out' / 'checkpoints' / 'epoch_2.pt'} --out" in said.err

@@ -1,6 +1,7 @@
 """Zero-shot and retrieval on held-out sets."""
 
 import tarfile
+from dataclasses import replace
 
 import pytest
 import torch
@@ -80,6 +81,14 @@ def test_clip_benchmarks_layout_is_read(tmp_path):
         (lambda folder: folder.mkdir(), "holds no images"),
         (lambda folder: benchmark(folder, ["2", "0"], "cls"), "names 0 classes, and an image is of class 2"),
         (lambda folder: benchmark(folder, ["cat", "0"], "cls"), "b'cat' stands where"),
+        (lambda folder: runs.classes(folder, 1), "no image of the held-out set"),
+        (lambda folder: runs.classes(folder / "test"), "holds no images"),
+        (
+            lambda folder: (runs.classes(folder) / "zeroshot_classification_templates.txt").write_text(
+                "a cat\n"
+            ),
+            "the template 'a cat', which has no place for a class's name",
+        ),
     ],
 )
 def test_a_set_that_cannot_be_used_is_one_sentence(tmp_path, make, said):
@@ -93,8 +102,9 @@ def test_right_answers_are_counted_and_an_unreadable_image_is_a_wrong_one(tmp_pa
     held = heldout.read(runs.classes(tmp_path / "mine"))
     first = lambda images: torch.tensor([1.0, 0.0]).expand(len(images), 2)  # noqa: E731
     found = heldout.evaluate(Knowing(first), held, Tokenizer(), ALONE, "fp32")
-    assert (found["top1"], found["top5"], found["chance"], found["images"]) == (0.5, 1.0, 0.5, 12)
-    assert found["low"] < 0.5 < found["high"]
+    assert (found["top1"], found["top5"], found["chance"], found["images"]) == (5 / 12, 10 / 12, 0.5, 12)
+    assert found["unreadable"] == 2
+    assert found["low"] < 5 / 12 < found["high"]
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "words", "captions"])
@@ -122,6 +132,21 @@ def test_retrieval_finds_what_belongs_together(tmp_path, monkeypatch):
     assert (found["image_recall@1"], found["image_recall@5"]) == (pytest.approx(4 / 5), 1.0)
     assert (found["text_recall@1"], found["text_recall@5"]) == (1.0, 1.0)
     assert heldout.main_score(found) == found["image_recall@1"]
+
+
+def test_an_image_that_cannot_be_read_is_not_found_and_finds_nothing(tmp_path, monkeypatch):
+    folder = benchmark(tmp_path / "pairs", ["a", "b", "c"], "txt")
+    (folder / "dataset_type.txt").write_text("retrieval")
+    held = heldout.read(folder)
+    (tmp_path / "none.jpg").write_bytes(b"no image")
+    held = replace(held, images=(heldout.Place(tmp_path / "none.jpg"), *held.images[1:]))
+    made = objectives.make(Training(tiny.files()[0]))
+    axes = torch.eye(64)
+    monkeypatch.setattr(made.network, "encode_image", lambda images: axes)
+    monkeypatch.setattr(made.network, "encode_text", lambda tokens: axes[:3])
+    found = heldout.evaluate(made, held, Tokenizer(), ALONE, "fp32")
+    assert found["image_recall@1"] == found["text_recall@1"] == pytest.approx(2 / 3)
+    assert (found["images"], found["unreadable"]) == (3, 1)
 
 
 def test_retrieval_wants_an_objective_that_embeds_texts(tmp_path):

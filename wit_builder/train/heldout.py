@@ -33,6 +33,8 @@ from wit_builder.train.tokens import Tokenizer
 TEMPLATES = ("a photo of a {}.",)  # where a set has none of its own
 CONFIDENCE = 0.99  # of the intervals
 MAX_TEXT_BYTES = 1 << 20  # of a file with names, templates or captions
+_LAYOUTS = "a folder a class with images in it, or CLIP_benchmark's test/nshards.txt and test/0.tar"
+_TRIED = 8  # images of a set, before it is said to have none
 _AT_ONCE = {"cpu": 64, "cuda": 256}
 _THREADS = 8
 
@@ -80,12 +82,14 @@ class Pairs:
 
 
 def read(folder: Path) -> Classes | Pairs:
-    """The set in that folder. Raises ConfigError when it has neither layout."""
+    """The set in that folder. Raises ConfigError when it has neither layout, or none of its first images is one."""
     if not folder.is_dir():
         raise ConfigError(f"the held-out set {str(folder)!r} is no folder", "--eval-set FOLDER")
     found = _benchmark(folder) if (folder / "test" / "nshards.txt").exists() else _folders(folder)
     if not found.images:
-        raise ConfigError(f"the held-out set {str(folder)!r} holds no images")
+        raise ConfigError(f"the held-out set {str(folder)!r} holds no images", _LAYOUTS)
+    if all(_pixels(place, 1) is None for place in found.images[:_TRIED]):
+        raise ConfigError(f"no image of the held-out set {str(folder)!r} can be read", _LAYOUTS)
     if isinstance(found, Classes) and max(found.labels) >= len(found.names):
         raise ConfigError(
             f"{str(folder)!r} names {len(found.names)} classes, and an image is of class {max(found.labels)}",
@@ -99,6 +103,7 @@ def evaluate(
 ) -> Scores:
     """How well the network does on the set; each rank embeds its share. All ranks call this together.
 
+    An image that cannot be read counts as one that is not told, and is `unreadable`.
     Of classes: top1, its interval (Clopper and Pearson, 99 %), top5, chance. Of pairs: the share of captions whose
     image is the nearest one or among the nearest five, and of images with one of their captions so.
     """
@@ -143,13 +148,11 @@ def _filled(template: str, name: str) -> str:
 
 def _classified(objective: Objective, held: Classes, tokenizer: Tokenizer, ranks: Ranks) -> Scores:
     classify = objective.classifier(held.prompts(tokenizer).to(ranks.device))
-    best = torch.cat(
-        list(_over(held.images, objective, ranks, lambda x: classify(x).topk(min(5, len(held.names)))[1]))
-    )
+    best, seen = _over(held.images, objective, ranks, lambda x: classify(x).topk(min(5, len(held.names)))[1])
     due = torch.tensor(held.labels[ranks.rank :: ranks.world], device=best.device)
-    hits = best == due[:, None]
-    counts = gathered((int(hits[:, 0].sum()), int(hits.sum())), ranks.world)
-    top1, top5 = (sum(some) for some in zip(*counts, strict=True))
+    hits = (best == due[:, None]) & seen[:, None].to(best.device)
+    counts = gathered((int(hits[:, 0].sum()), int(hits.sum()), int((~seen).sum())), ranks.world)
+    top1, top5, unreadable = (sum(some) for some in zip(*counts, strict=True))
     count = len(held.images)
     low, high = interval(top1, count)
     return {
@@ -160,23 +163,30 @@ def _classified(objective: Objective, held: Classes, tokenizer: Tokenizer, ranks
         "top5": top5 / count,
         "chance": 1 / len(held.names),
         "images": count,
+        "unreadable": unreadable,
     }
 
 
 def _retrieved(objective: Contrastive, held: Pairs, tokenizer: Tokenizer, ranks: Ranks) -> Scores:
     network = objective.network
-    images = _all(torch.cat(list(_over(held.images, objective, ranks, network.encode_image))), ranks)
+    rows, own = _over(held.images, objective, ranks, network.encode_image)
+    images, seen = _all(rows, ranks), _all(own[:, None], ranks)[:, 0] > 0
     flat = [(number, text) for number, texts in enumerate(held.captions) for text in texts]
     owner = torch.tensor([number for number, _ in flat])
     parts = tokens([text for _, text in flat], tokenizer).split(_AT_ONCE[ranks.device.type])
     texts = torch.cat([network.encode_text(part.to(ranks.device)).float().cpu() for part in parts])
-    to_image = _found(texts, images, owner[:, None] == torch.arange(len(images)))
-    to_text = _found(images, texts, torch.arange(len(images))[:, None] == owner)
-    return {"set": held.name, "images": len(images), "texts": len(texts)} | {
-        f"{what}@{k}": float(hits[:, :k].any(dim=1).float().mean())
-        for what, hits in (("image_recall", to_image), ("text_recall", to_text))
-        for k in (1, 5)
-    }
+    to_image = _found(texts, images, (owner[:, None] == torch.arange(len(images))) & seen)
+    to_text = _found(images, texts, (torch.arange(len(images))[:, None] == owner) & seen[:, None])
+    counts = {"images": len(images), "unreadable": int((~seen).sum()), "texts": len(texts)}
+    return (
+        {"set": held.name}
+        | counts
+        | {
+            f"{what}@{k}": float(hits[:, :k].any(dim=1).float().mean())
+            for what, hits in (("image_recall", to_image), ("text_recall", to_text))
+            for k in (1, 5)
+        }
+    )
 
 
 def _found(queries: Tensor, among: Tensor, right: Tensor) -> Tensor:
@@ -188,26 +198,32 @@ def _found(queries: Tensor, among: Tensor, right: Tensor) -> Tensor:
 
 def _over(
     images: Sequence[Place], objective: Objective, ranks: Ranks, what: Callable[[Tensor], Tensor]
-) -> Iterator[Tensor]:
-    """What that is of this rank's images, some at a time; as many calls on each rank, all of one size."""
+) -> tuple[Tensor, Tensor]:
+    """What that is of this rank's images, and which of them could be read, bool [N] (the others are grey).
+
+    Some at a time; as many calls on each rank, all of one size.
+    """
     size, batch = objective.network.image_size[0], _AT_ONCE[ranks.device.type]
     own = images[ranks.rank :: ranks.world]
     longest = -(-len(images) // ranks.world)
+    found, seen = [], torch.zeros(len(own), dtype=torch.bool)
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, longest, batch):
             some = own[start : start + batch]
-            pixels = torch.zeros((batch, size, size, 3), dtype=torch.uint8)
+            pixels = torch.full((batch, size, size, 3), 128, dtype=torch.uint8)
             for number, image in enumerate(pool.map(lambda place: _pixels(place, size), some)):
-                pixels[number] = torch.from_numpy(image)
-            yield what(pixels.permute(0, 3, 1, 2).to(ranks.device))[: len(some)]
+                if image is not None:
+                    pixels[number], seen[start + number] = torch.from_numpy(image), True
+            found.append(what(pixels.permute(0, 3, 1, 2).to(ranks.device))[: len(some)])
+    return torch.cat(found), seen
 
 
 def _pixels(place: Place, size: int) -> Any:
-    """An image that cannot be read is grey: it stays in the count."""
+    """None for an image that cannot be read."""
     try:
         return np.array(picture(place.read(), size))
     except ImageError:
-        return np.full((size, size, 3), 128, np.uint8)
+        return None
 
 
 def _all(rows: Tensor, ranks: Ranks) -> Tensor:
@@ -253,6 +269,12 @@ def _benchmark(folder: Path) -> Classes | Pairs:
 
 def _classes(folder: Path, names: tuple[str, ...], found: Sequence[tuple[Place, int]]) -> Classes:
     templates = _lines(folder / "zeroshot_classification_templates.txt") or TEMPLATES
+    for template in templates:
+        if _filled(template, "") == template:
+            raise ConfigError(
+                f"{str(folder)!r} has the template {template[:60]!r}, which has no place for a class's name",
+                "`{c}` where the name stands, in zeroshot_classification_templates.txt",
+            )
     return Classes(
         folder.name, names, templates, tuple(p for p, _ in found), tuple(label for _, label in found)
     )
