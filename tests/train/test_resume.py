@@ -14,6 +14,7 @@ from tests.cli.processes import ROOT, environment
 from tests.model import tiny
 from tests.train import runs
 from wit_builder.errors import ConfigError
+from wit_builder.train import loop, telemetry
 
 STEPS = 12
 
@@ -70,6 +71,59 @@ def test_a_signal_saves_at_once_and_ends_the_run(undisturbed, number):
     assert signal.getsignal(number) is before
     assert runs.trainer(undisturbed, out).train(runs.Watching()).state == "complete"
     assert_equal(undisturbed, out)
+
+
+def scores(folder, out):
+    """Step and score of each evaluation, without what differs by the clock."""
+    found = telemetry.records(folder / out / telemetry.METRICS)
+    return [(one["step"], one["set"], one["top1"]) for one in found if "set" in one]
+
+
+@pytest.mark.parametrize("step", [3, STEPS])
+def test_a_signal_ends_an_evaluation_at_once_and_the_run_makes_up_for_it(undisturbed, step, monkeypatch):
+    held = [runs.classes(undisturbed / f"{name}-{step}") for name in ("one", "two")]
+    runs.trainer(undisturbed, f"judged-{step}", held).train(runs.Watching())
+    real, out = loop.heldout.evaluate, f"cut-{step}"
+    made = runs.trainer(undisturbed, out, held)
+
+    def evaluate(objective, held, *more):
+        if made.step == step and held.name.startswith("two"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(objective, held, *more)
+
+    monkeypatch.setattr(loop.heldout, "evaluate", evaluate)
+    outcome = made.train(runs.Watching())
+    assert (outcome.state, outcome.step) == ("stopped", step)
+    assert [one["set"] for one in outcome.scores] == [f"one-{step}"]
+    monkeypatch.undo()
+    assert runs.trainer(undisturbed, out, held).train(runs.Watching()).state == "complete"
+    assert scores(undisturbed, out) == scores(undisturbed, f"judged-{step}")
+    assert_equal(undisturbed, out)
+
+
+def test_what_was_trained_is_saved_before_it_is_judged(undisturbed, monkeypatch):
+    held = [runs.classes(undisturbed / "held")]
+    made = runs.trainer(undisturbed, "died", held)
+
+    def evaluate(*_):
+        raise RuntimeError("the machine is gone")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(loop.heldout, "evaluate", evaluate)
+        made.train(runs.Watching())
+    again = runs.trainer(undisturbed, "died", held)
+    assert (again.step, again.best) == (3, None)
+    again.train(runs.Watching())
+    assert [step for step, _, _ in scores(undisturbed, "died")] == [3, 6, 9, 12]
+
+
+def test_a_complete_run_is_judged_by_a_set_that_is_new_to_it(undisturbed):
+    held = [runs.classes(undisturbed / "new")]
+    runs.trainer(undisturbed, "late").train(runs.Watching())
+    watching = runs.Watching()
+    outcome = runs.trainer(undisturbed, "late", held).train(watching)
+    assert [told["set"] for told in watching.told] == ["new"]
+    assert (outcome.state, outcome.best.step, outcome.scores[0]["set"]) == ("complete", STEPS, "new")
 
 
 def test_a_run_that_is_complete_is_not_done_again(undisturbed):

@@ -7,7 +7,7 @@ its random numbers. So a run that was stopped anywhere goes on from its last che
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -29,7 +29,7 @@ from wit_builder.train.optim import adamw, learning_rate, update
 from wit_builder.train.parallel import How, spread
 from wit_builder.train.ranks import Ranks, gathered
 from wit_builder.train.settings import Training, deviations
-from wit_builder.train.stopping import Stop, stoppable
+from wit_builder.train.stopping import Stop, Stopped, stoppable
 from wit_builder.train.telemetry import Record, Sink, Window
 from wit_builder.train.tokens import CONTEXT, Tokenizer
 
@@ -123,6 +123,8 @@ class Trainer:
             checkpoint.restore(before, self.network, self.optimizer)
         start = Progress() if before is None else checkpoint.progress(before)
         self.step, self.best, self.skipped = start.step, start.best, Counter(start.skipped)
+        self._judged = set[str]()  # held-out sets, after this step
+        self._remember()
 
     def train(self, watcher: Watcher, sinks: Sequence[Sink] = ()) -> Outcome:
         """To the end, or until a signal. sinks: of the first rank, besides OUT/metrics.jsonl.
@@ -131,16 +133,19 @@ class Trainer:
         cannot be written; those that are there stay.
         """
         stopped = False
-        if self.step < self.steps:
+        if self.step < self.steps or self._owed():
             self._write_settings()
             watcher.begin(self.step, self.steps, self.training.batch)
             batches = self.data.batches(self.step, self.skipped)
             with stoppable() as stop, closing(batches), self._saving():
                 stopped = self._run(batches, stop, watcher, self._sinks(watcher, sinks))
-        return self._outcome("stopped" if stopped and self.step < self.steps else "complete")
+        unfinished = self.step < self.steps or self._owed()
+        return self._outcome("stopped" if stopped and unfinished else "complete")
 
     def _run(self, batches: Batches, stop: Stop, watcher: Watcher, sinks: Sequence[Sink]) -> bool:
         """Whether a signal ended it."""
+        if self._judge(stop, sinks):
+            return True
         window = Window(self.ranks.device)
         while self.step < self.steps:
             self._advance(self._next(batches, window), window)
@@ -153,10 +158,9 @@ class Trainer:
             if not (evaluating or saving or heard or self.step % self.run.log_every == 0):
                 continue
             stopping = self._tell(window, stop, sinks)
-            improved = evaluating and self._evaluate(sinks)
-            if saving or improved or stopping:
-                self._save()
-            if stopping:
+            if saving or stopping:
+                self._save()  # before the evaluation, which may take long and loses nothing so
+            if stopping or self._judge(stop, sinks):
                 return True
             window = Window(self.ranks.device)
         if self._lost:
@@ -182,6 +186,7 @@ class Trainer:
         norm, lost = update(self.optimizer, self.network, lr, self.training)
         window.step(loss, norm, lost)
         self.step += 1
+        self._judged.clear()
 
     def _is_due(self, every: int, epochs: bool = False) -> bool:
         """After every so many steps (0: at the end of each epoch), and at the end. epochs: at their ends too."""
@@ -217,20 +222,45 @@ class Trainer:
             "or `--precision fp32`",
         )
 
-    def _evaluate(self, sinks: Sequence[Sink]) -> bool:
-        """On each held-out set; whether the first one's score is the best so far."""
-        for held in self.held:
-            scores = heldout.evaluate(
-                self.objective, held, self._tokenizer, self.ranks, self.training.precision
-            )
-            for sink in sinks:
-                sink({**self._position(), **scores})
-            if held is self.held[0]:
-                main = heldout.main_score(scores)
-        if not self.held or (self.best and main <= self.best.score):
-            return False
-        self.best = Best(self.step, main)
-        return True
+    def _owed(self) -> list[Held]:
+        """The held-out sets that this step has yet to be judged by."""
+        due = self.step and self._is_due(self.run.eval_every)
+        return [held for held in self.held if due and held.name not in self._judged]
+
+    def _judge(self, stop: Stop, sinks: Sequence[Sink]) -> bool:
+        """Evaluate where it is due; the best step so far is saved. Whether a signal ended it: alone, at once."""
+        before = self.best
+        try:
+            with stop.anywhere() if self.ranks.world == 1 and self._owed() else nullcontext():
+                for held in self._owed():
+                    self._evaluate(held, sinks)
+        except Stopped:
+            self._save()
+            return True
+        if self.best != before:
+            self._save()
+        return False
+
+    def _evaluate(self, held: Held, sinks: Sequence[Sink]) -> None:
+        scores = heldout.evaluate(self.objective, held, self._tokenizer, self.ranks, self.training.precision)
+        for sink in sinks:
+            sink({**self._position(), **scores})
+        self._count(scores)
+
+    def _count(self, scores: Record) -> None:
+        """Scores of this step: the first set's say whether it is the best so far."""
+        self._judged.add(scores["set"])
+        if scores["set"] == self.held[0].name:
+            score = heldout.main_score(scores)
+            if self.best is None or score > self.best.score:
+                self.best = Best(self.step, score)
+
+    def _remember(self) -> None:
+        """What was already judged of this step before a run that goes on was stopped."""
+        names = {held.name for held in self.held}
+        for told in telemetry.records(self.run.out / telemetry.METRICS) if self.step else []:
+            if told.get("step") == self.step and told.get("set") in names:
+                self._count(told)
 
     def _save(self) -> None:
         """Begin to write a checkpoint. None while gradients are not finite: the one before is good."""
