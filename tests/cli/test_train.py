@@ -168,6 +168,7 @@ def test_the_study_draws_three_curves(wit, folder, tmp_path):
         ),
         ({"shards": "nowhere/*.tar"}, "nowhere/*.tar", ""),
         ({"batch": 1000}, "batch is 1000, the shards have 24 samples in an epoch", "--batch 24"),
+        ({"samples": 100}, "--samples and --epochs both say how long to train", "give one of them"),
         ({"lr": 0}, "lr is 0.0, expected 1e-12 to 10", ""),
         (
             {"init": "nothing.pt"},

@@ -146,6 +146,15 @@ def test_a_shard_with_fewer_samples_than_its_stats_say_has_missing_ones(tmp_path
     ]
 
 
+def test_shards_that_end_too_early_are_said(tmp_path, cache):
+    tars.folder(tmp_path / "set", [4, 4, 4])
+    assert Loader(plan_of(cache, tmp_path / "set"), cache).problem == ""
+    for name, said in (("00001", "00001.tar is cut: "), ("00000", "2 shards, such as 00000.tar, are cut: ")):
+        path = tmp_path / "set" / f"{name}.tar"
+        path.write_bytes(path.read_bytes().rstrip(b"\0")[:-100])
+        assert Loader(plan_of(cache, tmp_path / "set"), cache).problem.startswith(said)
+
+
 def test_too_many_unusable_samples_end_the_run(tmp_path, cache):
     """Of an epoch of 40, a tenth are four."""
     parts = {f"{n:09d}": tars.members(n) | ({"jpg": b"no"} if n % 5 == 0 else {}) for n in range(40)}

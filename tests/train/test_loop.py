@@ -62,6 +62,21 @@ def test_a_run_leaves_its_settings_its_deviations_and_its_result(folder):
     assert (folder / "out" / "curves.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_it_trains_for_as_many_samples_as_were_asked_for(folder):
+    watching = runs.Watching()
+    held = [runs.classes(folder / "held")]
+    outcome = runs.trainer(folder, held=held, samples=39).train(
+        watching
+    )  # 3 steps an epoch of 8 samples each
+    assert (outcome.state, outcome.step, outcome.images_seen) == ("complete", 4, 32)
+    assert outcome.checkpoint.endswith("step_4.pt")
+    assert [told["step"] for told in watching.told if "set" in told] == [3, 4]
+    rates = [told["lr"] for told in watching.told if "lr" in told]
+    assert rates == [
+        pytest.approx(lr) for lr in (2.5e-4, 5e-4, 5e-4, 2.5e-4)
+    ]  # warm-up of 2, cosine over all
+
+
 @pytest.mark.parametrize(("every", "due"), [(0, [3, 6]), (4, [4, 6]), (5, [5, 6])])
 def test_it_evaluates_when_it_shall_and_at_the_end(folder, every, due):
     watching = runs.Watching()

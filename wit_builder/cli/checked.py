@@ -17,7 +17,7 @@ def lines(look: "Look", training: Training, ranks: int) -> Iterator[str]:
     yield from _data(look.facts)
     needs, rows = look.needs, training.batch // ranks
     rows = min(training.micro_batch or rows, rows)
-    steps = look.steps * training.epochs
+    steps = training.steps(look.steps)
     yield f"steps: {look.steps:,} an epoch, {steps:,} in all, {training.batch:,} samples each"
     yield from warm_up(steps, training)
     yield f"model: {training.model}, {needs.weights:,} weights, {needs.flops / 1e9:,.1f} GFLOP a sample"

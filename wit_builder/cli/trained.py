@@ -64,6 +64,8 @@ def settings(values: Values) -> Training:
     """The preset of the model with what the options say instead. Raises ConfigError that names the field."""
     from wit_builder.train.sources import weighed
 
+    if values["samples"] and values["epochs"]:
+        raise ConfigError("--samples and --epochs both say how long to train", "give one of them")
     words, weights = weighed(values["shards"])
     named = {field.name for field in fields(Training)} - {"model", "sources", "weights"}
     given = {name: values[name] for name in named if values.get(name) is not None}
@@ -76,6 +78,8 @@ def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Sile
 
     made = start.trainer(training, _run_of(values), ranks, **_inputs(values))
     shown.say(f"{training.model} on {made.data.samples:,} samples, {made.data.steps:,} steps an epoch")
+    if problem := made.data.problem:
+        shown.say(f"problem: {problem}")
     for line in checked.warm_up(made.steps, training):
         shown.say(line)
     with _alone(Path(values["out"]), ranks):

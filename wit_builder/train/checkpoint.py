@@ -114,7 +114,8 @@ def check(found: Content, path: Path, training: Training, config: Content, data:
 
     A model is what its config says, whatever the file is called.
     """
-    before, now = json.loads(found["wit"]["training"]), json.loads(json.dumps(asdict(training)))
+    before = {"samples": 0} | json.loads(found["wit"]["training"])  # which older ones do not tell
+    now = json.loads(json.dumps(asdict(training)))
     said = found["wit"].get("config")
     if said is not None and json.loads(said) == json.loads(json.dumps(config)):
         before["model"] = now["model"]

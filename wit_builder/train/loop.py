@@ -66,6 +66,9 @@ class Data(Protocol):
     steps: int  # of an epoch
     samples: int  # of an epoch
 
+    @property
+    def problem(self) -> str: ...  # noqa: D102
+
     def batches(self, first_step: int = 0, skipped: Mapping[str, int] = ...) -> Batches: ...  # noqa: D102
 
 
@@ -111,7 +114,7 @@ class Trainer:
         self.training, self.run, self.ranks, self.held = training, run, ranks, held
         self.data, self.fingerprint = data, fingerprint
         self.objective, self.network = objective, objective.network.to(ranks.device).train()
-        self.steps = training.epochs * data.steps
+        self.steps = training.steps(data.steps)
         self.checkpoints = Checkpoints(run.out / checkpoint.FOLDER, data.steps, run.keep, run.keep_every)
         self._lost = 0  # steps without a finite gradient, one after the other
         self._tokenizer = Tokenizer(context(self.network))
