@@ -1,7 +1,9 @@
 """`wit train` and `wit export`: what is typed becomes a run, and what is wrong one sentence."""
 
 import json
+import os
 import re
+import signal
 import tarfile
 
 import pytest
@@ -12,6 +14,7 @@ from tests.train import runs
 from wit_builder import build
 from wit_builder.cli import steps, trained
 from wit_builder.cli.train import command
+from wit_builder.train import loop
 from wit_builder.train.settings import Training, preset
 
 FAST = {"batch": 8, "epochs": 2, "warmup": 2, "precision": "fp32", "log-every": 1, "workers": 0}
@@ -158,6 +161,17 @@ def test_the_study_draws_three_curves(wit, folder, tmp_path):
     assert wit(*options).out == said.out  # what is finished is not done again
 
 
+def test_a_signal_ends_the_study_and_not_only_one_of_the_three(wit, folder, tmp_path, monkeypatch):
+    options = typed(folder, "--study", "efficiency", out="out", epochs=1, **{"eval-set": folder / "held"})
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.heldout, "evaluate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        said = wit(*options)
+    assert (said.code, said.out) == (0, "stopped\n")
+    assert said.err.splitlines()[-1] == f"go on with: wit {' '.join(options)}"
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == ["captions"]
+    assert wit(*options).out.splitlines()[-1] == "out/efficiency.png"
+
+
 @pytest.mark.parametrize(
     ("options", "said", "hint"),
     [
@@ -169,6 +183,8 @@ def test_the_study_draws_three_curves(wit, folder, tmp_path):
         ({"shards": "nowhere/*.tar"}, "nowhere/*.tar", ""),
         ({"batch": 1000}, "batch is 1000, the shards have 24 samples in an epoch", "--batch 24"),
         ({"samples": 100}, "--samples and --epochs both say how long to train", "give one of them"),
+        ({"shards": "nowhere@0"}, "weights are (0.0,), expected numbers above 0", "--shards WORD@0.5"),
+        ({"model": "/etc/passwd"}, "open_clip has no model '/etc/passwd'", "or the path of its"),
         ({"lr": 0}, "lr is 0.0, expected 1e-12 to 10", ""),
         (
             {"init": "nothing.pt"},

@@ -116,7 +116,11 @@ def _study(training: Training, values: Values, ranks: "Ranks", shown: steps.Sile
 
     with _alone(Path(values["out"]), ranks):
         drawn = study.efficiency(training, _run_of(values), ranks, shown, **_inputs(values))
-    if ranks.first:
+    if drawn is None:
+        if ranks.first:
+            click.echo("stopped")
+            click.echo(f"go on with: {typed.same()}", err=True)
+    elif ranks.first:
         for name, points in drawn.items():
             click.echo(f"{name}: top-1 {points[-1][1]:.1%} after {points[-1][0]:,.0f} images")
         click.echo(str(Path(values["out"]) / study.PICTURE))

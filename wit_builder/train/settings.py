@@ -98,7 +98,7 @@ class Training:
                 f"{len(self.weights)} weights for {len(self.sources)} sources", "give one for each"
             )
         if not all(math.isfinite(weight) and weight > 0 for weight in self.weights):
-            raise ConfigError(f"weights are {self.weights!r}, expected numbers above 0")
+            raise ConfigError(f"weights are {self.weights!r}, expected numbers above 0", "--shards WORD@0.5")
         if 0 < self.samples < self.batch:
             raise ConfigError(
                 f"samples is {self.samples}, less than one batch of {self.batch}",
