@@ -1,6 +1,7 @@
 """Runs `wit train`: options become settings, settings a run, and its end a few lines."""
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
@@ -26,6 +27,7 @@ Values = Mapping[str, Any]
 def run(values: Values) -> None:
     """Do what the options say. Raises ConfigError before anything is started."""
     load.require("wit train")
+    warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, of names that torch itself uses
     local(values["out"], "wit train")
     training = settings(values)
     from wit_builder.train.ranks import joined
