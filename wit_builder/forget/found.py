@@ -67,7 +67,9 @@ def scan(out: Path, blocked: Blocked, before: Found) -> Found:
     _in_candidates(out, blocked, found)
     _in_ledger(out, blocked, found)
     _besides(out, found)
-    found.candidates, found.losses = map(max, counted, (found.candidates, found.losses))  # some are gone already
+    found.candidates, found.losses = map(
+        max, counted, (found.candidates, found.losses)
+    )  # some are gone already
     return found
 
 

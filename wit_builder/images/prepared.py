@@ -2,7 +2,7 @@
 
 Resizing is Pillow's, as it is there. That of images/resample.py gives other values here and there, which moves an
 answer in some hundreds (benchmarks/eval/resize.py), and accuracies are compared to the last digit. What differs from
-open_clip is what the rest of this project reads otherwise: palettes are resized as colours, and what is transparent is
+open_clip is what the rest of this project reads otherwise: palettes are resized as colours, what is transparent is
 white.
 """
 
