@@ -36,7 +36,8 @@ from wit_builder.curation.settings import Duplicates
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.stage import number, run_stage
-from wit_builder.records import CANDIDATE_SCHEMA
+from wit_builder.road import ROWS_PER_BIN
+from wit_builder.records import CANDIDATE_SCHEMA, empty_lists
 
 PART = 200_000  # rows
 HOSTS = 100_000
@@ -115,15 +116,14 @@ def ours(parts: Path, out: Path, workers: int, _: str) -> None:
     """The two stages of a build, on its own executor."""
     files = [str(path) for path in sorted(parts.iterdir())]
     rows = sum(pq.read_metadata(path).num_rows for path in files)
-    partitions, bins = max(1, -(-rows // 500_000)), max(1, -(-rows // 2_000_000))
+    bins = max(1, -(-rows // ROWS_PER_BIN))
     executor = LocalExecutor(workers)
-    params = {"partitions": partitions}
+    params = {"bins": bins, "duplicates": Duplicates(), "boilerplate": []}
     shuffled = run_stage(
-        executor, out, "shuffle", "exact:by_url", number(files), params, Needs(), lambda *_: None
+        executor, out, "shuffle", "exact:by_domain", number(files), params, Needs(), lambda *_: None
     )
-    inputs = [str(path) for path in engine.files(shuffled, "candidates")]
-    params |= {"inputs": inputs, "bins": bins, "duplicates": Duplicates(), "boilerplate": []}
-    tasks = number(list(range(partitions)))
+    params |= {"inputs": [str(path) for path in engine.files(shuffled, "candidates")]}
+    tasks = number(list(range(bins)))
     done = run_stage(
         executor, out, "unique", "wit_builder.curation.select:unique", tasks, params, Needs(), lambda *_: None
     )
@@ -134,10 +134,9 @@ def ours(parts: Path, out: Path, workers: int, _: str) -> None:
     print(sum(record.funnel["select"].kept for record in done), dict(dropped))
 
 
-def by_url(task: engine.Task) -> None:
+def by_domain(task: engine.Task) -> None:
     """What `select.judge` does behind its filters."""
-    table = pq.read_table(task.arg)
-    select.hand_on_by_url(task, table)
+    select.hand_on_by_domain(task, pq.read_table(task.arg))
 
 
 def in_polars(parts: Path, out: Path, workers: int, what: str) -> None:
@@ -200,15 +199,12 @@ def columns(rng: np.random.Generator, url: np.ndarray, text: np.ndarray) -> Iter
         ".warc.wat.gz@",
         rng.integers(0, 10**9, count),
     )
-    none = pa.ListArray.from_arrays(
-        np.zeros(count + 1, np.int32), pa.array([], CANDIDATE_SCHEMA.field("alt_texts").type.value_type)
-    )
     yield from (
         ids,
         urls,
         captions,
         sources,
-        none,
+        empty_lists("alt_texts", count),
         pages,
         joined("Title ", host),
         pa.repeat("en", count),
@@ -217,6 +213,7 @@ def columns(rng: np.random.Generator, url: np.ndarray, text: np.ndarray) -> Iter
     yield files
     yield pa.array(np.full(count, 1_767_000_000_000_000), CANDIDATE_SCHEMA.field("found_at").type)
     yield from (pa.repeat("", count), pa.repeat(0.0, count), pa.repeat("", count))
+    yield from (empty_lists(name, count) for name in ("queries", "query_spans"))
 
 
 def joined(*pieces: str | np.ndarray) -> pa.Array:

@@ -29,9 +29,14 @@ def pick(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
 
 def pick_rows(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
     """These rows, which rise, however many bytes the table holds."""
-    chosen = np.zeros(table.num_rows, bool)
-    chosen[rows] = True
-    return table.filter(mask(chosen))
+    return table.filter(mask(marked(rows, table.num_rows)))
+
+
+def marked(rows: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Which of `count` rows these are."""
+    marks = np.zeros(count, bool)
+    marks[rows] = True
+    return marks
 
 
 def mask(rows: NDArray[np.bool_]) -> pa.Array:
