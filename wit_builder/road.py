@@ -219,7 +219,9 @@ class Road:
     def fetch(self) -> None:
         """Download what was selected."""
         params = self.selected() | {"web": self._recipe.web, "image": self._recipe.image}
-        self._run("fetch", "wit_builder.fetch.fetch:fetch", list(range(params["bins"])), params, Needs(io=True))
+        self._run(
+            "fetch", "wit_builder.fetch.fetch:fetch", list(range(params["bins"])), params, Needs(io=True)
+        )
 
     def clean(self) -> None:
         """Filters that see the picture, then duplicates, then the balance."""

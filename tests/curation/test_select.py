@@ -95,6 +95,14 @@ def test_of_one_url_the_strongest_text_stays_and_takes_the_others_along(tmp_path
     assert dropped == [("duplicate_url", "http://a.test/1.jpg")]
 
 
+def test_what_takes_no_caption_along_is_not_written_again(tmp_path):
+    rows = [candidate(), candidate(page="http://b.test/"), candidate("http://a.test/2.jpg")]
+    rows += [candidate("http://a.test/3.jpg"), candidate("http://a.test/3.jpg", "another caption")]
+    assert len(selected(tmp_path, rows, bins=1)[0]) == 3
+    (richer,) = tmp_path.glob("unique/*.richer*")
+    assert shuffle.read([richer], 0, 1, CANDIDATE_SCHEMA).column("url").to_pylist() == ["http://a.test/3.jpg"]
+
+
 def test_captions_of_the_same_words_are_not_told_twice(tmp_path):
     known = (Text("a title of it", "title"),)
     rows = [candidate(caption="a title of it", source="title"), candidate(caption="seen", texts=known)]
@@ -119,6 +127,13 @@ def test_one_url_under_very_many_captions_takes_seconds_and_keeps_one(tmp_path):
     assert (len(kept), len(dropped), len(kept[0].alt_texts)) == (1, 29_999, 16)
 
 
+def test_what_may_be_duplicates_is_read_some_urls_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(select, "ROWS", 10)
+    rows = [candidate(f"http://a.test/{n % 20}.jpg", page=f"http://a.test/{n}") for n in range(60)]
+    kept, dropped, _ = selected(tmp_path, rows, bins=1)
+    assert (len(kept), len(dropped), len(list(tmp_path.glob("unique/*losses*")))) == (20, 40, 6)
+
+
 def test_what_a_filter_saw_is_cut_and_fit_for_the_ledger(tmp_path):
     (loss,) = losses_of(tmp_path, [candidate(caption="boat")], (Talkative(),))
     assert (loss.reason, loss.evidence) == ("too_dull", "?" + "x" * 499)
@@ -139,9 +154,7 @@ def losses_of(folder, rows, filters):
 def test_where_the_kept_one_stood_is_the_evidence(tmp_path):
     rows = [candidate(page=f"http://a.test/{n}") for n in range(2)]
     (kept,), _, _ = selected(tmp_path, rows)
-    (loss,) = [
-        loss for path in tmp_path.glob("unique/*losses*") for loss in losses(pq.read_table(path))
-    ]
+    (loss,) = [loss for path in tmp_path.glob("unique/*losses*") for loss in losses(pq.read_table(path))]
     assert loss.evidence == f"kept from {kept.page_url}"
 
 
@@ -273,7 +286,10 @@ RULES = st.builds(
 def test_the_kept_set_depends_on_neither_order_nor_bins_nor_turns(tmp_path_factory, picks, rng, rules):
     rows = [
         candidate(
-            f"http://{u % 3}.test/{u}.jpg", f"caption number {t}", ["alt", "title"][p % 2], f"http://a.test/{p}"
+            f"http://{u % 3}.test/{u}.jpg",
+            f"caption number {t}",
+            ["alt", "title"][p % 2],
+            f"http://a.test/{p}",
         )
         for u, t, p in picks
     ]
@@ -281,8 +297,6 @@ def test_the_kept_set_depends_on_neither_order_nor_bins_nor_turns(tmp_path_facto
     shuffled, bins, judges = rng.sample(rows, len(rows)), rng.randint(1, 3), rng.randint(1, 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(select, "ROWS", rng.randint(1, 9))
-        second = selected(
-            tmp_path_factory.mktemp("b"), shuffled, (), bins, duplicates=rules, judges=judges
-        )
+        second = selected(tmp_path_factory.mktemp("b"), shuffled, (), bins, duplicates=rules, judges=judges)
     assert first[:2] == second[:2]
     assert first[2].seen == len(rows)

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wit_builder import storage
 from wit_builder.curation import semantic, survivor, tables
 from wit_builder.curation.settings import Semantic
 from wit_builder.engine import columns, shuffle
