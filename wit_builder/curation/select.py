@@ -6,7 +6,6 @@ again, but for those that take captions along.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -136,16 +135,11 @@ def pair_heads(table: pa.Table) -> NDArray[np.int64]:
 
 
 def _with_language(rows: pa.Table, model: LanguageModel) -> pa.Table:
-    found = [_language(caption, model.path) for caption in rows.column("caption").to_pylist()]
+    found = language.identify(rows.column("caption").to_pylist(), model.path)
     for name, values in zip(("lang", "lang_score"), zip(*found, strict=True), strict=True):
         field = CANDIDATE_SCHEMA.field(name)
         rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))
     return rows
-
-
-@lru_cache(maxsize=65_536)  # captions come back, as a site says the same on every page
-def _language(caption: str, path: Path | None) -> tuple[str, float]:
-    return language.identify([caption], path)[0]
 
 
 def _stood(table: pa.Table) -> hashes.Hashes:
