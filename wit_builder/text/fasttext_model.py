@@ -212,7 +212,7 @@ def _number(
     places: NDArray[np.int32],
     word: NDArray[np.uint8],
     hashed: Any,
-) -> int:
+) -> Any:
     """Of this word, -1 where it is unknown."""
     place = np.int64(hashed) & (len(places) - 1)
     while places[place] >= 0:
@@ -281,7 +281,7 @@ def _words(
 
 
 @compiled
-def _row(number: int, kept: tuple[NDArray[np.int64], NDArray[np.int32], int]) -> int:
+def _row(number: Any, kept: tuple[NDArray[np.int64], NDArray[np.int32], int]) -> Any:
     """The row of this n-gram, -1 where it was not kept."""
     ngrams, ngram_rows, behind = kept
     if len(ngrams) == 0:
@@ -355,7 +355,7 @@ def _sigmoid(value: float) -> float:
 
 
 @compiled
-def _product(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def _product(one: NDArray[np.float32], other: NDArray[np.float32]) -> Any:
     total = np.float32(0)
     for i in range(len(other)):
         total += one[i] * other[i]
@@ -363,7 +363,7 @@ def _product(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 @compiled
-def _place(number: int, room: int) -> int:
+def _place(number: Any, room: int) -> Any:
     return np.int64(np.uint64(number) * _SPREAD >> np.uint64(32)) & (room - 1)
 
 
