@@ -130,7 +130,7 @@ def _tell(
     longest, word_ngrams = min(model.longest, 3 * most), min(model.word_ngrams, most)
     word, hashes = np.empty(most, np.uint8), np.empty(most, np.int64)
     rows = np.empty(most * (3 * longest + max(word_ngrams, 0) + 2), np.int64)
-    at = 0
+    at = np.int64(0)  # a plain 0 is a type of its own, and _read would be compiled twice
     for line in range(len(labels)):
         at, count = _read(model, longest, word_ngrams, text, at, rows, word, hashes)
         if count:
@@ -181,7 +181,9 @@ def _read(
         ended = number == model.end_row and number >= 0
         if not ended and longest > 0:
             size = at - start + 2
-            word[0], word[1 : size - 1], word[size - 1] = _BEFORE, text[start:at], _AFTER
+            word[0], word[size - 1] = _BEFORE, _AFTER
+            for i in range(1, size - 1):  # a slice would have numba compile its error messages, 3 s
+                word[i] = text[start + i - 1]
             count = _letters(word[:size], model.shortest, longest, model.buckets, kept, rows, count)
         hashes[words] = np.int32(np.uint32(hashed))
         words += 1
@@ -296,11 +298,13 @@ def _row(number: Any, kept: tuple[NDArray[np.int64], NDArray[np.int32], int]) ->
 
 @compiled
 def _average(rows: NDArray[np.float32], chosen: NDArray[np.int64], mean: NDArray[np.float32]) -> None:
-    mean[:] = 0
+    mean.fill(0)
     for row in chosen:
         for i in range(len(mean)):
             mean[i] += rows[row, i]
-    mean *= np.float32(1.0 / len(chosen))
+    share = np.float32(1.0 / len(chosen))
+    for i in range(len(mean)):
+        mean[i] *= share
 
 
 @compiled
