@@ -15,8 +15,10 @@ def of(urls: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
 
     Raises ValueError for what is no http(s) URL.
     """
-    _, first, origin = np.unique(hashes.hashed_origins(urls), return_index=True, return_inverse=True)
-    names = [_domain("/".join(url.split("/", 3)[:3])) for url in columns.pick(urls, first).to_pylist()]
+    origin = np.asarray(pa.array(hashes.hashed_origins(urls)).dictionary_encode().indices, np.int64)
+    first = np.empty(origin.max(initial=-1) + 1, np.int64)
+    first[origin[::-1]] = np.arange(len(origin))[::-1]
+    names = [_domain("/".join([*url.split("/", 3)[:3], ""])) for url in columns.pick(urls, first).to_pylist()]
     return names, origin
 
 
