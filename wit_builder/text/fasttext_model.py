@@ -130,7 +130,7 @@ def _tell(
     longest, word_ngrams = min(model.longest, 3 * most), min(model.word_ngrams, most)
     word, hashes = np.empty(most, np.uint8), np.empty(most, np.int64)
     rows = np.empty(most * (3 * longest + max(word_ngrams, 0) + 2), np.int64)
-    at = np.int64(0)  # a plain 0 is a type of its own, and _read would be compiled twice
+    at: Any = np.int64(0)  # a plain 0 is a type of its own, and _read would be compiled twice
     for line in range(len(labels)):
         at, count = _read(model, longest, word_ngrams, text, at, rows, word, hashes)
         if count:
