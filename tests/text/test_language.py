@@ -3,6 +3,7 @@ import json
 import socket
 import sys
 from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.shared_data import shared_data
 from tests.text.models import fasttext_model
 from wit_builder.errors import ConfigError
-from wit_builder.text import language
+from wit_builder.text import fasttext_file, language
 from wit_builder.text.fasttext_file import read
 from wit_builder.text.language import LanguageModel, identify
 
@@ -118,6 +119,13 @@ def test_the_bundled_model_cut_anywhere_is_refused(tmp_path):
     cut.write_bytes(whole + b"x")
     with pytest.raises(ConfigError, match="1 bytes follow the model"):
         read(cut)
+
+
+@pytest.mark.parametrize(("most", "refused"), [(50_000 * 16 * 4 - 1, True), (50_000 * 16 * 4, False)])
+def test_a_matrix_that_would_fill_the_memory_is_refused(monkeypatch, most, refused):
+    monkeypatch.setattr(fasttext_file, "_MAX_UNPACKED", most)
+    with pytest.raises(ConfigError, match="stands for 3200000 bytes") if refused else nullcontext():
+        read(language._bundled())
 
 
 def test_numbers_that_do_not_fit_each_other_are_refused(tmp_path):

@@ -26,6 +26,7 @@ _HEAD = struct.Struct(
 )  # magic, version, 12 settings, sampling; entries, words, labels, tokens, pruned
 _CENTROIDS = 256  # of a quantiser
 _MAX_WORD = 1 << 16  # bytes
+_MAX_UNPACKED = 1 << 33  # bytes of a matrix that is quantised in the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,8 @@ class _Walk:
         centroids = self._array(dim * _CENTROIDS, "<f4")
         if len(codes) != rows * parts:
             raise _broken(self._path, "a quantised matrix has codes for other rows")
+        if (size := 4 * rows * columns) > _MAX_UNPACKED:
+            raise _broken(self._path, f"a quantised matrix stands for {size} bytes, over {_MAX_UNPACKED}")
         values = np.empty((rows, columns), np.float32)
         for part, code in enumerate(codes.reshape(rows, parts).T):
             start = part * width
