@@ -123,5 +123,5 @@ def test_a_set_that_training_cannot_be_scored_by_is_refused(tmp_path):
 
 def test_a_set_without_a_readable_image_is_refused_before_the_first_step(tmp_path):
     runs.classes(tmp_path / "none", 1)
-    with pytest.raises(ConfigError, match="no image of the held-out set .* can be read"):
+    with pytest.raises(ConfigError, match=r"no image of the held-out set .* can be read"):
         start.held_out(tmp_path / "none")
