@@ -38,7 +38,7 @@ def judge(task: Task) -> None:
     list (path of the list of queries; read where there are any).
     Hands on `candidates` (a shuffle file by domain), `losses`, and what boilerplate.py asks for.
     """
-    filters = (blocked.of(task).candidate, *task.params["filters"])
+    filters = (*blocked.of(task).of_candidates, *task.params["filters"])
     kept, losses = [CANDIDATE_SCHEMA.empty_table()], []
     for part in task.arg["parts"]:
         for batch in pq.ParquetFile(part).iter_batches(BATCH):
