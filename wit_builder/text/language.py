@@ -61,9 +61,7 @@ def identify(texts: Sequence[str], path: Path | None = None) -> list[tuple[str, 
 
 def codes(path: Path | None = None) -> list[str]:
     """The languages that the model tells, sorted, by its own names for them. path, errors: as `identify`."""
-    return sorted(
-        label.removeprefix("__label__") for label in read_labels(_bundled() if path is None else path)
-    )
+    return sorted(read(path).labels)
 
 
 def _line(text: str) -> str:
