@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 TEMPLATES = (
     "a photo of a {c}.",
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 def make(data: Path, name: str, out: Path, most: int | None = None) -> int:
-    """Write that set, or its first images, as they are, into the folder; returns how many the test split has."""
+    """Write that set, or some of its images, as they are, into the folder; returns how many the test split has."""
     with zipfile.ZipFile(data / "eval" / f"{name}.zip") as archive:
         return {"cifar10": _cifar10, "clothing": _clothing, "imagenet-samples": _imagenet}[name](
             data, archive, out, most
@@ -46,7 +47,8 @@ def _cifar10(data: Path, archive: zipfile.ZipFile, out: Path, most: int | None) 
     classes = sorted({path.split("/")[1] for path in archive.namelist()})
     _texts(out, classes, told["templates"])
     for split in ("train", "test"):
-        paths = [path for path in archive.namelist() if path.startswith(split)][:most]
+        paths = [path for path in archive.namelist() if path.startswith(split)]
+        paths = _some(paths, most)
         _write(out, split, ((archive.read(path), classes.index(path.split("/")[1])) for path in paths))
     return len(paths)
 
@@ -55,16 +57,23 @@ def _clothing(data: Path, archive: zipfile.ZipFile, out: Path, most: int | None)
     rows = [json.loads(line) for line in (data / "eval" / "clothing.jsonl").read_text().splitlines()]
     classes = sorted({row["label"] for row in rows})
     _texts(out, classes, TEMPLATES)
-    _write(out, "test", ((archive.read(row["image"]), classes.index(row["label"])) for row in rows[:most]))
-    return len(rows[:most])
+    rows = _some(rows, most)
+    _write(out, "test", ((archive.read(row["image"]), classes.index(row["label"])) for row in rows))
+    return len(rows)
 
 
 def _imagenet(data: Path, archive: zipfile.ZipFile, out: Path, most: int | None) -> int:
     told = json.loads((data / "prompts" / "imagenet.json").read_bytes())
     rows = [json.loads(line) for line in (data / "eval" / "imagenet-samples.jsonl").read_text().splitlines()]
     _texts(out, told["classes"], told["seven_template_subset"])
-    _write(out, "test", ((archive.read(row["image"]), row["index"]) for row in rows[:most]))
-    return len(rows[:most])
+    rows = _some(rows, most)
+    _write(out, "test", ((archive.read(row["image"]), row["index"]) for row in rows))
+    return len(rows)
+
+
+def _some(items: list[Any], most: int | None) -> list[Any]:
+    """So many of them, from all over."""
+    return items[:: max(1, len(items) // most)][:most] if most else items
 
 
 def _texts(out: Path, classes: Sequence[str], templates: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """Zero-shot classification against CLIP_benchmark: the same set, checkpoint and machine, in one run.
 
-    python benchmarks/eval/zero_shot.py --peer VENV/bin/python [--set cifar10] [--images N] [--precision bf16] [--rounds 1]
+    python benchmarks/eval/zero_shot.py --peer PEER/bin/python [--set cifar10] [--images N] [--precision bf16]
 
 The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt). Both as their users start them, with their
 own defaults: whole commands, in bf16 on all cores, from an empty cache. The model is open_clip's ViT-B-32 with random
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--peer", type=Path, required=True, help="Python with clip_benchmark")
     arguments.add_argument("--set", default="cifar10")
-    arguments.add_argument("--images", type=int, help="the first so many of it alone")
+    arguments.add_argument("--images", type=int, help="so many of it alone")
     arguments.add_argument("--checkpoint", type=Path, help="else one with random weights is made")
     arguments.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
     arguments.add_argument("--rounds", type=int, default=1)
@@ -104,20 +104,16 @@ def _measured(command: list[str], out: Path, given: argparse.Namespace) -> Took:
 
 
 def _print(given: argparse.Namespace, took: dict[str, list[Took]]) -> None:
-    for name, some in took.items():
-        wall, cpu = (statistics.median(one[at] for one in some) for at in (0, 1))
+    middle = {
+        name: [statistics.median(one[at] for one in some) for at in (0, 1)] for name, some in took.items()
+    }
+    for name, (wall, cpu) in middle.items():
         print(
-            f"{given.set:16s} {given.precision} {name:14s} {given.images / wall:6.1f} samples/s, {given.images / cpu:6.1f} a CPU second, {wall:6.1f} s, "
-            f"{cpu:6.1f} CPU s, acc1 {some[0].acc1:.4f}"
+            f"{given.set}, {given.images} images, {given.precision}, {name}: {given.images / wall:.1f} samples/s, "
+            f"{given.images / cpu:.1f} a CPU second, {wall:.1f} s, {cpu:.1f} CPU s, acc1 {took[name][0].acc1:.4f}"
         )
-    ratios = [
-        statistics.median(one[at] for one in took["clip_benchmark"])
-        / statistics.median(one[at] for one in took["ours"])
-        for at in (0, 1)
-    ]
-    print(
-        f"{given.set:16s} {given.precision} ratio {ratios[0]:.2f} of the time, {ratios[1]:.2f} of the CPU time"
-    )
+    wall, cpu = (theirs / ours for theirs, ours in zip(*middle.values(), strict=True))
+    print(f"ratio {wall:.2f} of the time, {cpu:.2f} of the CPU time")
 
 
 if __name__ == "__main__":
