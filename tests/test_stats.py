@@ -23,6 +23,30 @@ def test_an_interval_of_less_confidence_is_narrower():
     assert stats.clopper_pearson(5, 10, 0.95) == pytest.approx((0.1871, 0.8129), abs=1e-4)
 
 
+def test_a_mean_resampled_lies_where_its_standard_error_says():
+    values = np.random.default_rng(0).normal(3, 2, 400)
+    low, high = stats.resampled(lambda some: float(values[some].mean()), 400, 0.95)
+    error = values.std() / 20
+    assert (low, high) == pytest.approx(
+        (values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.05
+    )
+    assert (low, high) == stats.resampled(lambda some: float(values[some].mean()), 400, 0.95)
+
+
+def test_the_mean_of_shares_lies_where_its_standard_error_says():
+    right, counts = np.array([10, 30, 5]), np.array([40, 60, 5])
+    shares = right / counts
+    error = np.sqrt((shares * (1 - shares) / counts).sum()) / 3
+    low, high = stats.resampled_mean_of_shares(right, counts, 0.95)
+    assert (low, high) == pytest.approx(
+        (shares.mean() - 1.96 * error, shares.mean() + 1.96 * error), abs=0.006
+    )
+
+
+def test_groups_that_are_all_right_leave_no_doubt():
+    assert stats.resampled_mean_of_shares(np.array([3, 4]), np.array([3, 4]), 0.99) == (1, 1)
+
+
 def test_the_interval_of_a_few_draws_is_students():
     values = [0.51, 0.48, 0.55, 0.5, 0.53]
     due = scipy.stats.t.interval(0.95, 4, np.mean(values), scipy.stats.sem(values))

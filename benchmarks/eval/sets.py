@@ -9,6 +9,7 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 TEMPLATES = (
@@ -17,6 +18,7 @@ TEMPLATES = (
     "a photo of the small {c}.",
     "a picture of clothing: {c}.",
 )
+SHARDS = 4
 NAMES = ("cifar10", "clothing", "imagenet-samples")
 Sample = tuple[bytes, int]
 
@@ -57,7 +59,7 @@ def _imagenet(data: Path, archive: zipfile.ZipFile, out: Path) -> None:
     told = json.loads((data / "prompts" / "imagenet.json").read_bytes())
     rows = [json.loads(line) for line in (data / "eval" / "imagenet-samples.jsonl").read_text().splitlines()]
     _write(out, "test", ((archive.read(row["image"]), row["index"]) for row in rows))
-    _texts(out, told["classes"], told["templates"])
+    _texts(out, told["classes"], told["seven_template_subset"])
 
 
 def _texts(out: Path, classes: Sequence[str], templates: Sequence[str]) -> None:
@@ -67,14 +69,19 @@ def _texts(out: Path, classes: Sequence[str], templates: Sequence[str]) -> None:
 
 
 def _write(out: Path, split: str, samples: Iterable[Sample]) -> None:
+    """In SHARDS tars: CLIP_benchmark reads with four processes, and each wants one."""
     (out / split).mkdir(parents=True)
-    with tarfile.open(out / split / "0.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+    with ExitStack() as stack:
+        tars = [
+            stack.enter_context(tarfile.open(out / split / f"{shard}.tar", "w", format=tarfile.USTAR_FORMAT))
+            for shard in range(SHARDS)
+        ]
         for number, (image, label) in enumerate(samples):
             for kind, body in (("jpg", image), ("cls", str(label).encode())):
                 member = tarfile.TarInfo(f"s{number:07d}.{kind}")
                 member.size = len(body)
-                tar.addfile(member, io.BytesIO(body))
-    (out / split / "nshards.txt").write_text("1")
+                tars[number % SHARDS].addfile(member, io.BytesIO(body))
+    (out / split / "nshards.txt").write_text(str(SHARDS))
 
 
 if __name__ == "__main__":

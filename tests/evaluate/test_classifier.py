@@ -49,7 +49,7 @@ def test_several_names_of_a_class_count_together(tmp_path, loaded):
 
 def test_texts_come_back_in_their_order_whatever_their_length(loaded, monkeypatch):
     some = [" ".join(["word"] * (number * 7 % 23 + 1)) + f" {number}" for number in range(40)]
-    monkeypatch.setattr(classifier, "_AT_ONCE", 9)
+    monkeypatch.setattr(classifier, "_FEWEST", 4)
     rows = classifier.texts(loaded, some, ALONE, "fp32")
     with torch.no_grad():
         import open_clip

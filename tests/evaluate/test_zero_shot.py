@@ -9,7 +9,7 @@ import torch
 from tests.evaluate.folders import NAMES, TEMPLATES, benchmark, folders, saved, work
 from tests.model import tiny
 from wit_builder.errors import ConfigError
-from wit_builder.evaluate import zero_shot
+from wit_builder.evaluate import classifier, zero_shot
 from wit_builder.evaluate.embed import Embedded
 from wit_builder.model.loaded import opened
 
@@ -117,3 +117,40 @@ def test_a_set_of_pairs_has_no_classes(tmp_path):
     found = work(folders(tmp_path / "set"), tmp_path / "cache")
     with pytest.raises(ConfigError, match="has 0 classes"):
         zero_shot.evaluate(replace(found, which=replace(found.which, kind="captions", classes=())))
+
+
+def several(found, labels):
+    """The same images with several labels each."""
+    return replace(found, which=replace(found.which, kind="labels", metric="map11", labels=labels))
+
+
+def test_several_labels_an_image_have_their_precisions(tmp_path):
+    found = work(folders(tmp_path / "set"), tmp_path / "cache")
+    labels = np.random.default_rng(0).integers(0, 2, (24, 6)).astype(np.uint8)
+    labels[0] = 1  # of each class one at least
+    result = zero_shot.evaluate(several(found, labels))
+    assert list(result.metrics) == ["map11", "mean_average_precision"]
+    from sklearn.metrics import average_precision_score
+
+    classes = classifier.ensemble(classifier.prompts(found.loaded, found.which, found.ranks, "fp32"))
+    scores = found.embedded.images @ classes.T
+    due = average_precision_score(labels, scores, average="macro")
+    assert result.metrics["mean_average_precision"].value == pytest.approx(due)
+    row = result.predictions.slice(0, 1).to_pylist()[0]
+    assert (row["labels"], row["right"]) == ([0, 1, 2, 3, 4, 5], True)
+
+
+@pytest.mark.parametrize("metric", ["mean_per_class_recall", "top1_top5_mean"])
+def test_the_sets_own_metric_comes_first(tmp_path, metric):
+    found = work(folders(tmp_path / "set"), tmp_path / "cache")
+    result = zero_shot.evaluate(replace(found, which=replace(found.which, metric=metric)))
+    assert next(iter(result.metrics)) == metric
+    if metric == "top1_top5_mean":
+        halves = result.metrics["acc1"].value + result.metrics["acc5"].value
+        assert result.metrics[metric].value == pytest.approx(halves / 2)
+
+
+def test_what_names_and_templates_were_used_is_said(tmp_path):
+    more = zero_shot.evaluate(work(folders(tmp_path / "set"), tmp_path / "cache")).more
+    assert more["templates"] == list(TEMPLATES)
+    assert set(more["sources"]) == {"classes", "templates"}

@@ -37,6 +37,7 @@ class _Eval(click.Group):
     metavar="FOLDER",
     help="Images, as CLIP_benchmark or ImageFolder has them. May be given several times.",
 )
+@click.option("--split", default="test", show_default=True, metavar="NAME", help="Which part of the sets.")
 @click.option("--out", type=click.Path(file_okay=False), metavar="FOLDER", help="Folder to write.")
 @click.option(
     "--tasks", default="zero-shot", show_default=True, metavar="NAMES", help="What to do, with commas."

@@ -44,7 +44,7 @@ def run(values: Mapping[str, Any]) -> None:
 
     with joined() as ranks, once(ranks), display(values["quiet"] or not ranks.first) as shown:
         tasks = values["tasks"].split(",")
-        some = [sets.read(word, say=shown.say) for word in values["eval_set"]]
+        some = [sets.read(word, values["split"], say=shown.say) for word in values["eval_set"]]
         found = runs.run(
             opened(values["model"], values["checkpoint"]),
             some,

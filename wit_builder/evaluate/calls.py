@@ -40,8 +40,8 @@ def cores() -> int:
 
 @contextmanager
 def judging(device: torch.device, precision: Precision) -> Iterator[None]:
-    """No gradients; products in that precision."""
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+    """No gradients; products in that precision. (In torch's inference mode, autocast on a CPU does nothing.)"""
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         yield
 
 

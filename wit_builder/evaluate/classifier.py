@@ -18,7 +18,8 @@ from wit_builder.evaluate.embed import Floats
 from wit_builder.model.loaded import Loaded
 from wit_builder.model.ranks import Ranks, gathered
 
-_AT_ONCE = 256  # texts of a call, of about the same length
+_FEWEST, _MOST = 64, 1024  # texts of a call, of about the same length
+_CALLS = 8  # at least, where there are enough of them
 
 
 def texts(loaded: Loaded, some: Sequence[str], ranks: Ranks, precision: Precision) -> Floats:
@@ -29,7 +30,8 @@ def texts(loaded: Loaded, some: Sequence[str], ranks: Ranks, precision: Precisio
     loaded.network.to(ranks.device)
     ids = [loaded.tokenizer(text) for text in some]
     order = sorted(range(len(ids)), key=lambda at: len(ids[at]))
-    parts = [order[at : at + _AT_ONCE] for at in range(0, len(order), _AT_ONCE)]
+    size = min(_MOST, max(_FEWEST, len(order) // _CALLS))
+    parts = [order[at : at + size] for at in range(0, len(order), size)]
     work = partial(_embedded, loaded=loaded, ids=ids, ranks=ranks, precision=precision)
     found = np.empty((len(some), int(loaded.network.config["embed_dim"])), np.float32)
     for own in calls.each(work, calls.shared(parts, [], ranks.rank, ranks.world)):

@@ -173,7 +173,7 @@ def _rows(
 ) -> Iterator[Rows]:
     """Of each batch, in their order."""
     loaded.network.to(device)
-    sight = Sight(loaded.network)
+    sight = Sight(loaded.network, bf16=precision == "bf16")
     work = partial(_batch, sight=sight, how=loaded.preprocess, device=device, precision=precision)
     return calls.each(work, batches)
 

@@ -59,6 +59,13 @@ class Ranked:
         due = np.arange(11) * found[-1]  # tenths, so that no recall is missed by rounding
         return float(best[np.searchsorted(10 * found, due)].mean())
 
+    def average_precision(self, at: Ints | slice = slice(None)) -> float:
+        """The mean of the precisions at each positive sample, as CLIP_benchmark has it; nan where there is none."""
+        positive, negative = self._counts(at)
+        found = positive.cumsum()
+        precision = found / np.maximum(found + negative.cumsum(), 1)
+        return float(positive @ precision / found[-1]) if found[-1] else float("nan")
+
     def roc_auc(self, at: Ints | slice = slice(None)) -> float:
         """How likely a positive sample comes before another one, equal scores counting half.
 
@@ -114,6 +121,11 @@ def _map11(labels: Labels, logits: Logits) -> Statistic:
     return lambda at: float(np.nanmean([one.map11(at) for one in ranked]))
 
 
+def _average(labels: Labels, logits: Logits) -> Statistic:
+    ranked = [Ranked(*of) for of in zip(labels.T, logits.T, strict=True)]
+    return lambda at: float(np.nanmean([one.average_precision(at) for one in ranked]))
+
+
 def _roc_auc(labels: Labels, logits: Logits) -> Statistic:
     return Ranked(labels, logits[:, 1] - logits[:, 0]).roc_auc
 
@@ -124,5 +136,6 @@ METRICS: Mapping[str, Callable[[Labels, Logits], Statistic]] = {
     "top1_top5_mean": _top1_top5,
     "mean_per_class_recall": _mean_per_class,
     "map11": _map11,
+    "mean_average_precision": _average,
     "roc_auc": _roc_auc,
 }

@@ -91,8 +91,9 @@ def read_all(out: Path) -> tuple[dict[str, Any], list[Result]]:
 
 
 def write_all(out: Path, model: Mapping[str, Any], results: Iterable[Result]) -> None:
-    """What is said of all of them together, in three dialects."""
-    results = list(results)
+    """What is said of all of them together, and of those of the model that were there before, in three dialects."""
+    there = read_all(out)[1] if (out / ALL).exists() else []
+    results = list({(one.set, one.task): one for one in [*there, *results]}.values())
     told = [
         {
             "task": one.task,

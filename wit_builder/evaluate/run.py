@@ -32,7 +32,7 @@ class Task:
 
 
 TASKS: Mapping[str, Task] = {
-    zero_shot.TASK: Task(zero_shot.evaluate, ("classes",)),
+    zero_shot.TASK: Task(zero_shot.evaluate, ("classes", "labels")),
     prompt_ablation.TASK: Task(prompt_ablation.evaluate, ("classes",)),
     probe.TASK: Task(probe.evaluate, ("classes", "labels"), learns=True),
     few_shot.TASK: Task(few_shot.evaluate, ("classes",), learns=True),

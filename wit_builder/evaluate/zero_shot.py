@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet
-from wit_builder.evaluate import classifier, measures
+from wit_builder.evaluate import classifier, measures, metrics
 from wit_builder.evaluate.embed import Embedded, Floats
 from wit_builder.evaluate.measures import Ints
 from wit_builder.evaluate.results import Estimate, Result
@@ -23,27 +23,75 @@ _TOP = 5
 
 
 def evaluate(work: Work) -> Result | None:
-    """Top-1, top-5, mean per class and calibration of the set. All ranks call this; the first has the result.
+    """The set's own metric, top-1, top-5, mean per class, calibration. All ranks call this; the first has the result.
 
-    An image that could not be decoded is a wrong answer. Raises ConfigError for a set without two classes.
+    Of several labels an image: 11-point and plain mean average precision. An image that could not be decoded is a
+    wrong answer. Raises ConfigError for a set without two classes.
     """
     which = work.which
-    if which.kind != "classes" or len(which.classes) < 2:
+    if which.kind not in ("classes", "labels") or len(which.classes) < 2:
         raise ConfigError(f"{which.name!r} has {len(which.classes)} classes, zero-shot wants two or more")
     said = classifier.prompts(work.loaded, which, work.ranks, work.precision)
     if not work.ranks.first:
         return None
-    best, score = answers(work.embedded, classifier.ensemble(said), scale(work))
-    return Result(
-        TASK,
-        which.name,
-        work.split,
-        _metrics(which, best, score),
-        work.fingerprint,
-        _more(which, best, work.embedded)
-        | {"calibration": measures.calibration(score, best[:, 0] == which.labels)[1]},
-        _predictions(which, best, score),
+    judged = _classified if which.kind == "classes" else _labelled
+    measured, more, predictions = judged(work, classifier.ensemble(said))
+    more = _more(work) | more
+    return Result(TASK, which.name, work.split, measured, work.fingerprint, more, predictions)
+
+
+def _classified(work: Work, classes: Floats) -> tuple[dict[str, Estimate], dict[str, Any], pa.Table]:
+    which = work.which
+    best, score = answers(work.embedded, classes, scale(work))
+    hits = best == which.labels[:, None]
+    error, bins = measures.calibration(score, hits[:, 0])
+    found = {"acc1": measures.share(int(hits[:, 0].sum()), len(hits))}
+    if best.shape[1] == _TOP:
+        found["acc5"] = measures.share(int(hits.sum()), len(hits))
+    found["mean_per_class_recall"] = measures.mean_per_class(which.labels, hits[:, 0])
+    if which.metric and which.metric not in found:
+        found[which.metric] = measures.of_logits(which.metric, which.labels, _logits(work, classes))
+    own = {which.metric: found[which.metric]} if which.metric else {}
+    more = {
+        "chance": 1 / len(which.classes),
+        "classes": measures.by_class(which.labels, hits[:, 0], which.classes),
+        "confusion": measures.confusion(which.labels, best[:, 0], len(which.classes)),
+        "calibration": bins,
+    }
+    return own | found | {"calibration_error": error}, more, _predictions(which, best, score)
+
+
+def _labelled(work: Work, classes: Floats) -> tuple[dict[str, Estimate], dict[str, Any], pa.Table]:
+    which, logits = work.which, _logits(work, classes)
+    names = dict.fromkeys((which.metric, "map11", "mean_average_precision"))
+    best, _ = answers(work.embedded, classes, scale(work))
+    rows = {
+        "key": pa.array(which.keys),
+        "labels": pa.array([np.flatnonzero(row).tolist() for row in which.labels], pa.list_(pa.int32())),
+        "top5": pa.array(best.tolist(), pa.list_(pa.int32())),
+        "right": pa.array(
+            [bool(row[one]) and one >= 0 for row, one in zip(which.labels, best[:, 0], strict=True)]
+        ),
+    }
+    return (
+        {name: measures.of_logits(name, which.labels, logits) for name in names if name},
+        {},
+        pa.table(rows),
     )
+
+
+def _logits(work: Work, classes: Floats) -> Floats:
+    logits = np.concatenate([some for _, some in similarities(work.embedded, classes)])
+    return metrics.with_lost(work.which.labels, logits, work.embedded.readable)
+
+
+def _more(work: Work) -> dict[str, Any]:
+    return {
+        "samples": len(work.embedded.keys),
+        "unreadable": int(np.count_nonzero(~work.embedded.readable)),
+        "templates": list(work.which.templates),
+        "sources": dict(work.which.sources),
+    }
 
 
 def scale(work: Work) -> float:
@@ -75,27 +123,6 @@ def similarities(embedded: Embedded, classes: Floats) -> Iterator[tuple[slice, F
     for at in range(0, len(embedded.keys), step):
         rows = slice(at, at + step)
         yield rows, embedded.images[rows] @ classes.T
-
-
-def _metrics(which: EvalSet, best: Ints, score: Floats) -> dict[str, Estimate]:
-    hits = best == which.labels[:, None]
-    found = {"acc1": measures.share(int(hits[:, 0].sum()), len(hits))}
-    if best.shape[1] == _TOP:
-        found["acc5"] = measures.share(int(hits.sum()), len(hits))
-    found["mean_per_class_recall"] = measures.mean_per_class(which.labels, hits[:, 0])
-    found["calibration_error"] = measures.calibration(score, hits[:, 0])[0]
-    return found
-
-
-def _more(which: EvalSet, best: Ints, embedded: Embedded) -> dict[str, Any]:
-    return {
-        "chance": 1 / len(which.classes),
-        "samples": len(best),
-        "unreadable": int(np.count_nonzero(~embedded.readable)),
-        "templates": list(which.templates),
-        "classes": measures.by_class(which.labels, best[:, 0] == which.labels, which.classes),
-        "confusion": measures.confusion(which.labels, best[:, 0], len(which.classes)),
-    }
 
 
 def _predictions(which: EvalSet, best: Ints, score: Floats) -> pa.Table:

@@ -68,20 +68,31 @@ def opened(name: str, checkpoint: str) -> Loaded:
 
 
 class Sight:
-    """The image tower cut in two before its projection, sharing its weights: one pass gives what both sides hold.
+    """The image tower cut in two before its projection: one pass gives what both sides of it hold.
 
     The features are the penultimate ones of appendix A.3: of a Vision Transformer what the linear projection takes;
     of CLIP's ResNets the output of the attention pool, which is the joint space itself, as CLIP's own code has it.
+    bf16: for calls under autocast, which would bring the weights of products into 16 bits in each call; here they are
+    so once, in a tower of its own.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, bf16: bool = False) -> None:
         self._network = network
-        self._tower, self._project = _cut(network.inner.visual)
+        visual = network.inner.visual
+        self._tower, self._project = _cut(_halved(copy.deepcopy(visual)) if bf16 else visual)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [B, 3, H, W] -> float32 features [B, P], and embeddings [B, D], rows of unit length."""
         features = self._tower(self._network.pixels(images))
         return features.float(), functional.normalize(self._project(features).float(), dim=-1)
+
+
+def _halved(visual: Any) -> Any:
+    for module in visual.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.MultiheadAttention):
+            for weight in module.parameters(recurse=False):
+                weight.data = weight.data.bfloat16()
+    return visual
 
 
 def _cut(visual: Any) -> tuple[Any, Callable[[Tensor], Tensor]]:

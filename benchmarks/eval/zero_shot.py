@@ -1,0 +1,133 @@
+"""Zero-shot classification against CLIP_benchmark: the same set, checkpoint and machine, in one run.
+
+    python benchmarks/eval/zero_shot.py --peer VENV/bin/python [--set cifar10] [--precision bf16] [--rounds 1]
+
+The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt). Both as their users start them, with their
+own defaults: whole commands, in bf16 on all cores, from an empty cache. The model is open_clip's ViT-B-32 with random
+weights. CPU seconds are those of all processes. Accuracies are compared in fp32 with `--precision fp32`.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+MODEL = "ViT-B-32"
+
+
+class Took(NamedTuple):
+    """What one command came to."""
+
+    wall: float  # seconds
+    cpu: float
+    acc1: float
+
+
+def main() -> None:
+    """Runs both in turn and prints the table."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--peer", type=Path, required=True, help="Python with clip_benchmark")
+    arguments.add_argument("--set", default="cifar10")
+    arguments.add_argument("--sets", type=Path, help="where sets.py has written them")
+    arguments.add_argument("--checkpoint", type=Path, help="else one with random weights is made")
+    arguments.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
+    arguments.add_argument("--rounds", type=int, default=1)
+    arguments.add_argument("--data", type=Path, default=HERE.parents[2] / "shared" / "data")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        _made(given, Path(scratch))
+        took: dict[str, list[Took]] = {"clip_benchmark": [], "ours": []}
+        for _ in range(given.rounds):
+            for name, command in (("clip_benchmark", _theirs), ("ours", _ours)):
+                with tempfile.TemporaryDirectory() as out:
+                    took[name].append(_measured(command(given, Path(out)), Path(out), given))
+                print(name, took[name][-1], flush=True)
+        _print(given, took)
+
+
+def _made(given: argparse.Namespace, scratch: Path) -> None:
+    if given.sets is None:
+        from sets import make
+
+        given.sets = scratch / "sets"
+        make(given.data, given.set, given.sets / given.set)
+    if given.checkpoint is None:
+        import open_clip
+        import torch
+
+        torch.manual_seed(0)
+        given.checkpoint = scratch / "random.pt"
+        torch.save(open_clip.create_model(MODEL).state_dict(), given.checkpoint)
+
+
+def _theirs(given: argparse.Namespace, out: Path) -> list[str]:
+    words = ["-m", "clip_benchmark.cli", "eval", "--model", MODEL, "--pretrained", given.checkpoint]
+    words += [
+        "--dataset",
+        f"wds/{given.set}",
+        "--dataset_root",
+        given.sets / given.set,
+        "--output",
+        out / "cb.json",
+    ]
+    words += ["--task", "zeroshot_classification"] + ["--no_amp"] * (given.precision == "fp32")
+    return [str(given.peer), *map(str, words)]
+
+
+def _ours(given: argparse.Namespace, out: Path) -> list[str]:
+    words = ["-m", "wit_builder", "eval", "--model", MODEL, "--checkpoint", given.checkpoint]
+    words += ["--eval-set", given.sets / given.set, "--out", out / "results", "--cache", out / "cache"]
+    return [sys.executable, *map(str, words), "--precision", given.precision]
+
+
+def _measured(command: list[str], out: Path, given: argparse.Namespace) -> Took:
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    )
+    wall = time.monotonic() - began
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = next(
+        path for path in (out / "cb.json", *out.glob("results/clip_benchmark/*.json")) if path.exists()
+    )
+    acc1 = json.loads(told.read_text())["metrics"]["acc1"]
+    return Took(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, acc1)
+
+
+def _print(given: argparse.Namespace, took: dict[str, list[Took]]) -> None:
+    images = _images(given)
+    for name, some in took.items():
+        wall, cpu = (statistics.median(one[at] for one in some) for at in (0, 1))
+        print(
+            f"{given.set:16s} {given.precision} {name:14s} {images / wall:6.1f} samples/s, {wall:6.1f} s, "
+            f"{cpu:6.1f} CPU s, acc1 {some[0].acc1:.4f}"
+        )
+    ratios = [
+        statistics.median(one[at] for one in took["clip_benchmark"])
+        / statistics.median(one[at] for one in took["ours"])
+        for at in (0, 1)
+    ]
+    print(
+        f"{given.set:16s} {given.precision} ratio {ratios[0]:.2f} of the time, {ratios[1]:.2f} of the CPU time"
+    )
+
+
+def _images(given: argparse.Namespace) -> int:
+    import tarfile
+
+    tars = [tarfile.open(path) for path in (given.sets / given.set / "test").glob("*.tar")]
+    return sum(name.endswith(".cls") for tar in tars for name in tar.getnames())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""A checkpoint opened to be judged, whoever wrote it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.model import tiny
+from tests.train import runs
+from wit_builder.errors import ConfigError
+from wit_builder.model.build import towers
+from wit_builder.model.loaded import Sight, opened
+from wit_builder.model.network import Network, contrastive
+from wit_builder.train import objectives
+from wit_builder.train.checkpoint import content
+
+RESNET = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16},
+    "text_cfg": tiny.CONFIG["text_cfg"],
+}
+
+
+def written(folder, **more):
+    """(config, checkpoint) as `wit train` would leave them for that objective."""
+    (folder / "model.json").write_text(json.dumps(tiny.CONFIG))
+    training = replace(runs.training(folder), model=str(folder / "model.json"), **more)
+    weights = objectives.make(training).network.inner.state_dict()
+    torch.save(content((weights, {}), training, "", 3, 3, None), folder / "epoch_1.pt")
+    return str(folder / "model.json"), str(folder / "epoch_1.pt")
+
+
+@pytest.mark.parametrize("encoder", ["transformer", "cbow"])
+def test_what_was_trained_here_opens_with_either_text_encoder(tmp_path, encoder):
+    found = opened(*written(tmp_path, text_encoder=encoder))
+    assert not found.network.training
+    assert type(found.network.inner).__name__ == {"transformer": "CLIP", "cbow": "Parts"}[encoder]
+    assert found.network.encode_text(torch.tensor([found.tokenizer("a cat")])).shape == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"), [("words", "the words of a caption"), ("captions", "captions")]
+)
+def test_another_objective_is_one_sentence(tmp_path, objective, said):
+    with pytest.raises(ConfigError, match=f"predicts {said} and embeds no texts"):
+        opened(*written(tmp_path, objective=objective))
+
+
+def test_a_checkpoint_of_another_model_is_one_sentence(tmp_path):
+    config, _ = tiny.files()
+    wide = tiny.network(tiny.CONFIG | {"embed_dim": 32})
+    torch.save(wide.state_dict(), tmp_path / "wide.pt")
+    with pytest.raises(ConfigError, match=r"is of another model than .*: it has in another size 2 weights"):
+        opened(config, str(tmp_path / "wide.pt"))
+
+
+def test_what_embeddings_depend_on_is_in_the_fingerprint():
+    found = opened(*tiny.files())
+    assert found.fingerprint == opened(*tiny.files()).fingerprint
+    others = [
+        replace(found, weights_sha256="0" * 64),
+        replace(found, preprocess=replace(found.preprocess, fill_color=1)),
+    ]
+    assert len({found.fingerprint, *(one.fingerprint for one in others)}) == 3
+
+
+@pytest.mark.parametrize("config", [tiny.CONFIG, RESNET], ids=["vit", "resnet"])
+def test_one_pass_gives_both_sides_of_the_projection(config):
+    torch.manual_seed(0)
+    network = Network("tiny", config, towers("tiny", config), {}).eval()
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    with torch.no_grad():
+        features, embeddings = Sight(network)(images)
+        due = network.encode_image(images)
+    np.testing.assert_array_equal(embeddings, due)
+    assert features.shape == (3, 32 if config is tiny.CONFIG else 16)
+    assert network.inner.visual.state_dict().keys() >= ({"proj"} if config is tiny.CONFIG else set())
+
+
+@pytest.mark.parametrize("config", [tiny.CONFIG, RESNET], ids=["vit", "resnet"])
+def test_half_precision_is_what_autocast_makes_of_whole_weights_up_to_its_rounding(config):
+    network = Network("tiny", config, towers("tiny", config), {}).eval()
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = [Sight(network, bf16=bf16)(images)[1] for bf16 in (True, False)]
+    np.testing.assert_allclose(*found, atol=0.02)
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+
+
+def test_the_network_itself_stays_whole():
+    network = contrastive(tiny.files()[0]).eval()
+    Sight(network)
+    assert network.inner.visual.proj is not None
