@@ -100,7 +100,7 @@ def run(
                 found += _done(taught if TASKS[task].learns else work, task, out)
                 if ranks.first:
                     results.write_all(out, model, found)
-                    worth.write(out, found)
+                    worth.write(out)
     return found
 
 

@@ -5,7 +5,7 @@ OUT/few-shot.png, .svg      scores by images a class, as figure 6 has them
 OUT/zero-shot-worth.png, .svg    images a class that zero-shot equals, as figure 7 has them
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,9 +31,9 @@ class Worth:
     words: str  # `3.7`, `< 1`, `> 16`; "" where there is no zero-shot result
 
 
-def write(out: Path, found: Iterable[Result]) -> None:
-    """The files, for the few-shot results among those found; the other tasks' results are read from OUT."""
-    told = [worth(out, one) for one in found if one.task == few_shot.TASK]
+def write(out: Path) -> None:
+    """The files, for the few-shot results in OUT, where there are any."""
+    told = [worth(out, one) for one in results.read_all(out)[1] if one.task == few_shot.TASK]
     if not told:
         return
     plain = [asdict(one) | {"shots": {str(k): asdict(v) for k, v in one.shots.items()}} for one in told]
@@ -56,10 +56,3 @@ def worth(out: Path, result: Result) -> Worth:
         scores[whole_shots] = full.value
     equivalent, words = few_shot.equivalent(zero.value, scores) if zero else (None, "")
     return Worth(result.set, metric, shots, zero, full, whole_shots, equivalent, words)
-
-
-def lines(found: Sequence[Worth]) -> list[str]:
-    """In words: `cifar10: zero-shot is worth 5.2 labelled images a class`."""
-    return [
-        f"{one.set}: zero-shot is worth {one.words} labelled images a class" for one in found if one.words
-    ]

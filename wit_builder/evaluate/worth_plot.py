@@ -50,9 +50,7 @@ def curves(found: Sequence[Drawn]) -> Figure:
         axes.fill_between(at, low, high, color=_OURS, alpha=0.12, linewidth=0)
         if one.zero_shot:
             axes.plot([_NONE], [100 * one.zero_shot.value], marker="*", markersize=11, **own)
-        axes.annotate(
-            one.set, (at[-1], 100 * estimates[-1].value), (6, 0), textcoords="offset points", fontsize=7
-        )
+    _named(axes, found)
     _mean(axes, found)
     ticks = [_NONE, *sorted({shots for one in found for shots in one.shots})]
     axes.set_xscale("log", base=2)
