@@ -125,8 +125,12 @@ def _print(given: argparse.Namespace, took: dict[str, list[Took]]) -> None:
 def _images(given: argparse.Namespace) -> int:
     import tarfile
 
-    tars = [tarfile.open(path) for path in (given.sets / given.set / "test").glob("*.tar")]
-    return sum(name.endswith(".cls") for tar in tars for name in tar.getnames())
+    paths = list((given.sets / given.set / "test").glob("*.tar"))
+    found = 0
+    for path in paths:
+        with tarfile.open(path) as tar:
+            found += sum(name.endswith(".cls") for name in tar.getnames())
+    return found
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from tests.cli.processes import ran
 from tests.structure.documents import ROOT, documents, python_in
 from wit_builder.cli import COMMANDS
 from wit_builder.cli.build import common_options
+from wit_builder.cli.eval import command as evaluate
 from wit_builder.cli.fetch import command as fetch
 from wit_builder.cli.forget import command as forget
 from wit_builder.cli.retry import command as retry
@@ -47,6 +48,12 @@ def test_every_option_of_fetch_stands_in_the_docs(option):
 )
 def test_every_option_of_train_stands_in_the_docs(option):
     section = COMMANDS_PAGE.read_text().partition("\n## wit train\n")[2].partition("\n## ")[0]
+    assert re.search(rf"`[^`]*{option}\b[^`]*`", section)
+
+
+@pytest.mark.parametrize("option", [option.opts[0] for option in evaluate.params])
+def test_every_option_of_eval_stands_in_the_docs(option):
+    section = COMMANDS_PAGE.read_text().partition("\n## wit eval\n")[2].partition("\n## ")[0]
     assert re.search(rf"`[^`]*{option}\b[^`]*`", section)
 
 
