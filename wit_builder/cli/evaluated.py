@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +25,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.model import load
 
 EVERY_S = 10.0  # between two lines in a pipe
+PATIENCE = timedelta(days=1)  # of other ranks, while the first one fits a probe
 
 if TYPE_CHECKING:
     from wit_builder.evaluate.results import Estimate, Result
@@ -42,7 +44,7 @@ def run(values: Mapping[str, Any]) -> None:
     from wit_builder.model.loaded import opened
     from wit_builder.model.ranks import joined
 
-    with joined() as ranks, once(ranks), display(values["quiet"] or not ranks.first) as shown:
+    with joined(PATIENCE) as ranks, once(ranks), display(values["quiet"] or not ranks.first) as shown:
         tasks = values["tasks"].split(",")
         some = [sets.read(word, values["split"], say=shown.say) for word in values["eval_set"]]
         found = runs.run(
