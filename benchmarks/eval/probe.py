@@ -3,9 +3,9 @@
     python benchmarks/eval/probe.py --peer PEER/bin/python --model MODEL.json --checkpoint EPOCH.pt [--rounds 3]
 
 The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt); its probe wants CUDA, see probe_peer.py. Both
-are whole commands from an empty cache: images are embedded, the strength of the penalty is found on a fifth of the
-training images, the last fit is on all of them, the test images are judged once. Then the two solvers of ours alone,
-on the features that are there. CPU seconds are those of all processes.
+are whole commands from an empty cache: images are embedded, the strength of the penalty is found on the split val, a
+fifth of the images that may be learnt from, the last fit is on all of those, the test images are judged once. Then our
+two solvers alone, on the features that are there. CPU seconds are those of all processes.
 """
 
 import argparse
@@ -49,13 +49,14 @@ def main() -> None:
             for name, command in (("clip_benchmark", _theirs), ("wit eval", _ours)):
                 with tempfile.TemporaryDirectory() as out:
                     took[name].append(_measured(command(given, Path(scratch), Path(out)), Path(out)))
+                print(name, took[name][-1], file=sys.stderr, flush=True)
         _print(took)
         _solvers(given, Path(scratch))
 
 
 def _theirs(given: argparse.Namespace, sets: Path, out: Path) -> list[str]:
     words = [given.peer, HERE / "probe_peer.py", given.model, "eval", "--model", given.model.stem]
-    words += ["--pretrained", given.checkpoint, "--task", "linear_probe", "--val_proportion", 0.2]
+    words += ["--pretrained", given.checkpoint, "--task", "linear_probe", "--val_split", "val"]
     words += ["--dataset", "wds/cifar10", "--dataset_root", sets / "cifar10", "--output", out / "cb.json"]
     return [str(word) for word in [*words, "--feature_root", out / "features"]]
 
@@ -96,23 +97,23 @@ def _solvers(given: argparse.Namespace, sets: Path) -> None:
     from wit_builder.evaluate import metrics
     from wit_builder.evaluate.embed import embed
     from wit_builder.evaluate.probe import probe
-    from wit_builder.evaluate.training import SEED, Samples, carved
+    from wit_builder.evaluate.training import Samples
     from wit_builder.model.loaded import opened
     from wit_builder.model.ranks import Ranks
 
     loaded, alone = opened(str(given.model), str(given.checkpoint)), Ranks(0, 1, torch.device("cpu"))
-    train, test = (read(sets / "cifar10", split) for split in ("train", "test"))
-    features = [embed(loaded, one, alone, sets / "cache", "fp32").features for one in (train, test)]
-    held = carved(train.keys, train.labels, SEED)
-    samples = Samples(features[0], train.labels)
+    splits = [read(sets / "cifar10", split) for split in ("train", "val", "test")]
+    train, held, test = (
+        Samples(embed(loaded, one, alone, sets / "cache", "fp32").features, one.labels) for one in splits
+    )
     torch.set_num_threads(1)
     print("\n| search and last fit | CPU, s | strength | accuracy |\n| --- | --- | --- | --- |")
     for solver in ("scikit-learn", "torch"):
         began = time.process_time()
         found = probe(
-            samples[~held],
-            samples[held],
-            features[1],
+            train,
+            held,
+            test.features,
             lambda labels, logits: metrics.value("acc1", labels, logits),
             solver=solver,
         )

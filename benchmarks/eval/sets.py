@@ -42,8 +42,12 @@ def make(data: Path, name: str, out: Path) -> None:
 def _cifar10(data: Path, archive: zipfile.ZipFile, out: Path) -> None:
     told = json.loads((data / "prompts" / "datasets.json").read_bytes())["datasets"]["CIFAR10"]
     classes = sorted({path.split("/")[1] for path in archive.namelist()})
-    for split in ("train", "test"):
-        paths = [path for path in archive.namelist() if path.startswith(split)]
+    train, test = (
+        sorted(path for path in archive.namelist() if path.startswith(one)) for one in ("train", "test")
+    )
+    val = train[::5]  # a fifth of each class: 300 images in succession
+    splits = {"train": sorted({*train} - {*val}), "val": val, "test": test}
+    for split, paths in splits.items():
         _write(out, split, ((archive.read(path), classes.index(path.split("/")[1])) for path in paths))
     _texts(out, classes, told["templates"])
 
