@@ -4,8 +4,8 @@
 
 The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt); its probe wants CUDA, see probe_peer.py. Both
 are whole commands from an empty cache: images are embedded, the strength of the penalty is found on the split val, a
-fifth of the images that may be learnt from, the last fit is on all of those, the test images are judged once. Then our
-two solvers alone, on the features that are there. CPU seconds are those of all processes.
+fifth of the images to learn from, the last fit is on all of those, the test images are judged once. Then our two
+solvers alone, on the features that are there. CPU seconds are those of all processes.
 """
 
 import argparse
