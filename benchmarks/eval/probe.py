@@ -5,7 +5,8 @@
 The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt); its probe wants CUDA, see probe_peer.py. Both
 are whole commands from an empty cache: images are embedded, the strength of the penalty is found on the split val, a
 fifth of the images to learn from, the last fit is on all of those, the test images are judged once. Then our two
-solvers alone, on the features that are there. CPU seconds are those of all processes.
+solvers alone, on the features that are there. Both in fp32: in bf16 the peer's probe fails; it
+reads without processes of its own, which start anew at each epoch otherwise. CPU seconds are those of all processes.
 """
 
 import argparse
@@ -56,7 +57,17 @@ def main() -> None:
 
 def _theirs(given: argparse.Namespace, sets: Path, out: Path) -> list[str]:
     words = [given.peer, HERE / "probe_peer.py", given.model, "eval", "--model", given.model.stem]
-    words += ["--pretrained", given.checkpoint, "--task", "linear_probe", "--val_split", "val"]
+    words += [
+        "--pretrained",
+        given.checkpoint,
+        "--task",
+        "linear_probe",
+        "--val_split",
+        "val",
+        "--no_amp",
+        "--num_workers",
+        0,
+    ]
     words += ["--dataset", "wds/cifar10", "--dataset_root", sets / "cifar10", "--output", out / "cb.json"]
     return [str(word) for word in [*words, "--feature_root", out / "features"]]
 
@@ -64,7 +75,8 @@ def _theirs(given: argparse.Namespace, sets: Path, out: Path) -> list[str]:
 def _ours(given: argparse.Namespace, sets: Path, out: Path) -> list[str]:
     words = [sys.executable, "-m", "wit_builder", "eval", "--model", given.model]
     words += ["--checkpoint", given.checkpoint, "--tasks", "linear-probe", "--eval-set", sets / "cifar10"]
-    return [str(word) for word in [*words, "--out", out / "results", "--cache", out / "cache"]]
+    words += ["--precision", "fp32", "--out", out / "results", "--cache", out / "cache"]
+    return [str(word) for word in words]
 
 
 def _measured(command: list[str], out: Path) -> Took:
