@@ -89,6 +89,14 @@ def test_a_set_without_a_training_split_is_one_sentence(tmp_path):
         done(tmp_path, folder, probe.TASK)
 
 
+def test_what_is_judged_is_not_learnt_from(tmp_path):
+    folder = split(tmp_path / "set", "train", "val", "test")
+    with pytest.raises(ConfigError, match="the split 'train' of 'set' is what is learnt from"):
+        training.read(str(folder), sets.read(folder, "train"))
+    assert training.read(str(folder), sets.read(folder, "val")).validation is None
+    assert training.read(str(folder), sets.read(folder, "test")).validation.split == "val"
+
+
 def test_splits_of_different_classes_are_one_sentence(tmp_path):
     folder = split(tmp_path / "set", "train", "test")
     (folder / "classnames.txt").unlink()

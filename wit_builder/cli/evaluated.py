@@ -40,7 +40,7 @@ def run(values: Mapping[str, Any]) -> None:
     from wit_builder.cli.trained import once
     from wit_builder.evalset import sets
     from wit_builder.evaluate import run as runs
-    from wit_builder.evaluate import training
+    from wit_builder.evaluate import training, worth
     from wit_builder.model.loaded import opened
     from wit_builder.model.ranks import joined
 
@@ -64,6 +64,9 @@ def run(values: Mapping[str, Any]) -> None:
         )
     for result in found:
         click.echo(line(result))
+    for one in worth.every(Path(values["out"])) if found else ():
+        if one.words:
+            click.echo(f"{one.set}: zero-shot is worth {one.words} labelled images a class")
 
 
 def default_cache() -> Path:
@@ -79,6 +82,7 @@ def line(result: "Result") -> str:
     more = [f"{result.more['samples']:,} images"] if "samples" in result.more else []
     more += [f"chance {result.more['chance']:.1%}"] if "chance" in result.more else []
     more += [f"{result.more['unreadable']:,} of them unreadable"] if result.more.get("unreadable") else []
+    more += [f"{shots} shots left out: {why}" for shots, why in result.more.get("left_out", {}).items()]
     return f"{result.set} {result.task}: {told}{'; ' if more else ''}{', '.join(more)}"
 
 

@@ -33,7 +33,7 @@ class Worth:
 
 def write(out: Path) -> None:
     """The files, for the few-shot results in OUT, where there are any."""
-    told = [worth(out, one) for one in results.read_all(out)[1] if one.task == few_shot.TASK]
+    told = every(out)
     if not told:
         return
     plain = [asdict(one) | {"shots": {str(k): asdict(v) for k, v in one.shots.items()}} for one in told]
@@ -41,6 +41,11 @@ def write(out: Path) -> None:
     worth_plot.write(worth_plot.curves(told), out / CURVES)
     if any(one.words for one in told):
         worth_plot.write(worth_plot.bars([one for one in told if one.words]), out / BARS)
+
+
+def every(out: Path) -> list[Worth]:
+    """Of each few-shot result in OUT."""
+    return [worth(out, one) for one in results.read_all(out)[1] if one.task == few_shot.TASK]
 
 
 def worth(out: Path, result: Result) -> Worth:
