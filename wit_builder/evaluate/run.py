@@ -12,7 +12,7 @@ import torch
 from wit_builder import __version__
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet, Kind
-from wit_builder.evaluate import few_shot, probe, prompt_ablation, results, retrieval, zero_shot
+from wit_builder.evaluate import few_shot, probe, prompt_ablation, results, retrieval, worth, zero_shot
 from wit_builder.evaluate.calls import Precision
 from wit_builder.evaluate.embed import embed
 from wit_builder.evaluate.results import Result
@@ -100,6 +100,7 @@ def run(
                 found += _done(taught if TASKS[task].learns else work, task, out)
                 if ranks.first:
                     results.write_all(out, model, found)
+                    worth.write(out)
     return found
 
 
