@@ -62,6 +62,10 @@ def run(values: Mapping[str, Any]) -> None:
                 if runs.learning(tasks, which)
             },
         )
+        if ranks.first:
+            from wit_builder.report import evaluation
+
+            shown.say(f"pictures: {evaluation.write(Path(values['out']), some)}")
     for result in found:
         click.echo(line(result))
     for one in worth.every(Path(values["out"])) if found else ():
