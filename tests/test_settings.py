@@ -147,8 +147,14 @@ def test_a_field_more_or_less_is_a_difference():
     assert settings.differences(old, new) == ["a: 1, now None", "c: None, now 3"]
 
 
-def test_a_longer_list_is_one_difference():
-    assert settings.differences({"x": [1]}, {"x": [1, 2]}) == ["x: [1], now [1, 2]"]
+def test_of_a_list_of_another_length_only_what_came_and_went_is_said():
+    assert settings.differences({"x": [1]}, {"x": [1, 2]}) == ["x: now also 2"]
+    assert settings.differences({"x": [1, 2, 3]}, {"x": [4, 2]}) == [
+        "x: no longer 1",
+        "x: no longer 3",
+        "x: now also 4",
+    ]
+    assert settings.differences({"x": [1, 1]}, {"x": [1]}) == ["x: [1, 1], now [1]"]
 
 
 def test_a_syntax_error_says_its_line(tmp_path):

@@ -34,13 +34,24 @@ def test_a_mean_resampled_lies_where_its_standard_error_says():
 
 
 def test_the_mean_of_shares_lies_where_its_standard_error_says():
-    right, counts = np.array([10, 30, 5]), np.array([40, 60, 5])
+    right, counts = np.array([100, 300, 50]), np.array([400, 600, 100])
     shares = right / counts
     error = np.sqrt((shares * (1 - shares) / counts).sum()) / 3
     low, high = stats.resampled_mean_of_shares(right, counts, 0.95)
-    assert (low, high) == pytest.approx(
-        (shares.mean() - 1.96 * error, shares.mean() + 1.96 * error), abs=0.006
-    )
+    due = shares.mean() - 1.96 * error, shares.mean() + 1.96 * error
+    assert (low, high) == pytest.approx(due, abs=0.003)
+
+
+def test_groups_of_one_leave_doubt_and_groups_without_any_do_not_count():
+    right = np.zeros(1000, np.int64)
+    right[7] = 1
+    low, high = stats.resampled_mean_of_shares(right, np.ones(1000, np.int64), 0.99)
+    assert low == 0
+    assert 0.001 < high < 0.01
+    found = [
+        stats.resampled_mean_of_shares(np.array([3, *none]), np.array([9, *none]), 0.9) for none in ([], [0])
+    ]
+    assert found[0] == pytest.approx(found[1], abs=0.01)
 
 
 def test_groups_that_are_all_right_leave_no_doubt():

@@ -89,9 +89,19 @@ class Preset:
         """The list in that file, matched as the preset does; none is asked for where no file is named."""
         return Queries(files=(path,), rule=self.query_rule) if path else None
 
-    def balance(self, path: str, per_query: int) -> Balance | None:
-        """The preset's balance over the list's queries; none for 0 pairs, or without a list."""
-        return Balance(self.balance_rule, per_query=per_query) if path and per_query else None
+    def balance(self, path: str, per_query: int | None) -> Balance | None:
+        """The preset's balance over the list's queries: CLIP's 20,000 pairs of each when None, no balance for 0.
+
+        Raises ConfigError for a number without a list.
+        """
+        if per_query is not None and not path:
+            raise ConfigError(
+                f"--per-query {per_query} limits the pairs of each query, and no queries are named",
+                "--queries FILE",
+            )
+        if not path or per_query == 0:
+            return None
+        return Balance(self.balance_rule) if per_query is None else Balance(self.balance_rule, per_query)
 
     @property
     def candidate_filters(self) -> tuple[Any, ...]:

@@ -54,6 +54,7 @@ class Recipe:
     queries: Queries | None = None  # matched with the captions that candidate_filters keep
     balance: Balance | None = None  # how many pairs of a query stay, over what duplicates leave
     shards: ShardSpec = field(default_factory=ShardSpec)
+    left_out: tuple[str, ...] = ()  # rules of its preset that nothing asks, for want of a file; in words
     demo_web: DemoWeb | None = None  # a web of our own, served on loopback while the build runs
 
     def __post_init__(self) -> None:

@@ -177,8 +177,8 @@ class Road:
     def select(self) -> None:
         """Filter candidates, one of each pair and URL."""
         parts = _sized(self.files("collect", "candidates"))
-        partitions = _number_of(parts, ROWS_PER_PARTITION)
-        rules = {"duplicates": self._recipe.duplicates}
+        bins = _number_of(parts, ROWS_PER_BIN)
+        rules = {"duplicates": self._recipe.duplicates, "bins": bins}
         self._run(
             "select-judge",
             "wit_builder.curation.select:judge",
@@ -186,7 +186,6 @@ class Road:
             {
                 "language": self._recipe.language,
                 "filters": self._recipe.candidate_filters,
-                "partitions": partitions,
                 "queries": self._recipe.queries,
                 "list": str(self.queries),
             }
@@ -195,28 +194,34 @@ class Road:
         self._run(
             "select-captions",
             "wit_builder.curation.boilerplate:captions",
-            list(range(partitions)) if self._recipe.duplicates.max_images_per_caption is not None else [],
-            {"inputs": self.files("select-judge", "captions"), "partitions": partitions} | rules,
+            list(range(bins)) if self._recipe.duplicates.max_images_per_caption is not None else [],
+            {"inputs": self.files("select-judge", "captions")} | rules,
         )
         self._run(
             "select-unique",
             "wit_builder.curation.select:unique",
-            list(range(partitions)),
+            list(range(bins)),
             {
                 "inputs": self.files("select-judge", "candidates"),
-                "partitions": partitions,
-                "bins": _number_of(parts, ROWS_PER_BIN),
                 "boilerplate": self.files("select-captions", "boilerplate"),
             }
             | rules,
         )
 
+    def selected(self) -> dict[str, Any]:
+        """How what was selected is read, bin by bin: parameters of a stage over bins."""
+        return {
+            "inputs": self.files("select-judge", "candidates") + self.files("select-unique", "richer"),
+            "bins": self._param("select-unique", "bins"),
+            "stays": self.files("select-unique", "stays"),
+        }
+
     def fetch(self) -> None:
         """Download what was selected."""
-        inputs = self.files("select-unique", "candidates")
-        bins = self._param("select-unique", "bins")
-        params = {"inputs": inputs, "bins": bins, "web": self._recipe.web, "image": self._recipe.image}
-        self._run("fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params, Needs(io=True))
+        params = self.selected() | {"web": self._recipe.web, "image": self._recipe.image}
+        self._run(
+            "fetch", "wit_builder.fetch.fetch:fetch", list(range(params["bins"])), params, Needs(io=True)
+        )
 
     def clean(self) -> None:
         """Filters that see the picture, then duplicates, then the balance."""

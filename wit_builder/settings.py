@@ -70,6 +70,10 @@ def differences(old: Any, new: Any, at: str = "") -> list[str]:
         ]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [line for i in range(len(old)) for line in differences(old[i], new[i], f"{at}[{i}]")]
+    if isinstance(old, list) and isinstance(new, list):
+        gone = [f"{at}: no longer {_short(one)}" for one in old if one not in new]
+        if changed := gone + [f"{at}: now also {_short(one)}" for one in new if one not in old]:
+            return changed
     return [] if old == new else [f"{at}: {_short(old)}, now {_short(new)}"]
 
 

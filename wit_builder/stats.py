@@ -77,17 +77,17 @@ def resampled_mean_of_shares(
     draws: int = 10_000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Between which values the mean of several groups' shares lies, each group resampled by itself (bootstrap).
+    """Between which values the mean of several groups' shares lies, by resampling all items (percentile bootstrap).
 
-    right, counts: of each group, int64 [groups]; counts are not 0.
+    right, counts: of each group, int64 [groups]. A group of which no item is drawn is not in that draw's mean.
     """
     rng = np.random.default_rng(seed)
-    shares = right / counts
-    rows = max(1, (1 << 22) // len(counts))
-    means = [
-        (rng.binomial(counts, shares, (min(rows, draws - at), len(counts))) / counts).mean(axis=1)
-        for at in range(0, draws, rows)
-    ]
+    cells = np.concatenate([right, counts - right])
+    rows, means = max(1, (1 << 22) // len(cells)), []
+    for at in range(0, draws, rows):
+        drawn = rng.multinomial(counts.sum(), cells / counts.sum(), min(rows, draws - at))
+        hits, seen = drawn[:, : len(right)], drawn[:, : len(right)] + drawn[:, len(right) :]
+        means.append((hits / np.maximum(seen, 1)).sum(axis=1) / np.count_nonzero(seen, axis=1))
     return percentile(np.concatenate(means), confidence)
 
 

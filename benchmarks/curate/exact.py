@@ -6,12 +6,12 @@ The rows are made here, as parts of 200,000 candidates with all their columns: 1
 a pair that stands on a second page, one in ten a URL under a second caption. All read the same parquet files, each in
 processes of its own; what is printed is wall seconds, CPU seconds with start-up, and the peak of the memory.
 
-- ours: what a build does between its candidates and its downloads, without languages and filters: every row with
-  all its columns goes to the partition of its URL; there one of each pair and one of each URL is chosen by the
-  written rule, captions of the others go to alt_texts, every row that is lost goes to the ledger with its reason,
-  and what stays is written by registrable domain.
-- theirs: the grouping alone, parquet (zstd) to parquet: of `url` and `caption` only, or of all columns; whichever
-  row comes first stays, nothing is said of the others.
+- ours: what a build does between its candidates and its downloads, without languages and filters. Every row with
+  all its columns goes to the bin of its registrable domain; there one of each pair and one of each URL is chosen by
+  the written rule, captions of the others go to alt_texts, every row that is lost goes to the ledger with its reason.
+- ours, the grouping alone: the second half of that, with the rows in their bins, where downloads want them anyway.
+- theirs: the grouping alone, from the parquet files (zstd) to one: of `url` and `caption` only, or of all columns;
+  whichever row comes first stays, nothing is said of the others. Or it is only counted, and nothing written.
 """
 
 import shutil
@@ -36,7 +36,8 @@ from wit_builder.curation.settings import Duplicates
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.stage import number, run_stage
-from wit_builder.records import CANDIDATE_SCHEMA
+from wit_builder.records import CANDIDATE_SCHEMA, empty_lists
+from wit_builder.road import ROWS_PER_BIN
 
 PART = 200_000  # rows
 HOSTS = 100_000
@@ -48,12 +49,15 @@ WORDS = np.array(
     ]
 )
 SIDES = {
-    "ours": "ours: all columns, losses told, by domain",
+    "ours": "ours, both: all columns by domain, losses told",
+    "ours-unique": "ours, the grouping alone, losses told",
     "polars-pairs": "polars, unique (url, caption), these two columns",
     "polars-urls": "polars, unique url, these two columns",
+    "polars-count": "polars, unique url, only counted",
     "polars-all": "polars, unique (url, caption), all columns",
     "duckdb-pairs": "duckdb, distinct url, caption",
     "duckdb-urls": "duckdb, distinct on (url), these two columns",
+    "duckdb-count": "duckdb, distinct url, only counted",
     "duckdb-all": "duckdb, distinct on (url, caption), all columns",
 }
 
@@ -92,11 +96,14 @@ def main(
 
 
 def cost(side: str, parts: Path, out: Path, workers: int) -> measured.Cost:
-    """Run one side in a process of its own."""
+    """Run one side in processes of its own."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     environment = {"PYTHONPATH": ":".join(sys.path), "PATH": "", "HOME": str(Path.home())}
     command = [sys.executable, __file__, "run", side, str(parts), str(out), str(workers)]
+    if side == "ours-unique":
+        measured.run(command, environment, out.with_suffix(".log"))
+        shutil.rmtree(out / "unique")  # so that the engine does this stage again, and only this one
     return measured.run(command, environment, out.with_suffix(".log"))
 
 
@@ -115,15 +122,14 @@ def ours(parts: Path, out: Path, workers: int, _: str) -> None:
     """The two stages of a build, on its own executor."""
     files = [str(path) for path in sorted(parts.iterdir())]
     rows = sum(pq.read_metadata(path).num_rows for path in files)
-    partitions, bins = max(1, -(-rows // 500_000)), max(1, -(-rows // 2_000_000))
+    bins = max(1, -(-rows // ROWS_PER_BIN))
     executor = LocalExecutor(workers)
-    params = {"partitions": partitions}
+    params = {"bins": bins, "duplicates": Duplicates(), "boilerplate": []}
     shuffled = run_stage(
-        executor, out, "shuffle", "exact:by_url", number(files), params, Needs(), lambda *_: None
+        executor, out, "shuffle", "exact:by_domain", number(files), params, Needs(), lambda *_: None
     )
-    inputs = [str(path) for path in engine.files(shuffled, "candidates")]
-    params |= {"inputs": inputs, "bins": bins, "duplicates": Duplicates(), "boilerplate": []}
-    tasks = number(list(range(partitions)))
+    params |= {"inputs": [str(path) for path in engine.files(shuffled, "candidates")]}
+    tasks = number(list(range(bins)))
     done = run_stage(
         executor, out, "unique", "wit_builder.curation.select:unique", tasks, params, Needs(), lambda *_: None
     )
@@ -134,10 +140,9 @@ def ours(parts: Path, out: Path, workers: int, _: str) -> None:
     print(sum(record.funnel["select"].kept for record in done), dict(dropped))
 
 
-def by_url(task: engine.Task) -> None:
+def by_domain(task: engine.Task) -> None:
     """What `select.judge` does behind its filters."""
-    table = pq.read_table(task.arg)
-    select.hand_on_by_url(task, table)
+    select.hand_on_by_domain(task, pq.read_table(task.arg))
 
 
 def in_polars(parts: Path, out: Path, workers: int, what: str) -> None:
@@ -149,19 +154,24 @@ def in_polars(parts: Path, out: Path, workers: int, what: str) -> None:
 
     rows = polars.scan_parquet(parts / "*.parquet")
     rows = rows if what == "all" else rows.select("url", "caption")
-    subset = ["url"] if what == "urls" else ["url", "caption"]
-    rows.unique(subset, keep="any").collect(engine="streaming").write_parquet(
-        out / "unique.parquet", compression="zstd"
-    )
+    unique = rows.unique(["url"] if what in ("urls", "count") else ["url", "caption"], keep="any")
+    if what == "count":
+        print(unique.select(polars.len()).collect(engine="streaming"))
+        return
+    unique.collect(engine="streaming").write_parquet(out / "unique.parquet", compression="zstd")
 
 
 def in_duckdb(parts: Path, out: Path, workers: int, what: str) -> None:
     """Duckdb."""
     import duckdb
 
+    connection = duckdb.connect(config={"threads": workers, "temp_directory": str(out / "spilled")})
+    if what == "count":
+        query = f"select count(*) from (select distinct url from '{parts}/*.parquet')"
+        print(connection.execute(query).fetchall())
+        return
     columns = "*" if what == "all" else "url, caption"
     distinct = {"pairs": "distinct", "urls": "distinct on (url)", "all": "distinct on (url, caption)"}[what]
-    connection = duckdb.connect(config={"threads": workers, "temp_directory": str(out / "spilled")})
     query = f"select {distinct} {columns} from '{parts}/*.parquet'"
     connection.execute(f"copy ({query}) to '{out}/unique.parquet' (format parquet, compression zstd)")
 
@@ -200,15 +210,12 @@ def columns(rng: np.random.Generator, url: np.ndarray, text: np.ndarray) -> Iter
         ".warc.wat.gz@",
         rng.integers(0, 10**9, count),
     )
-    none = pa.ListArray.from_arrays(
-        np.zeros(count + 1, np.int32), pa.array([], CANDIDATE_SCHEMA.field("alt_texts").type.value_type)
-    )
     yield from (
         ids,
         urls,
         captions,
         sources,
-        none,
+        empty_lists("alt_texts", count),
         pages,
         joined("Title ", host),
         pa.repeat("en", count),
@@ -217,6 +224,7 @@ def columns(rng: np.random.Generator, url: np.ndarray, text: np.ndarray) -> Iter
     yield files
     yield pa.array(np.full(count, 1_767_000_000_000_000), CANDIDATE_SCHEMA.field("found_at").type)
     yield from (pa.repeat("", count), pa.repeat(0.0, count), pa.repeat("", count))
+    yield from (empty_lists(name, count) for name in ("queries", "query_spans"))
 
 
 def joined(*pieces: str | np.ndarray) -> pa.Array:

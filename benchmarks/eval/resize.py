@@ -2,8 +2,8 @@
 
     python benchmarks/eval/resize.py --model NAME --checkpoint FILE --eval-set FOLDER [--images 1000]
 
-The other is fast_image_resize, as in training. Prints the share of values that differ, by how much at most, CPU ms of a picture either way (decoding included), and
-how many zero-shot answers in fp32 differ.
+The other is fast_image_resize, as in training. Prints the share of values that differ, by how much at most, CPU ms of
+a picture either way (decoding included), and how many zero-shot answers in fp32 differ.
 """
 
 import argparse

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 TEMPLATES = (
     "a photo of a {c}.",
@@ -33,36 +34,54 @@ def main() -> None:
         make(given.data, name, given.out / name)
 
 
-def make(data: Path, name: str, out: Path) -> None:
-    """Write that set into the folder; the images are those of the archive, as they are."""
+def make(data: Path, name: str, out: Path, most: int | None = None) -> int:
+    """Write that set, or some of its images, as they are, into the folder; returns how many the test split has."""
     with zipfile.ZipFile(data / "eval" / f"{name}.zip") as archive:
-        {"cifar10": _cifar10, "clothing": _clothing, "imagenet-samples": _imagenet}[name](data, archive, out)
+        return {"cifar10": _cifar10, "clothing": _clothing, "imagenet-samples": _imagenet}[name](
+            data, archive, out, most
+        )
 
 
-def _cifar10(data: Path, archive: zipfile.ZipFile, out: Path) -> None:
+def _cifar10(data: Path, archive: zipfile.ZipFile, out: Path, most: int | None) -> int:
     told = json.loads((data / "prompts" / "datasets.json").read_bytes())["datasets"]["CIFAR10"]
     classes = sorted({path.split("/")[1] for path in archive.namelist()})
-    for split in ("train", "test"):
-        paths = [path for path in archive.namelist() if path.startswith(split)]
-        _write(out, split, ((archive.read(path), classes.index(path.split("/")[1])) for path in paths))
     _texts(out, classes, told["templates"])
+    train, test = (
+        sorted(path for path in archive.namelist() if path.startswith(one)) for one in ("train", "test")
+    )
+    train, test = _some(train, most), _some(test, most)
+    val = train[::5]  # of the whole set a fifth of each class: 300 images in succession
+    splits = {"train": sorted({*train} - {*val}), "val": val, "test": test}
+    for split, paths in splits.items():
+        _write(out, split, ((archive.read(path), classes.index(path.split("/")[1])) for path in paths))
+    return len(test)
 
 
-def _clothing(data: Path, archive: zipfile.ZipFile, out: Path) -> None:
+def _clothing(data: Path, archive: zipfile.ZipFile, out: Path, most: int | None) -> int:
     rows = [json.loads(line) for line in (data / "eval" / "clothing.jsonl").read_text().splitlines()]
     classes = sorted({row["label"] for row in rows})
-    _write(out, "test", ((archive.read(row["image"]), classes.index(row["label"])) for row in rows))
     _texts(out, classes, TEMPLATES)
+    rows = _some(rows, most)
+    _write(out, "test", ((archive.read(row["image"]), classes.index(row["label"])) for row in rows))
+    return len(rows)
 
 
-def _imagenet(data: Path, archive: zipfile.ZipFile, out: Path) -> None:
+def _imagenet(data: Path, archive: zipfile.ZipFile, out: Path, most: int | None) -> int:
     told = json.loads((data / "prompts" / "imagenet.json").read_bytes())
     rows = [json.loads(line) for line in (data / "eval" / "imagenet-samples.jsonl").read_text().splitlines()]
-    _write(out, "test", ((archive.read(row["image"]), row["index"]) for row in rows))
     _texts(out, told["classes"], told["seven_template_subset"])
+    rows = _some(rows, most)
+    _write(out, "test", ((archive.read(row["image"]), row["index"]) for row in rows))
+    return len(rows)
+
+
+def _some(items: list[Any], most: int | None) -> list[Any]:
+    """So many of them, from all over."""
+    return items[:: max(1, len(items) // most)][:most] if most else items
 
 
 def _texts(out: Path, classes: Sequence[str], templates: Sequence[str]) -> None:
+    out.mkdir(parents=True)
     (out / "classnames.txt").write_text("".join(f"{name}\n" for name in classes))
     lines = (f"{template.replace('{}', '{c}')}\n" for template in templates)
     (out / "zeroshot_classification_templates.txt").write_text("".join(lines))
@@ -70,7 +89,7 @@ def _texts(out: Path, classes: Sequence[str], templates: Sequence[str]) -> None:
 
 def _write(out: Path, split: str, samples: Iterable[Sample]) -> None:
     """In SHARDS tars: CLIP_benchmark reads with four processes, and each wants one."""
-    (out / split).mkdir(parents=True)
+    (out / split).mkdir()
     with ExitStack() as stack:
         tars = [
             stack.enter_context(tarfile.open(out / split / f"{shard}.tar", "w", format=tarfile.USTAR_FORMAT))

@@ -1,10 +1,11 @@
 """Zero-shot classification against CLIP_benchmark: the same set, checkpoint and machine, in one run.
 
-    python benchmarks/eval/zero_shot.py --peer VENV/bin/python [--set cifar10] [--precision bf16] [--rounds 1]
+    python benchmarks/eval/zero_shot.py --peer PEER/bin/python [--set cifar10] [--images N] [--precision bf16]
 
 The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt). Both as their users start them, with their
 own defaults: whole commands, in bf16 on all cores, from an empty cache. The model is open_clip's ViT-B-32 with random
-weights. CPU seconds are those of all processes. Accuracies are compared in fp32 with `--precision fp32`.
+weights, or one that `wit export` has written. CPU seconds are those of all processes. With `--precision fp32`
+accuracies are the same to the last digit.
 """
 
 import argparse
@@ -36,8 +37,8 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--peer", type=Path, required=True, help="Python with clip_benchmark")
     arguments.add_argument("--set", default="cifar10")
-    arguments.add_argument("--sets", type=Path, help="where sets.py has written them")
-    arguments.add_argument("--checkpoint", type=Path, help="else one with random weights is made")
+    arguments.add_argument("--images", type=int, help="so many of it alone")
+    arguments.add_argument("--exported", type=Path, help="folder of `wit export`, instead of random weights")
     arguments.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
     arguments.add_argument("--rounds", type=int, default=1)
     arguments.add_argument("--data", type=Path, default=HERE.parents[2] / "shared" / "data")
@@ -54,27 +55,33 @@ def main() -> None:
 
 
 def _made(given: argparse.Namespace, scratch: Path) -> None:
-    if given.sets is None:
-        from sets import make
+    from sets import make
 
-        given.sets = scratch / "sets"
-        make(given.data, given.set, given.sets / given.set)
-    if given.checkpoint is None:
-        import open_clip
-        import torch
+    given.folder = scratch / given.set
+    given.images = make(given.data, given.set, given.folder, given.images)
+    if given.exported:
+        folder = given.exported.absolute()
+        given.model, given.checkpoint = (
+            folder / "open_clip_config.json",
+            folder / "open_clip_model.safetensors",
+        )
+        return
+    import open_clip
+    import torch
 
-        torch.manual_seed(0)
-        given.checkpoint = scratch / "random.pt"
-        torch.save(open_clip.create_model(MODEL).state_dict(), given.checkpoint)
+    torch.manual_seed(0)
+    given.model, given.checkpoint = MODEL, scratch / "random.pt"
+    torch.save(open_clip.create_model(MODEL).state_dict(), given.checkpoint)
 
 
 def _theirs(given: argparse.Namespace, out: Path) -> list[str]:
-    words = ["-m", "clip_benchmark.cli", "eval", "--model", MODEL, "--pretrained", given.checkpoint]
+    named = (f"local-dir:{given.exported.absolute()}", "") if given.exported else (MODEL, given.checkpoint)
+    words = ["-m", "clip_benchmark.cli", "eval", "--model", named[0], "--pretrained", named[1]]
     words += [
         "--dataset",
         f"wds/{given.set}",
         "--dataset_root",
-        given.sets / given.set,
+        given.folder,
         "--output",
         out / "cb.json",
     ]
@@ -83,8 +90,8 @@ def _theirs(given: argparse.Namespace, out: Path) -> list[str]:
 
 
 def _ours(given: argparse.Namespace, out: Path) -> list[str]:
-    words = ["-m", "wit_builder", "eval", "--model", MODEL, "--checkpoint", given.checkpoint]
-    words += ["--eval-set", given.sets / given.set, "--out", out / "results", "--cache", out / "cache"]
+    words = ["-m", "wit_builder", "eval", "--model", given.model, "--checkpoint", given.checkpoint]
+    words += ["--eval-set", given.folder, "--out", out / "results", "--cache", out / "cache"]
     return [sys.executable, *map(str, words), "--precision", given.precision]
 
 
@@ -105,32 +112,16 @@ def _measured(command: list[str], out: Path, given: argparse.Namespace) -> Took:
 
 
 def _print(given: argparse.Namespace, took: dict[str, list[Took]]) -> None:
-    images = _images(given)
-    for name, some in took.items():
-        wall, cpu = (statistics.median(one[at] for one in some) for at in (0, 1))
+    middle = {
+        name: [statistics.median(one[at] for one in some) for at in (0, 1)] for name, some in took.items()
+    }
+    for name, (wall, cpu) in middle.items():
         print(
-            f"{given.set:16s} {given.precision} {name:14s} {images / wall:6.1f} samples/s, {wall:6.1f} s, "
-            f"{cpu:6.1f} CPU s, acc1 {some[0].acc1:.4f}"
+            f"{given.set}, {given.images} images, {given.precision}, {name}: {given.images / wall:.1f} samples/s, "
+            f"{given.images / cpu:.1f} a CPU second, {wall:.1f} s, {cpu:.1f} CPU s, acc1 {took[name][0].acc1:.4f}"
         )
-    ratios = [
-        statistics.median(one[at] for one in took["clip_benchmark"])
-        / statistics.median(one[at] for one in took["ours"])
-        for at in (0, 1)
-    ]
-    print(
-        f"{given.set:16s} {given.precision} ratio {ratios[0]:.2f} of the time, {ratios[1]:.2f} of the CPU time"
-    )
-
-
-def _images(given: argparse.Namespace) -> int:
-    import tarfile
-
-    paths = list((given.sets / given.set / "test").glob("*.tar"))
-    found = 0
-    for path in paths:
-        with tarfile.open(path) as tar:
-            found += sum(name.endswith(".cls") for name in tar.getnames())
-    return found
+    wall, cpu = (theirs / ours for theirs, ours in zip(*middle.values(), strict=True))
+    print(f"ratio {wall:.2f} of the time, {cpu:.2f} of the CPU time")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def recipe(
     format: Literal["jpg", "png", "webp"] = "jpg",
     near_duplicates: int | None = None,
     queries: str = "",
-    per_query: int = 20_000,
+    per_query: int | None = None,
     samples_per_shard: int = 10_000,
     delay: float = 1.0,
     deadline: float = 30.0,
@@ -60,7 +60,7 @@ def recipe(
         near-duplicates; that of the preset (wit: 31) when not given.
     queries: file of queries, one of which a caption must hold: of `wit queries build`, MetaCLIP's metadata.json, or
         an entry a line; when none is given, captions need hold none.
-    per_query: pairs that a query may bring in, 20,000 as in CLIP; 0 keeps all.
+    per_query: pairs that a query may bring in; 20,000 as in CLIP when not given, 0 keeps all.
     samples_per_shard: pairs in a shard.
     delay: seconds between two requests to a host, at least; a tenth of it between two to an IP address;
         robots.txt may ask for more.
@@ -82,11 +82,12 @@ def recipe(
         extraction=Extraction(mask=mask),
         language=LanguageModel(language_model),
         blocklist=Blocklist.named(blocklist),
-        candidate_filters=rules.of_candidates(chosen, languages),
+        candidate_filters=rules.of_candidates(chosen, languages, language_model),
         sample_filters=rules.of_samples(chosen, min_side),
         image=ImageSpec(size=size, mode=mode, format=format),
         duplicates=rules.of_duplicates(chosen, near_duplicates),
         queries=chosen.queries(queries),
         balance=chosen.balance(queries, per_query),
+        left_out=tuple(map(str, chosen.missing)),
         shards=ShardSpec(samples_per_shard=samples_per_shard),
     )

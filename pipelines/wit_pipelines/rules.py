@@ -1,12 +1,14 @@
 """The rules of a recipe whose user gave none of their own: a preset's, and what is asked besides."""
 
-import re
 from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal
 
 from wit_builder.curation.settings import Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.preset import NO_FILES, Files, Preset
+from wit_builder.text.language import codes
 from wit_filters.image import ImageSize
 from wit_filters.language import Language
 from wit_filters.presets import NO_LIMIT, PRESETS
@@ -31,11 +33,20 @@ def of(preset: Name, given: tuple[str, ...]) -> Preset:
     return PRESETS[preset](files)
 
 
-def of_candidates(preset: Preset, languages: tuple[str, ...]) -> tuple[Any, ...]:
-    """Before the download. languages: those to keep, all when empty. Raises ConfigError for what is no code."""
+def of_candidates(preset: Preset, languages: tuple[str, ...], model: Path | None) -> tuple[Any, ...]:
+    """Before the download. languages: those to keep, all when empty. model: that tells them, None for the bundled.
+
+    Raises ConfigError for a language that the model does not tell.
+    """
+    known = codes(model) if languages else []
     for code in languages:
-        if not re.fullmatch("[a-z]{2,3}(?:_[A-Z][a-z]{3})?", code):
-            raise ConfigError(f"--languages {code!r} is no ISO 639 code", "--languages en --languages de")
+        if code not in known:
+            near = get_close_matches(code, known, 3, 0.4)
+            raise ConfigError(
+                f"--languages {code!r} is no language that {model or 'lid.176'} tells; those near it: "
+                f"{', '.join(near) or 'none'}",
+                f"--languages {near[0] if near else known[0]}",
+            )
     return (*preset.candidate_filters, *((Language(allowed=languages),) if languages else ()))
 
 
@@ -53,4 +64,4 @@ def of_duplicates(preset: Preset, near_duplicates: int | None) -> Duplicates:
     """near_duplicates: bits in which two pictures may differ and still be one; -1 keeps them, None: as the preset."""
     if near_duplicates is None:
         return preset.duplicates
-    return replace(preset.duplicates, radius=None if near_duplicates < 0 else near_duplicates)
+    return replace(preset.duplicates, radius=None if near_duplicates == -1 else near_duplicates)

@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from wit_builder.archive.collect import Outcome, outcomes
 from wit_builder.archive.images import LinkedPage
-from wit_builder.archive.rows import FOUND, LOST, Found, Lost, NoPage, Page
+from wit_builder.archive.rows import FOUND, LOST, NoPage, Page
 from wit_builder.archive.warc import WarcReader
 from wit_builder.archive.wat import WatReader
+from wit_builder.extract.html import Found, Lost
 from wit_builder.extract.settings import Extraction
 from wit_builder.records import Text
 

@@ -21,6 +21,15 @@ class Item:
 
 
 @pytest.mark.parametrize(
+    ("kind", "word", "count"),
+    [("url", "http://a.test/1.jpg", 1), ("domain", "a.test", 1), ("sha256", SHA, 0)],
+)
+def test_candidates_are_looked_at_only_where_addresses_are_listed(kind, word, count):
+    assert len(blocked((kind, word)).of_candidates) == count
+    assert not blocked().of_candidates
+
+
+@pytest.mark.parametrize(
     ("kind", "word", "caught", "free"),
     [
         ("url", "http://a.test/1.jpg", "http://a.test/1.jpg", "http://a.test/1.jpg?x"),

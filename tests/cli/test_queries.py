@@ -72,6 +72,17 @@ def test_what_cannot_be_built_is_refused(wit, corpus, tmp_path, arguments, said,
     assert not (tmp_path / "q.tsv").exists()
 
 
+def test_build_replaces_none_of_its_inputs_and_packs_nothing(wit, tmp_path):
+    words = tmp_path / "words.tsv"
+    words.write_text("cat\t500\n")
+    found = wit("queries", "build", "--words", words, "--out", words)
+    assert found.code == 2
+    assert "is one of the inputs, which it would replace" in found.error
+    assert words.read_text() == "cat\t500\n"
+    found = wit("queries", "build", "--words", words, "--out", tmp_path / "queries.tsv.gz")
+    assert f"--out {tmp_path / 'queries.tsv'}" in found.hint
+
+
 def test_show_counts_by_source_with_examples(wit, corpus):
     wit(*BUILD, "--corpus", corpus, "--wordnet", "lemmas.txt")
     said = wit("queries", "show", "q.tsv")

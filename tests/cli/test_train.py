@@ -1,15 +1,20 @@
 """`wit train` and `wit export`: what is typed becomes a run, and what is wrong one sentence."""
 
 import json
+import os
 import re
+import signal
+import tarfile
 
 import pytest
 
 from tests.cli.processes import environment, on_terminal, ran
 from tests.model import tiny
 from tests.train import runs
+from wit_builder import build
 from wit_builder.cli import steps, trained
 from wit_builder.cli.train import command
+from wit_builder.train import loop
 from wit_builder.train.settings import Training, preset
 
 FAST = {"batch": 8, "epochs": 2, "warmup": 2, "precision": "fp32", "log-every": 1, "workers": 0}
@@ -48,7 +53,7 @@ def test_a_run_says_what_deviates_how_far_it_is_and_what_it_came_to(wit, folder,
     )
     first, score, best, checkpoint = said.out.splitlines()
     assert first == "complete at step 6 of 6"
-    assert score.startswith("held: top-1 ") and score.endswith("chance 50.0%, 12 images")
+    assert score.startswith("held: top-1 ") and score.endswith("chance 50.0%, 12 images (2 cannot be read)")
     assert best.startswith("best: step ")
     assert checkpoint == f"checkpoint: {tmp_path / 'out' / 'checkpoints' / 'epoch_2.pt'}"
     assert f"next: wit export {tmp_path / 'out' / 'checkpoints' / 'epoch_2.pt'} --out" in said.err
@@ -71,6 +76,27 @@ def test_without_resume_a_run_is_not_gone_on_with(wit, folder):
     assert wit(*typed(folder, "--resume", out="out", epochs=1)).code == 0
 
 
+def test_two_runs_do_not_write_into_one_folder(wit, folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    with build.only_one(tmp_path / "out"):
+        for more in ([], ["--resume"], ["--study", "efficiency", "--eval-set", str(folder / "held")]):
+            found = wit(*typed(folder, *more, out=tmp_path / "out"))
+            assert (found.code, found.error) == (
+                2,
+                f"another wit command is working on {str(tmp_path / 'out')!r}",
+            )
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("out", ["s3://bucket/run", ""])
+def test_out_is_a_folder_of_this_machine(wit, folder, tmp_path, out):
+    for words in (typed(folder, out=out), ["export", "epoch_1.pt", "--out", out]):
+        found = wit(*words)
+        assert found.code == 2
+        assert found.error.startswith(f"--out is {out!r}, and `wit {words[0]}` writes into a folder")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_check_trains_nothing(wit, folder, tmp_path):
     (tmp_path / "bad").mkdir()
     whole = (folder / "shards" / "00000.tar").read_bytes()
@@ -82,6 +108,44 @@ def test_check_trains_nothing(wit, folder, tmp_path):
     assert re.search(r"^tokens: \d+ \(a tenth below", said.out, re.MULTILINE)
     assert re.search(r"^memory: about [\d.]+ GB on each rank", said.out, re.MULTILINE)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("members", "problem", "error"),
+    [
+        ({"jpg": tiny.picture(1, kind="jpeg")}, "problem: 0.tar begins with no sample", "hold no sample"),
+        (
+            {"jpg": tiny.picture(1, kind="jpeg"), "txt": b" "},
+            "passed over: no_caption 9",
+            "of 9 samples that were looked at none has a caption",
+        ),
+        (
+            {"jpg": b"none", "txt": b"a cat"},
+            "problem: 0.tar: the image of 0 cannot be read",
+            "of 9 samples that were looked at none has an image that can be read",
+        ),
+    ],
+)
+def test_check_says_why_nothing_can_be_used_and_fails(wit, folder, tmp_path, members, problem, error):
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for n in range(9):
+            for extension, body in members.items():
+                runs.add(tar, f"{n}.{extension}", body)
+    said = wit(*typed(folder, "--check", shards=tmp_path / "0.tar", out="out"))
+    assert said.code == 2
+    assert problem in said.out
+    assert error in said.error
+    assert "KEY.jpg with KEY.txt" in said.hint
+
+
+def test_a_warm_up_longer_than_the_run_is_said(wit, folder):
+    for more in ([], ["--check"]):
+        said = wit(*typed(folder, *more, out="long", warmup=12))
+        assert said.code == 0
+        assert "warm-up: 12 steps, the run has 6: the learning rate rises to the end, to 0.00025\n" in (
+            said.out + said.err
+        )
+    assert "warm-up" not in wit(*typed(folder, "--check", out="long", warmup=5)).out
 
 
 def test_the_study_draws_three_curves(wit, folder, tmp_path):
@@ -97,6 +161,17 @@ def test_the_study_draws_three_curves(wit, folder, tmp_path):
     assert wit(*options).out == said.out  # what is finished is not done again
 
 
+def test_a_signal_ends_the_study_and_not_only_one_of_the_three(wit, folder, tmp_path, monkeypatch):
+    options = typed(folder, "--study", "efficiency", out="out", epochs=1, **{"eval-set": folder / "held"})
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.heldout, "evaluate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        said = wit(*options)
+    assert (said.code, said.out) == (0, "stopped\n")
+    assert said.err.splitlines()[-1] == f"go on with: wit {' '.join(options)}"
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == ["captions"]
+    assert wit(*options).out.splitlines()[-1] == "out/efficiency.png"
+
+
 @pytest.mark.parametrize(
     ("options", "said", "hint"),
     [
@@ -107,8 +182,15 @@ def test_the_study_draws_three_curves(wit, folder, tmp_path):
         ),
         ({"shards": "nowhere/*.tar"}, "nowhere/*.tar", ""),
         ({"batch": 1000}, "batch is 1000, the shards have 24 samples in an epoch", "--batch 24"),
+        ({"samples": 100}, "--samples and --epochs both say how long to train", "give one of them"),
+        ({"shards": "nowhere@0"}, "weights are (0.0,), expected numbers above 0", "--shards WORD@0.5"),
+        ({"model": "/etc/passwd"}, "open_clip has no model '/etc/passwd'", "or the path of its"),
         ({"lr": 0}, "lr is 0.0, expected 1e-12 to 10", ""),
-        ({"init": "nothing.pt"}, "'nothing.pt' is no checkpoint that can be read", ""),
+        (
+            {"init": "nothing.pt"},
+            "'nothing.pt' cannot be read: No such file or directory",
+            "a checkpoint that you have",
+        ),
         ({"eval-set": "nowhere"}, "the held-out set 'nowhere' is no folder", "--eval-set FOLDER"),
         ({"exclude": "nothing.parquet"}, "nothing.parquet", ""),
         (

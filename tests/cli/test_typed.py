@@ -35,6 +35,17 @@ def test_the_program_is_named_as_it_was_called(typing, program, shown):
     assert typed.program() == shown
 
 
+@pytest.mark.parametrize(
+    ("ranks", "here", "shown"),
+    [("2", "2", "torchrun --nproc-per-node 2 -m wit_builder"), ("1", "1", "wit"), ("16", "8", "wit")],
+)
+def test_what_torchrun_began_goes_on_by_torchrun(typing, monkeypatch, ranks, here, shown):
+    monkeypatch.setenv("WORLD_SIZE", ranks)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", here)
+    typing("wit", "train", "--out", "b32")
+    assert typed.resumed() == f"{shown} train --out b32 --resume"
+
+
 def test_to_go_on_is_the_same_command_with_resume(typing):
     typing(
         "wit", "build", "./my recipe.py", "--out", "my out", "--resume", "--seeds", "http://a.test/?a=1&b=2"

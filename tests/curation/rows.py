@@ -54,7 +54,7 @@ def ran(function, folder: Path, arg, **params) -> Task:
 
 
 def out(task: Task, kind: str) -> list[Path]:
-    return [task.folder / name for name in task.files[kind]]
+    return [task.folder / name for name in task.files.get(kind, ())]
 
 
 def lost(*tasks: Task) -> list[tuple[str, str]]:

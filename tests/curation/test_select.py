@@ -1,6 +1,7 @@
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -24,7 +25,6 @@ def selected(
     folder,
     rows,
     filters=(),
-    partitions=3,
     bins=2,
     duplicates=Duplicates(),  # noqa: B008
     judges=1,
@@ -33,7 +33,7 @@ def selected(
     """(kept candidates, all tasks' losses, funnel) of the whole select step. judges: tasks that filter."""
     folder.mkdir(exist_ok=True)
     parts = [written(folder / f"{i}.parquet", rows[i::5]) for i in range(min(5, len(rows)))]
-    params = {"partitions": partitions, "duplicates": duplicates}
+    params = {"bins": bins, "duplicates": duplicates}
     judged = [
         ran(
             select.judge,
@@ -48,23 +48,26 @@ def selected(
     ]
     counted = [
         ran(boilerplate.captions, folder, k, inputs=names(judged, "captions"), **params)
-        for k in range(partitions if duplicates.max_images_per_caption is not None else 0)
+        for k in range(bins if duplicates.max_images_per_caption is not None else 0)
     ]
-    params |= {"inputs": names(judged, "candidates"), "bins": bins}
-    params["boilerplate"] = names(counted, "boilerplate")
-    kept, tasks = [], judged
-    for partition in range(partitions):
-        task = ran(select.unique, folder, partition, **params)
-        tasks.append(task)
-        for k in range(bins):
-            kept += candidates(shuffle.read(out(task, "candidates"), k, bins, CANDIDATE_SCHEMA))
-    for task in tasks[1:]:
+    params |= {"inputs": names(judged, "candidates"), "boilerplate": names(counted, "boilerplate")}
+    chosen = [ran(select.unique, folder, k, **params) for k in range(bins)]
+    for task in (tasks := judged + chosen)[1:]:
         tasks[0].funnel.add(task.funnel)
+    kept = [row for k in range(bins) for row in candidates(left(judged, chosen, k, bins))]
     return sorted(kept, key=lambda row: row.id), lost(*tasks), tasks[0].funnel["select"]
 
 
+def left(judged, chosen, k, bins):
+    """What a bin's fetch task reads."""
+    inputs = [path for task in judged for path in out(task, "candidates")]
+    inputs += [path for task in chosen for path in out(task, "richer")]
+    (stays,) = out(chosen[k], "stays")
+    return shuffle.read(inputs, k, bins, CANDIDATE_SCHEMA, np.load(stays))
+
+
 def names(tasks, kind):
-    return [str(path) for task in tasks if kind in task.files for path in out(task, kind)]
+    return [str(path) for task in tasks for path in out(task, kind)]
 
 
 def test_a_filter_drops_with_its_reason_and_the_language_is_filled_in(tmp_path):
@@ -92,6 +95,14 @@ def test_of_one_url_the_strongest_text_stays_and_takes_the_others_along(tmp_path
     assert dropped == [("duplicate_url", "http://a.test/1.jpg")]
 
 
+def test_what_takes_no_caption_along_is_not_written_again(tmp_path):
+    rows = [candidate(), candidate(page="http://b.test/"), candidate("http://a.test/2.jpg")]
+    rows += [candidate("http://a.test/3.jpg"), candidate("http://a.test/3.jpg", "another caption")]
+    assert len(selected(tmp_path, rows, bins=1)[0]) == 3
+    (richer,) = tmp_path.glob("unique/*.richer*")
+    assert shuffle.read([richer], 0, 1, CANDIDATE_SCHEMA).column("url").to_pylist() == ["http://a.test/3.jpg"]
+
+
 def test_captions_of_the_same_words_are_not_told_twice(tmp_path):
     known = (Text("a title of it", "title"),)
     rows = [candidate(caption="a title of it", source="title"), candidate(caption="seen", texts=known)]
@@ -111,9 +122,16 @@ def test_one_url_under_very_many_captions_takes_seconds_and_keeps_one(tmp_path):
     """Each with each would be a thousand million comparisons, and one row of 30,000 texts."""
     rows = [candidate(caption=f"caption {n}") for n in range(30_000)]
     began = time.process_time()
-    kept, dropped, _ = selected(tmp_path, rows, partitions=1)
+    kept, dropped, _ = selected(tmp_path, rows, bins=1)
     assert time.process_time() - began < 30
     assert (len(kept), len(dropped), len(kept[0].alt_texts)) == (1, 29_999, 16)
+
+
+def test_what_may_be_duplicates_is_read_some_urls_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(select, "ROWS", 10)
+    rows = [candidate(f"http://a.test/{n % 20}.jpg", page=f"http://a.test/{n}") for n in range(60)]
+    kept, dropped, _ = selected(tmp_path, rows, bins=1)
+    assert (len(kept), len(dropped), len(list(tmp_path.glob("unique/*losses*")))) == (20, 40, 6)
 
 
 def test_what_a_filter_saw_is_cut_and_fit_for_the_ledger(tmp_path):
@@ -129,16 +147,14 @@ class Talkative:
 
 def losses_of(folder, rows, filters):
     parts = {"parts": [written(folder / "p", rows)]}
-    judged = ran(select.judge, folder, parts, filters=filters, partitions=1, **PLAIN)
+    judged = ran(select.judge, folder, parts, filters=filters, bins=1, **PLAIN)
     return list(losses(pq.read_table(out(judged, "losses")[0])))
 
 
 def test_where_the_kept_one_stood_is_the_evidence(tmp_path):
     rows = [candidate(page=f"http://a.test/{n}") for n in range(2)]
     (kept,), _, _ = selected(tmp_path, rows)
-    (loss,) = [
-        loss for path in tmp_path.glob("unique/*losses.parquet") for loss in losses(pq.read_table(path))
-    ]
+    (loss,) = [loss for path in tmp_path.glob("unique/*losses*") for loss in losses(pq.read_table(path))]
     assert loss.evidence == f"kept from {kept.page_url}"
 
 
@@ -150,11 +166,8 @@ def test_a_part_without_rows_is_no_trouble(tmp_path):
 def test_candidates_of_one_domain_lie_in_one_bin(tmp_path):
     rows = [candidate(f"http://{h}.example.org/{n}.jpg") for h in "abc" for n in range(4)]
     part = written(tmp_path / "p", rows)
-    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), partitions=1, **PLAIN)
-    params = {"partitions": 1, "duplicates": Duplicates()}
-    inputs = [str(path) for path in out(judged, "candidates")]
-    task = ran(select.unique, tmp_path, 0, inputs=inputs, bins=5, boilerplate=[], **params)
-    sizes = [shuffle.read(out(task, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)]
+    judged = ran(select.judge, tmp_path, {"parts": [part]}, filters=(), bins=5, **PLAIN)
+    sizes = [shuffle.read(out(judged, "candidates"), k, 5, CANDIDATE_SCHEMA).num_rows for k in range(5)]
     assert sorted(sizes) == [0, 0, 0, 0, 12]
 
 
@@ -253,7 +266,7 @@ def test_how_widely_it_is_spread_is_the_evidence(tmp_path):
 
 def test_without_a_limit_nothing_is_counted(tmp_path):
     parts = {"parts": [written(tmp_path / "p", [candidate()])]}
-    task = ran(select.judge, tmp_path, parts, filters=(), partitions=1, **PLAIN)
+    task = ran(select.judge, tmp_path, parts, filters=(), bins=1, **PLAIN)
     assert set(task.files) == {"candidates", "losses"}
 
 
@@ -270,17 +283,20 @@ RULES = st.builds(
     st.randoms(),
     RULES,
 )
-def test_the_kept_set_depends_on_neither_order_nor_partitions(tmp_path_factory, picks, rng, rules):
+def test_the_kept_set_depends_on_neither_order_nor_bins_nor_turns(tmp_path_factory, picks, rng, rules):
     rows = [
         candidate(
-            f"http://a.test/{u}.jpg", f"caption number {t}", ["alt", "title"][p % 2], f"http://a.test/{p}"
+            f"http://{u % 3}.test/{u}.jpg",
+            f"caption number {t}",
+            ["alt", "title"][p % 2],
+            f"http://a.test/{p}",
         )
         for u, t, p in picks
     ]
-    shuffled, cut = rng.sample(rows, len(rows)), (rng.randint(1, 5), rng.randint(1, 3))
     first = selected(tmp_path_factory.mktemp("a"), rows, duplicates=rules)
-    second = selected(
-        tmp_path_factory.mktemp("b"), shuffled, (), *cut, duplicates=rules, judges=rng.randint(1, 4)
-    )
+    shuffled, bins, judges = rng.sample(rows, len(rows)), rng.randint(1, 3), rng.randint(1, 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(select, "ROWS", rng.randint(1, 9))
+        second = selected(tmp_path_factory.mktemp("b"), shuffled, (), bins, duplicates=rules, judges=judges)
     assert first[:2] == second[:2]
     assert first[2].seen == len(rows)

@@ -15,6 +15,15 @@ def test_a_column_of_equal_widths_comes_as_it_is_in_however_many_pieces(pieces, 
     assert [word.decode() for word in columns.fixed(column, 4).tolist()] == column.to_pylist()
 
 
+@pytest.mark.parametrize("count", [columns.BATCH - 1, columns.BATCH, columns.BATCH + 1])
+def test_digits_are_numbers_in_however_many_portions(count):
+    numbers = np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    column = pa.chunked_array([[f"{n:016x}{n >> 3:016x}" for n in numbers.tolist()]])
+    high, low = columns.digits(column, 32)
+    assert (high == numbers).all()
+    assert (low == numbers >> np.uint64(3)).all()
+
+
 def test_another_width_is_refused():
     with pytest.raises(pa.ArrowInvalid):
         columns.fixed(pa.chunked_array([["abcd", "abc"]]), 4)

@@ -36,3 +36,26 @@ def test_a_row_of_no_partition_is_left_out(tmp_path):
     shuffle.write(tmp_path / "f", table, np.array([1, -1, 0, -1, 1]), 2)
     found = [shuffle.read([tmp_path / "f"], k, 2, SCHEMA).column("n").to_pylist() for k in range(2)]
     assert found == [[2], [0, 4]]
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 2), max_size=9), min_size=1, max_size=3), st.integers(0, 2), st.data()
+)
+def test_rows_that_are_chosen_are_read_as_if_there_were_no_others(tmp_path_factory, files, partition, data):
+    folder, paths, number = tmp_path_factory.mktemp("shuffle"), [], 0
+    for i, parts in enumerate(files):
+        n = range(number, number := number + len(parts))
+        table = pa.table({"key": ["x"] * len(parts), "n": n}, schema=SCHEMA)
+        paths.append(folder / str(i))
+        shuffle.write(paths[-1], table, np.array(parts, np.int64), 3)
+    all_of_it = shuffle.read(paths, partition, 3, SCHEMA).column("n").to_pylist()
+    chosen = data.draw(st.lists(st.booleans(), min_size=len(all_of_it), max_size=len(all_of_it)))
+    found = shuffle.read(paths, partition, 3, SCHEMA, np.array(chosen, bool))
+    assert found.schema == SCHEMA
+    assert found.column("n").to_pylist() == [n for n, it in zip(all_of_it, chosen, strict=True) if it]
+
+
+def test_columns_that_nobody_asks_for_are_not_there(tmp_path):
+    shuffle.write(tmp_path / "f", pa.table({"key": ["a"], "n": [7]}, schema=SCHEMA), np.array([1]), 2)
+    assert [batch.to_pydict() for batch in shuffle.batches([tmp_path / "f"], 1, 2, ["n"])] == [{"n": [7]}]
+    assert list(shuffle.batches([tmp_path / "f"], 0, 2, ["n"])) == []

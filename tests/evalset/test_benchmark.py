@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.evalset import made
 from wit_builder.errors import ConfigError
@@ -112,7 +114,7 @@ def _said(count, **files):
         (lambda folder: made.benchmark(folder, ["9" * 30]), "s0.cls says b'9999"),
         (lambda folder: made.benchmark(folder, [" \n"], "txt"), "s0.txt is blank"),
         (lambda folder: made.benchmark(folder, [b"\xff\xfe"], "txt"), "s0.txt is no UTF-8 text"),
-        (lambda folder: made.benchmark(folder, [b"x"], "npy"), "s0.npy is no .npy file"),
+        (lambda folder: made.benchmark(folder, [b"x"], "npy"), "s0.npy is no row of numbers in an .npy file"),
         (
             lambda folder: made.benchmark(folder, [made.vector(0, 2)], "npy"),
             "s0.npy holds 2, and a class is 0 or 1",
@@ -141,3 +143,41 @@ def test_a_key_of_two_shards_is_an_error(tmp_path):
     (folder / "test" / "nshards.txt").write_text("2")
     with pytest.raises(ConfigError, match=r"the key 's0' is in 0.tar and in 1.tar"):
         benchmark.read(folder, "test")
+
+
+@given(st.integers(0, 10_240 - 1), st.integers(0, 255), st.sampled_from(["cls", "npy", "txt"]))
+def test_a_damaged_byte_is_one_sentence_or_no_matter(tmp_path_factory, at, value, kind):
+    """Never another exception, and never fewer samples."""
+    folder = tmp_path_factory.mktemp("set")
+    said = {"cls": 1, "npy": made.vector(0, 1), "txt": "a cat"}[kind]
+    body = bytearray(made.benchmark(folder, [said, said], kind).joinpath("test", "0.tar").read_bytes())
+    body[at] = value
+    (folder / "test" / "0.tar").write_bytes(body)
+    try:
+        found = benchmark.read(folder, "test")
+    except ConfigError as error:
+        assert "\n" not in str(error)
+    else:
+        assert len(found.keys) == 2
+
+
+@given(st.integers(0, 200), st.integers(0, 255))
+def test_a_damaged_row_of_labels_is_one_sentence_or_zeros_and_ones(tmp_path_factory, at, value):
+    body = bytearray(made.vector(0, 1, 1))
+    body[at % len(body)] = value
+    folder = made.benchmark(tmp_path_factory.mktemp("set"), [bytes(body)], "npy")
+    try:
+        assert benchmark.read(folder, "test").labels.shape == (1, 3)
+    except ConfigError as error:
+        assert "\n" not in str(error)
+
+
+@given(st.integers(0, 10_240))
+def test_a_tar_that_is_cut_anywhere_before_its_end_is_one_sentence(tmp_path_factory, at):
+    folder = made.benchmark(tmp_path_factory.mktemp("set"), [0, 1])
+    path = folder / "test" / "0.tar"
+    path.write_bytes(path.read_bytes()[:at])
+    try:
+        assert len(benchmark.read(folder, "test").keys) == 2
+    except ConfigError as error:
+        assert "\n" not in str(error)

@@ -58,3 +58,10 @@ def test_images_beside_classes_are_an_error(tmp_path):
     (made.classes(tmp_path, ["a"]) / "loose.jpg").write_bytes(b"x")
     with pytest.raises(ConfigError, match=r"images beside the folders of classes, such as 'loose\.jpg'"):
         folders.read(tmp_path)
+
+
+def test_splits_beside_something_else_are_no_classes(tmp_path):
+    for name in ("test", "train", "annotations"):
+        made.classes(tmp_path / name, ["a", "b"])
+    with pytest.raises(ConfigError, match="holds the splits test, train beside the folder 'annotations'"):
+        folders.read(tmp_path)

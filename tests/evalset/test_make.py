@@ -10,7 +10,7 @@ import webdataset
 
 from tests.evalset import made
 from wit_builder.errors import ConfigError
-from wit_builder.evalset import sets, writer
+from wit_builder.evalset import layout, make, sets, writer
 from wit_builder.evalset.make import make_set
 
 # webdataset leaves the tar open when its pipeline ends
@@ -119,3 +119,15 @@ def test_a_set_that_cannot_be_read_leaves_nothing(tmp_path):
     with pytest.raises(ConfigError, match="the splits val and train of 'mine' are not of the same classes"):
         make_set(tmp_path / "mine", tmp_path / "out" / "set")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_image_over_the_bound_is_not_written_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(layout, "MAX_IMAGE_BYTES", 10_000)
+    monkeypatch.setattr(make, "MAX_IMAGE_BYTES", 10_000)
+    folder = made.classes(tmp_path / "mine", ["a", "b"])
+    (folder / "a" / "0.jpeg").write_bytes(bytes(10_000))
+    make.make_set(folder, tmp_path / "out")
+    (folder / "a" / "0.jpeg").write_bytes(bytes(10_002))
+    assert len(sets.read(folder).images[0].read()) == 10_001
+    with pytest.raises(ConfigError, match=r"the image 'a/0\.jpeg' has over 10,000 bytes"):
+        make.make_set(folder, tmp_path / "more")

@@ -1,14 +1,19 @@
 """Sets at URLs: brought here whole, once."""
 
+import json
+import subprocess
+import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import fsspec
 import pytest
 
 from tests.evalset import made
-from wit_builder import store
+from wit_builder import remote, store
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.evalset import published, sets
 
@@ -32,13 +37,33 @@ class _Answers(SimpleHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
         if self.path in self.server.short:
-            body = b"not all"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self._say(b"not all")
+        elif self.path.startswith("/api/datasets/"):
+            self._say(json.dumps(self._api(self.path.partition("?")[0].removeprefix("/api/"))).encode())
         else:
             super().do_GET()
+
+    def _api(self, path):
+        """What the hub's client asks: of a repository that there is one, of a folder what is in it."""
+        repository, _, below = path.partition("/tree/main")
+        if repository == path:
+            return {"id": repository.removeprefix("datasets/"), "sha": "0" * 40, "siblings": []}
+        root = Path(self.directory, repository, "resolve", "main")
+        return [
+            {
+                "type": "file" if one.is_file() else "directory",
+                "path": one.relative_to(root).as_posix(),
+                "size": one.stat().st_size,
+                "oid": "0" * 40,
+            }
+            for one in (root / below.strip("/")).iterdir()
+        ]
+
+    def _say(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -135,6 +160,20 @@ def test_a_shard_that_is_missing_there_is_one_sentence(tmp_path):
         sets.read("memory://sets/less", cache=tmp_path / "cache")
 
 
+def test_the_hubs_own_protocol_will_do(hub, tmp_path):
+    """By huggingface_hub's client, in a process of its own: it takes HF_ENDPOINT when it is imported."""
+    pytest.importorskip("huggingface_hub")
+    code = (
+        "from pathlib import Path; from wit_builder.evalset import sets; "
+        "held = sets.read('hf://datasets/clip-benchmark/wds_vtab-cifar10', cache=Path('cache')); "
+        "print(held.name, held.labels.tolist(), held.templates)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == "wds_vtab-cifar10 [0, 1, 1] ('a {c}',)\n"
+
+
 @pytest.mark.parametrize(
     ("url", "name"),
     [
@@ -151,3 +190,32 @@ def test_a_set_is_called_as_its_folder_or_repository(url, name):
 def test_clip_benchmarks_addresses_are_understood():
     said = "https://huggingface.co/datasets/clip-benchmark/wds_cars/tree/main"
     assert published.address(said) == said.replace("tree", "resolve")
+
+
+def test_a_shard_that_changed_since_it_was_listed_is_not_there(tmp_path, monkeypatch):
+    memory = fsspec.filesystem("memory")
+    made.beside(made.benchmark(tmp_path / "own", [1, 0]), NAMES)
+    memory.put(f"{tmp_path}/own", "/sets/changed", recursive=True)
+    listed = remote.expand
+    more = lambda words, ends: [replace(one, bytes=one.bytes + 1) for one in listed(words, ends)]  # noqa: E731
+    monkeypatch.setattr(published.remote, "expand", more)
+    with pytest.raises(BuildError, match=r"gave \d+ bytes, \d+ were listed"):
+        sets.read("memory://sets/changed", cache=tmp_path / "cache")
+    monkeypatch.undo()
+    assert sets.read("memory://sets/changed", cache=tmp_path / "cache").labels.tolist() == [1, 0]
+
+
+def test_a_split_that_another_process_brings_is_waited_for(hub, tmp_path):
+    """Two processes begin at once; each file is asked for once."""
+    code = (
+        "from pathlib import Path; from wit_builder.evalset import sets; "
+        f"print(len(sets.read('wds/cifar10', cache=Path({str(tmp_path)!r})).keys))"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    assert [one.communicate()[0] for one in running] == ["3\n", "3\n"]
+    assert sorted(path.rpartition("/")[2] for path in hub.asked if path.endswith(".tar")) == [
+        "0.tar",
+        "1.tar",
+    ]

@@ -81,6 +81,10 @@ def _named(*names, **more):
         (lambda folder: made.benchmark(folder, [0], split="val"), "has no split 'test', it has val"),
         (_named(), "'held' has no names for its 3 classes"),
         (_named("cat", "dog"), "'held' names 2 classes, and its images have 3"),
+        (
+            lambda folder: made.beside(made.classes(folder, ["a", "b"]), ["only one"]),
+            "names 1 classes, and its images have 2",
+        ),
         (_named("cat", " ", "dog"), "line 2 of .*classnames.txt is blank"),
         (_named("a", "b", "c", templates=["a photo"]), "the template 'a photo' of 'held' has no place"),
         (

@@ -36,15 +36,16 @@ def benchmark(folder, per_class=4, names=NAMES):
     with tarfile.open(folder / "test" / "0.tar", "w") as tar:
         for number in range(len(names) * per_class):
             label, at = divmod(number, per_class)
-            _add(tar, f"s{number:07d}.jpg", tiny.picture(label * 100 + at, (40 + at, 48), "jpeg"))
-            _add(tar, f"s{number:07d}.cls", str(label).encode())
+            add(tar, f"s{number:07d}.jpg", tiny.picture(label * 100 + at, (40 + at, 48), "jpeg"))
+            add(tar, f"s{number:07d}.cls", str(label).encode())
     (folder / "test" / "nshards.txt").write_text("1")
     (folder / "classnames.txt").write_text("".join(f"{name}\n" for name in names))
     (folder / "zeroshot_classification_templates.txt").write_text("".join(f"{one}\n" for one in TEMPLATES))
     return folder
 
 
-def _add(tar, name, body):
+def add(tar, name, body):
+    """A file of that name."""
     member = tarfile.TarInfo(name)
     member.size = len(body)
     tar.addfile(member, BytesIO(body))

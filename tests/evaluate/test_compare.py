@@ -106,7 +106,7 @@ def test_several_labels_are_compared_by_their_average_precision(tmp_path):
         pa.table(
             {
                 "key": [str(at) for at in range(N)],
-                "labels": list(labels),
+                "labels": [np.flatnonzero(row).tolist() for row in labels],
                 "scores": list((labels * sure + RANDOM.normal(size=labels.shape)).astype(np.float32)),
             }
         )

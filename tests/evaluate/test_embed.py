@@ -70,9 +70,25 @@ def test_a_byte_of_an_image_makes_it_another(tmp_path, calls):
 
 
 def test_the_order_of_images_makes_it_another(tmp_path):
-    which = sets.read(folders(tmp_path / "set"))
+    loaded, which = opened(*tiny.files()), sets.read(folders(tmp_path / "set"))
     turned = replace(which, keys=which.keys[::-1], images=which.images[::-1])
-    assert module.data_sha256(which) != module.data_sha256(turned)
+    found = [embed(loaded, one, ALONE, tmp_path / "cache", "fp32") for one in (which, turned)]
+    assert found[0].fingerprint != found[1].fingerprint
+    assert (found[0].images == found[1].images[::-1]).all()
+
+
+def test_an_image_that_changes_while_it_is_embedded_is_noticed(tmp_path, monkeypatch):
+    folder = folders(tmp_path / "set")
+    whole = module._write
+
+    def late(*args):
+        (folder / "1 red thing" / "2.jpg").write_bytes(tiny.picture(5000, kind="jpeg"))
+        whole(*args)
+
+    monkeypatch.setattr(module, "_write", late)
+    with pytest.raises(BuildError, match=r"2.jpg' has changed while it was embedded"):
+        work(folder, tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("[0-9a-f]*"))
 
 
 def test_a_weight_makes_it_another(tmp_path, calls):

@@ -133,6 +133,17 @@ def test_the_same_classes_are_compared_where_they_were_measured():
     assert robustness.shift("imagenet-r", [both], known) is None
 
 
+def test_models_without_a_common_measure_are_one_sentence():
+    some = measured("a", **{"imagenet1k": 0.6, "imagenet-a": 0.1})
+    other = measured("b", **{"imagenet1k_at_imagenet-a": 0.8, "imagenet-a": 0.1})
+    with pytest.raises(
+        ConfigError, match="b has no result of imagenet1k, on which others are compared for ImageNet-A"
+    ):
+        robustness.shift("imagenet-a", [some, other], references.carried())
+    alone = robustness.shift("imagenet-a", [other], on_a_line())
+    assert (alone.on, alone.fit, len(alone.standings)) == ("imagenet1k@imagenet-a", None, 1)
+
+
 def test_the_papers_zero_shot_model_is_robust_and_its_linear_probe_less_so():
     """Table 16's models against the carried line: figure 13 and section 3.3 say so of all seven shifts."""
     known = references.carried()
@@ -152,8 +163,8 @@ def test_the_papers_zero_shot_model_is_robust_and_its_linear_probe_less_so():
 
 def test_what_is_carried_says_where_it_is_from():
     known = references.carried()
-    assert len(known) == 32
-    assert sum(one.group == "standard" for one in known) == 18
+    assert len(known) == 37
+    assert sum(one.group == "standard" for one in known) == 22
     assert all(0 < share < 1 for one in known for share in one.accuracy.values())
 
 
@@ -216,7 +227,7 @@ def test_the_command_writes_all_of_it(tmp_path):
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "ImageNetV2, against imagenet1k, line through 18 models of 58.1% to 83.1%" in ran.stdout
+    assert "ImageNetV2, against imagenet1k, line through 22 models of 58.1% to 83.1%" in ran.stdout
     assert "  b: 70.0% to 60.0%, effective " in ran.stdout
     assert ", relative +10.0 points" in ran.stdout
     told = json.loads((tmp_path / "out" / "robustness.json").read_bytes())

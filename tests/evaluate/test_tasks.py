@@ -1,17 +1,19 @@
 """Tasks that learn or retrieve, on sets of little pictures, from their files to their results."""
 
+import io
 import shutil
+import tarfile
 from dataclasses import replace
 
 import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from tests.evaluate.folders import ALONE, NAMES, folders
+from tests.evaluate.folders import ALONE, NAMES, add, folders
 from tests.model import tiny
 from wit_builder.errors import ConfigError
 from wit_builder.evalset import sets
-from wit_builder.evaluate import few_shot, probe, results, retrieval, run, training
+from wit_builder.evaluate import compare, few_shot, metrics, probe, results, retrieval, run, training
 from wit_builder.model.loaded import opened
 
 
@@ -87,6 +89,14 @@ def test_a_set_without_a_training_split_is_one_sentence(tmp_path):
         done(tmp_path, folder, probe.TASK)
 
 
+def test_what_is_judged_is_not_learnt_from(tmp_path):
+    folder = split(tmp_path / "set", "train", "val", "test")
+    with pytest.raises(ConfigError, match="the split 'train' of 'set' is what is learnt from"):
+        training.read(str(folder), sets.read(folder, "train"))
+    assert training.read(str(folder), sets.read(folder, "val")).validation is None
+    assert training.read(str(folder), sets.read(folder, "test")).validation.split == "val"
+
+
 def test_splits_of_different_classes_are_one_sentence(tmp_path):
     folder = split(tmp_path / "set", "train", "test")
     (folder / "classnames.txt").unlink()
@@ -111,6 +121,43 @@ def test_a_single_image_a_class_leaves_none_to_set_the_penalty_by(tmp_path):
     split(folder, "train", per_class=1)
     with pytest.raises(ConfigError, match="has one image a class, none is left to set the penalty by"):
         done(tmp_path, folder, probe.TASK)
+
+
+def labelled(folder, count=40):
+    """Images of which each has some of three labels, in CLIP_benchmark's layout."""
+    for name in ("train", "test"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "nshards.txt").write_text("1")
+        with tarfile.open(folder / name / "0.tar", "w") as tar:
+            for at in range(count):
+                buffer = io.BytesIO()
+                np.save(buffer, np.array([at % 2, at % 3 > 0, at % 5 > 1], np.int64))
+                add(tar, f"s{at:07d}.jpg", tiny.picture(at, (40, 48), "jpeg"))
+                add(tar, f"s{at:07d}.npy", buffer.getvalue())
+    (folder / "dataset_type.txt").write_text("multilabel")
+    (folder / "classnames.txt").write_text("odd\nthird\nlarge\n")
+    return folder
+
+
+def test_labels_that_do_not_exclude_each_other_are_probed_one_by_one(tmp_path):
+    (found,) = done(tmp_path, labelled(tmp_path / "set"), probe.TASK)
+    assert list(found.metrics) == ["lp_map11"] and found.metrics["lp_map11"].method == "bootstrap"
+    scores = np.array(found.predictions["scores"].to_pylist(), np.float32)
+    labels = sets.read(tmp_path / "set").labels
+    assert found.metrics["lp_map11"].value == pytest.approx(metrics.value("map11", labels, scores))
+    assert (
+        compare.compare(tmp_path / "results", tmp_path / "results")[0].first
+        == found.metrics["lp_map11"].value
+    )
+
+
+def test_a_test_image_that_cannot_be_read_is_a_wrong_answer(tmp_path):
+    folder = split(tmp_path / "set", "train", "test", per_class=20)
+    (folder / "test" / "0 blue thing" / "0.jpg").write_bytes(b"no image")
+    (found,) = done(tmp_path, folder, probe.TASK)
+    row = found.predictions.slice(found.predictions["key"].to_pylist().index("0 blue thing/0.jpg"), 1)
+    assert row["right"].to_pylist() == [False] and row["predicted"].to_pylist() == [None]
+    assert found.metrics["lp_acc1"].n == 120 and found.more["unreadable"] == 1
 
 
 def captioned(folder, count=12):

@@ -17,7 +17,7 @@ def read(
 ) -> Page:
     """What extraction finds on the page."""
     return extract(
-        html,
+        html.encode("utf-8", "surrogatepass"),
         page_url,
         settings=settings or Extraction(),
         directives=directives,

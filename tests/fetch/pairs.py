@@ -73,7 +73,7 @@ def task(
     web = WebSettings(
         politeness=polite, allow_network=("127.0.0.0/8",), connections=connections, silence_s=silence_s
     )
-    params = {"inputs": [str(root / "in")], "bins": 1, "web": web, "image": ImageSpec()}
+    params = {"inputs": [str(root / "in")], "bins": 1, "stays": [], "web": web, "image": ImageSpec()}
     return Task(root, "fetch", "00000", 0, params, attempt=attempt)
 
 

@@ -1,6 +1,7 @@
 import time
 from collections import Counter
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -42,6 +43,14 @@ def test_every_candidate_becomes_a_sample_or_a_failure_with_its_reason(web, tmp_
     assert kept(done) == [a]
     assert lost(done) == {b: "not_image", c: "not_image", d: "http_404"}
     assert done.funnel.as_json()["fetch"]["seen"] == 4
+
+
+def test_only_rows_that_stay_are_asked_for(web, tmp_path, in_place):
+    done = task(tmp_path, urls(3), web.connect_to)
+    np.save(tmp_path / "stays.npy", np.array([True, False, True]))
+    done.params["stays"].append(str(tmp_path / "stays.npy"))
+    fetch(done)
+    assert sorted(lost(done)) == [urls(3)[0], urls(3)[2]]
 
 
 def test_a_task_without_candidates_is_done(web, tmp_path):

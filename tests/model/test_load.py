@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import pickle
+import re
 import warnings
 from pathlib import Path
 
@@ -106,6 +107,21 @@ def test_what_is_no_checkpoint_is_said_to_be_none(name, tmp_path):
         weights.read(str(tmp_path / name))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / f"{name}.ran").exists()
+
+
+def test_torchs_advice_to_read_it_unsafely_is_not_passed_on(tmp_path):
+    for name in ("hostile.pt", "cut.pt", "text.pt"):
+        NO_CHECKPOINT[name][0](tmp_path / name)
+        with pytest.raises(ConfigError) as caught:
+            weights.read(str(tmp_path / name))
+        assert re.search(
+            "is no archive of tensors and plain values alone$|is cut or damaged$", str(caught.value)
+        )
+
+
+def test_a_checkpoint_that_is_not_there_is_said_not_to_be(tmp_path):
+    with pytest.raises(ConfigError, match=r"nothing.pt' cannot be read: No such file or directory$"):
+        weights.read(str(tmp_path / "nothing.pt"))
 
 
 def test_a_torchscript_archive_is_refused(tmp_path):

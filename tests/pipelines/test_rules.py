@@ -76,3 +76,33 @@ def test_a_model_of_languages_is_named_by_its_file(recipe, tmp_path):
     assert made.candidate_filters[-1].allowed == ("fra_Latn",)
     with pytest.raises(ConfigError, match="cannot be read"):
         recipe(language_model=Path("/none.bin"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_rule_without_its_file_is_named(recipe, tmp_path):
+    (path := tmp_path / "words.txt").write_text("silly\n")
+    named = f"profanity={path}"
+    assert recipe().left_out == ()
+    assert any("--given profanity=PATH: " in line for line in recipe(preset="coyo-700m").left_out)
+    assert not any("profanity" in line for line in recipe(preset="coyo-700m", given=(named,)).left_out)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_number_of_pairs_wants_queries(recipe):
+    with pytest.raises(ConfigError, match="--per-query 5 limits the pairs of each query, and no queries"):
+        recipe(per_query=5)
+    assert recipe().balance is None
+    assert recipe(queries="q.tsv").balance.per_query == 20_000
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_radius_below_the_one_that_keeps_all_is_refused(recipe):
+    assert recipe(near_duplicates=-1).duplicates.radius is None
+    with pytest.raises(ConfigError, match="radius is -2"):
+        recipe(near_duplicates=-2)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_language_that_the_model_does_not_tell_is_refused(recipe):
+    with pytest.raises(ConfigError, match="'xx' is no language that lid\\.176 tells"):
+        recipe(languages=("en", "xx"))

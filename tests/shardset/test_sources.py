@@ -153,6 +153,10 @@ def test_a_list_for_other_shards_is_refused(tmp_path, cache):
     pq.write_table(pa.table({"shard": ["00000.tar"], "key": ["nobody"]}), listed)
     with pytest.raises(ConfigError, match=r"1 samples of 00000\.tar are to be left out, 0 are in it"):
         sources.shards([str(tars.folder(tmp_path / "a", [2]))], cache, exclude.read(str(listed)))
+    pq.write_table(pa.table({"shard": ["/data/00000.tar", "9"], "key": ["a", "b"]}), listed)
+    with pytest.raises(ConfigError, match=r"leaves out samples of /data/00000\.tar, and no shard has one of"):
+        sources.shards([str(tmp_path / "a")], cache, exclude.read(str(listed)))
+    pq.write_table(pa.table({"shard": ["00000.tar"], "key": ["nobody"]}), listed)
     tars.folder(tmp_path / "b", [2])
     with pytest.raises(ConfigError, match="several shards have that name"):
         sources.shards([str(tmp_path / "a"), str(tmp_path / "b")], cache, exclude.read(str(listed)))

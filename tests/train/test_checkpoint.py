@@ -102,6 +102,15 @@ def test_a_damaged_file_is_one_sentence(tmp_path, body):
         checkpoint.load(tmp_path / "epoch_1.pt")
 
 
+def test_weights_that_are_not_finite_are_nothing_to_begin_from(tmp_path):
+    runs.pairs(tmp_path / "shards")
+    state = tiny.network().state_dict()
+    state["ln_final.weight"][0] = float("inf")
+    torch.save(state, tmp_path / "inf.pt")
+    with pytest.raises(ConfigError, match=r"has weights that are not finite, such as ln_final.weight$"):
+        runs.trainer(tmp_path, init=str(tmp_path / "inf.pt"))
+
+
 def test_a_checkpoint_of_another_trainer_is_one_to_begin_from(tmp_path):
     with pytest.raises(ConfigError, match="does not say how to go on") as error:
         torch.save({"epoch": 1, "state_dict": {}}, tmp_path / "epoch_1.pt")

@@ -1,6 +1,7 @@
 """Zero-shot and retrieval on held-out sets."""
 
 import tarfile
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,8 +47,9 @@ def test_right_answers_are_counted_and_an_unreadable_image_is_a_wrong_one(tmp_pa
     held = sets.read(runs.classes(tmp_path / "mine"))
     first = lambda images: torch.tensor([1.0, 0.0]).expand(len(images), 2)  # noqa: E731
     found = heldout.evaluate(Knowing(first), held, Tokenizer(), ALONE, "fp32")
-    assert (found["top1"], found["top5"], found["chance"], found["images"]) == (0.5, 1.0, 0.5, 12)
-    assert found["low"] < 0.5 < found["high"]
+    assert (found["top1"], found["top5"], found["chance"], found["images"]) == (5 / 12, 10 / 12, 0.5, 12)
+    assert found["unreadable"] == 2
+    assert found["low"] < 5 / 12 < found["high"]
 
 
 @pytest.mark.parametrize("objective", ["contrastive", "words", "captions"])
@@ -77,6 +79,21 @@ def test_retrieval_finds_what_belongs_together(tmp_path, monkeypatch):
     assert heldout.main_score(found) == found["image_recall@1"]
 
 
+def test_an_image_that_cannot_be_read_is_not_found_and_finds_nothing(tmp_path, monkeypatch):
+    folder = benchmark(tmp_path / "pairs", ["a", "b", "c"], "txt")
+    (folder / "dataset_type.txt").write_text("retrieval")
+    held = sets.read(folder)
+    (tmp_path / "none.jpg").write_bytes(b"no image")
+    held = replace(held, images=(heldout.Place(tmp_path / "none.jpg"), *held.images[1:]))
+    made = objectives.make(Training(tiny.files()[0]))
+    axes = torch.eye(64)
+    monkeypatch.setattr(made.network, "encode_image", lambda images: axes)
+    monkeypatch.setattr(made.network, "encode_text", lambda tokens: axes[:3])
+    found = heldout.evaluate(made, held, Tokenizer(), ALONE, "fp32")
+    assert found["image_recall@1"] == found["text_recall@1"] == pytest.approx(2 / 3)
+    assert (found["images"], found["unreadable"]) == (3, 1)
+
+
 def test_retrieval_wants_an_objective_that_embeds_texts(tmp_path):
     folder = benchmark(tmp_path / "pairs", ["a", "b"], "txt")
     (folder / "dataset_type.txt").write_text("retrieval")
@@ -102,3 +119,9 @@ def test_a_set_that_training_cannot_be_scored_by_is_refused(tmp_path):
         ConfigError, match="is one of images alone, and training is scored by classes or captions"
     ):
         start.held_out(tmp_path / "own")
+
+
+def test_a_set_without_a_readable_image_is_refused_before_the_first_step(tmp_path):
+    runs.classes(tmp_path / "none", 1)
+    with pytest.raises(ConfigError, match=r"no image of the held-out set .* can be read"):
+        start.held_out(tmp_path / "none")

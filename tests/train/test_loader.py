@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -123,7 +124,7 @@ def test_samples_that_cannot_be_used_are_counted_and_not_valid(tmp_path, cache):
     tars.shard(tmp_path / "set" / "00000.tar", good | bad)
     plan = plan_of(cache, tmp_path / "set", batch=17)
     for workers in (0, 2):
-        (batch,) = some(plan, cache, 1, workers=workers)
+        (batch,) = some(plan, cache, 1, workers=workers, max_skipped=0.2)
         assert batch.skipped == {"decode_error": 1, "not_image": 1, "no_caption": 1}
         unusable = {key for key, valid in zip(batch.keys, batch.valid.tolist(), strict=True) if not valid}
         assert unusable == set(bad)
@@ -134,7 +135,7 @@ def test_samples_that_cannot_be_used_are_counted_and_not_valid(tmp_path, cache):
 def test_a_shard_with_fewer_samples_than_its_stats_say_has_missing_ones(tmp_path, cache):
     tars.folder(tmp_path / "set", [10])
     (tmp_path / "set" / "00000_stats.json").write_text('{"successes": 12}')
-    (batch,) = some(plan_of(cache, tmp_path / "set", batch=12), cache, 1, workers=1)
+    (batch,) = some(plan_of(cache, tmp_path / "set", batch=12), cache, 1, workers=1, max_skipped=0.2)
     assert batch.skipped == {"missing": 2}
     assert batch.keys.count("") == 2
     assert sorted(key for _, key in Loader(plan_of(cache, tmp_path / "set", batch=12), cache).keys(0))[
@@ -146,14 +147,32 @@ def test_a_shard_with_fewer_samples_than_its_stats_say_has_missing_ones(tmp_path
     ]
 
 
-def test_too_many_unusable_samples_end_the_run(tmp_path, cache, monkeypatch):
+def test_shards_that_end_too_early_are_said(tmp_path, cache):
+    tars.folder(tmp_path / "set", [4, 4, 4])
+    assert Loader(plan_of(cache, tmp_path / "set"), cache).problem == ""
+    for name, said in (("00001", "00001.tar is cut: "), ("00000", "2 shards, such as 00000.tar, are cut: ")):
+        path = tmp_path / "set" / f"{name}.tar"
+        path.write_bytes(path.read_bytes().rstrip(b"\0")[:-100])
+        assert Loader(plan_of(cache, tmp_path / "set"), cache).problem.startswith(said)
+
+
+def test_too_many_unusable_samples_end_the_run(tmp_path, cache):
+    """Of an epoch of 40, a tenth are four."""
     parts = {f"{n:09d}": tars.members(n) | ({"jpg": b"no"} if n % 5 == 0 else {}) for n in range(40)}
     tars.shard(tmp_path / "set" / "00000.tar", parts)
     plan = plan_of(cache, tmp_path / "set")
-    monkeypatch.setattr(loader, "_TRIED", 40)
     assert len(some(plan, cache, 10, workers=0, max_skipped=0.3)) == 10  # one in five
     with pytest.raises(BuildError, match=r"5 of \d+ samples cannot be used \(5 not_image\)"):
         some(plan, cache, 10, workers=0, max_skipped=0.1)
+
+
+def test_what_was_skipped_before_counts_when_a_run_goes_on(cache, plan):
+    made = Loader(plan, cache, ranks=2, workers=0, max_skipped=0.1)
+    with closing(made.batches(300, {"not_image": 200})) as batches:  # half of them were this rank's
+        next(batches)
+    assert (made.seen, made.skipped) == (301 * made.rows, {"not_image": 100})
+    with closing(made.batches(300, {"not_image": 600})) as batches, pytest.raises(BuildError, match="300 of"):
+        next(batches)
 
 
 def test_a_step_without_any_usable_sample_ends_the_run(tmp_path, cache):

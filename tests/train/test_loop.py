@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 
 import pytest
 import torch
@@ -60,6 +62,21 @@ def test_a_run_leaves_its_settings_its_deviations_and_its_result(folder):
     assert (folder / "out" / "curves.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_it_trains_for_as_many_samples_as_were_asked_for(folder):
+    watching = runs.Watching()
+    held = [runs.classes(folder / "held")]
+    outcome = runs.trainer(folder, held=held, samples=39).train(
+        watching
+    )  # 3 steps an epoch of 8 samples each
+    assert (outcome.state, outcome.step, outcome.images_seen) == ("complete", 4, 32)
+    assert outcome.checkpoint.endswith("step_4.pt")
+    assert [told["step"] for told in watching.told if "set" in told] == [3, 4]
+    rates = [told["lr"] for told in watching.told if "lr" in told]
+    assert rates == [
+        pytest.approx(lr) for lr in (2.5e-4, 5e-4, 5e-4, 2.5e-4)
+    ]  # warm-up of 2, cosine over all
+
+
 @pytest.mark.parametrize(("every", "due"), [(0, [3, 6]), (4, [4, 6]), (5, [5, 6])])
 def test_it_evaluates_when_it_shall_and_at_the_end(folder, every, due):
     watching = runs.Watching()
@@ -103,7 +120,9 @@ def spoiled(made, first):
 def test_gradients_that_are_not_finite_are_counted_and_change_nothing(folder, monkeypatch):
     made, watching = runs.trainer(folder, epochs=2), runs.Watching()
     monkeypatch.setattr(loop, "gradients", spoiled(made, 4))
-    made.train(watching)
+    with pytest.raises(BuildError, match="no gradient of the last 3 steps up to 6 was finite") as error:
+        made.train(watching)  # it has not come to what it was to come to
+    assert "epoch_1.pt` and a lower --lr" in error.value.hint
     assert [told["non_finite"] for told in watching.told] == [0, 0, 0, 1, 1, 1]
     assert watching.told[-1]["loss"] is None
     assert all(weight.isfinite().all() for weight in made.network.parameters())
@@ -117,8 +136,22 @@ def test_a_run_that_has_lost_its_way_ends_and_leaves_its_last_good_checkpoint(fo
         BuildError, match=f"no gradient of the last {LOST_STEPS} steps up to 27 was finite"
     ) as error:
         made.train(runs.Watching())
-    assert "epoch_2.pt with `--init`" in error.value.hint
+    assert "--init " in error.value.hint and "epoch_2.pt`" in error.value.hint
     assert made.checkpoints.steps() == [3, 6]
+
+
+def test_skipped_samples_are_counted_from_the_beginning_also_when_a_run_goes_on(folder):
+    """One image cannot be read: it is met once an epoch."""
+    shard = folder / "shards" / "00000.tar"
+    body = shard.read_bytes()
+    shard.write_bytes(body.replace(b"\xff\xd8\xff", b"no\0", 1))
+    more = {"epochs": 3, "max_skipped": 0.2}
+    stopping = runs.Watching(6, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert runs.trainer(folder, **more).train(stopping).skipped == {"not_image": 2}
+    watching = runs.Watching()
+    assert runs.trainer(folder, **more).train(watching).skipped == {"not_image": 3}
+    assert watching.told[-1]["skipped"] == {"not_image": 3}
+    assert json.loads((folder / "out" / loop.RESULT).read_text())["skipped"] == {"not_image": 3}
 
 
 def test_random_numbers_differ_by_seed_step_and_rank():

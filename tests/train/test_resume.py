@@ -1,5 +1,6 @@
 """A run that was stopped anywhere goes on as if nothing had been."""
 
+import json
 import os
 import random
 import signal
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 from tests.cli.processes import ROOT, environment
+from tests.model import tiny
 from tests.train import runs
 from wit_builder.errors import ConfigError
+from wit_builder.train import loop, telemetry
 
 STEPS = 12
 
@@ -70,6 +73,59 @@ def test_a_signal_saves_at_once_and_ends_the_run(undisturbed, number):
     assert_equal(undisturbed, out)
 
 
+def scores(folder, out):
+    """Step and score of each evaluation, without what differs by the clock."""
+    found = telemetry.records(folder / out / telemetry.METRICS)
+    return [(one["step"], one["set"], one["top1"]) for one in found if "set" in one]
+
+
+@pytest.mark.parametrize("step", [3, STEPS])
+def test_a_signal_ends_an_evaluation_at_once_and_the_run_makes_up_for_it(undisturbed, step, monkeypatch):
+    held = [runs.classes(undisturbed / f"{name}-{step}") for name in ("one", "two")]
+    runs.trainer(undisturbed, f"judged-{step}", held).train(runs.Watching())
+    real, out = loop.heldout.evaluate, f"cut-{step}"
+    made = runs.trainer(undisturbed, out, held)
+
+    def evaluate(objective, held, *more):
+        if made.step == step and held.name.startswith("two"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(objective, held, *more)
+
+    monkeypatch.setattr(loop.heldout, "evaluate", evaluate)
+    outcome = made.train(runs.Watching())
+    assert (outcome.state, outcome.step) == ("stopped", step)
+    assert [one["set"] for one in outcome.scores] == [f"one-{step}"]
+    monkeypatch.undo()
+    assert runs.trainer(undisturbed, out, held).train(runs.Watching()).state == "complete"
+    assert scores(undisturbed, out) == scores(undisturbed, f"judged-{step}")
+    assert_equal(undisturbed, out)
+
+
+def test_what_was_trained_is_saved_before_it_is_judged(undisturbed, monkeypatch):
+    held = [runs.classes(undisturbed / "held")]
+    made = runs.trainer(undisturbed, "died", held)
+
+    def evaluate(*_):
+        raise RuntimeError("the machine is gone")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(loop.heldout, "evaluate", evaluate)
+        made.train(runs.Watching())
+    again = runs.trainer(undisturbed, "died", held)
+    assert (again.step, again.best) == (3, None)
+    again.train(runs.Watching())
+    assert [step for step, _, _ in scores(undisturbed, "died")] == [3, 6, 9, 12]
+
+
+def test_a_complete_run_is_judged_by_a_set_that_is_new_to_it(undisturbed):
+    held = [runs.classes(undisturbed / "new")]
+    runs.trainer(undisturbed, "late").train(runs.Watching())
+    watching = runs.Watching()
+    outcome = runs.trainer(undisturbed, "late", held).train(watching)
+    assert [told["set"] for told in watching.told] == ["new"]
+    assert (outcome.state, outcome.best.step, outcome.scores[0]["set"]) == ("complete", STEPS, "new")
+
+
 def test_a_run_that_is_complete_is_not_done_again(undisturbed):
     watching = runs.Watching()
     outcome = runs.trainer(undisturbed, "whole").train(watching)
@@ -105,6 +161,21 @@ def test_the_shards_may_lie_elsewhere(undisturbed, tmp_path):
     (tmp_path / "shards").symlink_to(undisturbed / "shards")
     (tmp_path / "whole").symlink_to(undisturbed / "whole")
     assert runs.trainer(tmp_path, "whole", model=str(undisturbed / "model.json")).step == STEPS
+
+
+def test_a_model_is_what_its_config_says(undisturbed, tmp_path):
+    (tmp_path / "shards").symlink_to(undisturbed / "shards")
+    (tmp_path / "whole").symlink_to(undisturbed / "whole")
+    assert runs.trainer(tmp_path, "whole").step == STEPS  # the same config in another file
+    name = str(tmp_path / "model.json")
+    path = tmp_path / "other" / "checkpoints" / "epoch_4.pt"
+    found = torch.load(undisturbed / "whole" / "checkpoints" / "epoch_4.pt", weights_only=True)
+    found["wit"]["config"] = json.dumps(tiny.CONFIG | {"embed_dim": 4})
+    found["wit"]["training"] = json.dumps(json.loads(found["wit"]["training"]) | {"model": name})
+    path.parent.mkdir(parents=True)
+    torch.save(found, path)
+    with pytest.raises(ConfigError, match="was trained with another config of"):
+        runs.trainer(tmp_path, "other")
 
 
 def test_another_models_checkpoint_is_refused(undisturbed):

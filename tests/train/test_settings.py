@@ -75,3 +75,19 @@ def test_what_cannot_be_is_refused_by_name(wrong, said):
 
 def test_the_bounds_themselves_are_taken():
     assert Training("tiny", batch=1, warmup=0, temperature=0.01, max_skipped=1.0, lr=1).batch == 1
+
+
+def test_a_run_is_so_many_epochs_or_so_many_samples_in_whole_batches():
+    assert Training("tiny", batch=8, epochs=3).steps(5) == 15
+    assert Training("tiny", batch=8, epochs=3, samples=47).steps(5) == 5
+    assert Training("tiny", batch=8, samples=8).steps(5) == 1
+    with pytest.raises(ConfigError, match="samples is 7, less than one batch of 8"):
+        Training("tiny", batch=8, samples=7)
+
+
+def test_samples_deviate_from_epochs():
+    told = deviations(Training("ViT-B-32", samples=12_800_000, lr=1e-3))
+    assert told == [
+        "samples is 12800000, the preset of ViT-B-32 says 32 epochs",
+        "lr is 0.001, the preset of ViT-B-32 says 0.0005",
+    ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from webencodings.labels import LABELS
 
 from tests.shared_data import shared_data
-from wit_builder.web.charset import LATE_PRESCAN, PRESCAN, decode_html
+from wit_builder.web.charset import LATE_PRESCAN, PRESCAN, decode_html, utf8_html
 
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. "
 JAPANESE = "色は匂へど散りぬるを我が世誰ぞ常ならむ。"
@@ -318,6 +318,14 @@ def test_no_bytes_make_decoding_fail_and_the_text_is_proper_unicode(
     text, name = decode_html(body, content_type)
     assert text.encode().decode() == text
     assert name in LABELS
+    assert utf8_html(body, content_type) == text.encode()
+
+
+def test_a_page_in_proper_utf_8_is_passed_on_as_it_is() -> None:
+    body = page(RUSSIAN, "utf-8")
+    assert utf8_html(body, None) is body
+    assert utf8_html(body + b"\xe3", None) == body + "\ufffd".encode()
+    assert utf8_html(b"\xef\xbb\xbf" + body, None) == body
 
 
 PARTS = [b"<", b"meta ", b"charset", b"=", b"'", b'"', b">", b"/", b"!--", b"koi8-r", b" ", b"\xff"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -112,11 +113,12 @@ def part_of(rows: pa.Table, partitions: int) -> Any:
 def draw(task: Task) -> None:
     """Makes samples of what was selected, as a download would: with its caption as select left it.
 
-    arg: bin; params: inputs ([shuffle path] of select.unique), bins, samples ([parquet path] of `read`).
+    arg: bin; params: samples ([parquet path] of `read`), and Road.selected's.
     Hands on `samples` (parquet).
     """
     inputs = [Path(path) for path in task.params["inputs"]]
-    chosen = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA)
+    stays = np.load(task.params["stays"][task.arg])
+    chosen = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA, stays)
     found = [pa.schema([SAMPLE_SCHEMA.field(name) for name in _OF_IMAGE]).empty_table()]
     for path in task.params["samples"]:
         for batch in pq.ParquetFile(path).iter_batches(tables.ROW_GROUP, columns=_OF_IMAGE):

@@ -137,9 +137,8 @@ class _Drawn(Road):
 
     def fetch(self) -> None:
         """Take from the pool what was selected."""
-        bins = self._param("select-unique", "bins")
-        params = {"inputs": self.files("select-unique", "candidates"), "bins": bins, "samples": self._samples}
-        self._run("fetch", f"{_POOL}:draw", list(range(bins)), params)
+        params = self.selected() | {"samples": self._samples}
+        self._run("fetch", f"{_POOL}:draw", list(range(params["bins"])), params)
 
 
 def _judged(

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wit_builder.archive import lean
-from wit_builder.archive.rows import Found, Images, Lost, found_table, lists_of_texts, lost_table
+from wit_builder.archive.rows import Images, found_table, lists_of_texts, lost_table
 from wit_builder.extract.captions import ranked
 from wit_builder.extract.columns import resolved
+from wit_builder.extract.html import Found, Lost, why_lost
 from wit_builder.extract.links import Resolver
 from wit_builder.extract.meta import PageWishes, SharedImage
 from wit_builder.extract.settings import Extraction
@@ -145,23 +146,13 @@ class ImageRules:
             caption = told[0].text if told else ""
             shown = image.written if image.url is None else image.url
             id_ = candidate_id(shown, caption)
-            if why := _why_lost(image, caption, page.owner):
+            if why := why_lost(image.kind, image.url, image.written, caption, page.owner):
                 lost.append((id_, why[0], shown, caption, why[1]))
                 lost_on.append(image.page)
             else:
                 found.append((id_, shown, caption, told[0].source, told[1:], page.licence))
                 found_on.append(image.page)
         return Images(found_table(found, found_on), lost_table(lost, lost_on))
-
-
-def _why_lost(image: _Other, caption: str, owner: PageWishes) -> tuple[str, str] | None:
-    """Reason and evidence: of its page, its address or its want of a text, in this order."""
-    if owner.reason:
-        return owner.reason, owner.evidence
-    if image.url is None:
-        reason = "data_uri" if image.written.lstrip()[:5].lower() == "data:" else "bad_url"
-        return reason, f"{image.kind}: {image.written[:80]}"
-    return None if caption else ("no_text", image.kind)
 
 
 def _joined(linked: _Linked, shared: Mapping[int, _Shared]) -> dict[int, _Texts]:

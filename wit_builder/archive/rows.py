@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wit_builder.extract.html import Found, Lost
 from wit_builder.ledger import Funnel
 from wit_builder.records import (
     CANDIDATE_SCHEMA,
@@ -28,8 +29,6 @@ MAX_EVIDENCE = 500  # characters, of a loss's url and of its evidence
 
 FOUND = ("id", "url", "caption", "text_source", "alt_texts", "licence")
 LOST = ("id", "reason", "url", "caption", "evidence")
-Found = tuple[str, str, str, str, Sequence[Text], str]  # FOUND
-Lost = tuple[str, str, str, str, str]  # LOST
 
 
 @dataclass(frozen=True, slots=True)

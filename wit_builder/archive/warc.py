@@ -13,7 +13,7 @@ from wit_builder.errors import Dropped, Gone
 from wit_builder.extract.html import extract
 from wit_builder.extract.links import is_plain
 from wit_builder.extract.settings import Extraction
-from wit_builder.web.charset import decode_html
+from wit_builder.web.charset import utf8_html
 from wit_builder.web.optout import robots_directives
 from wit_builder.web.url import normalise
 
@@ -63,7 +63,7 @@ class WarcReader:
         check_url(url)
         tags = headers.get_multiple("X-Robots-Tag")
         page = extract(
-            decode_html(body, kind)[0],
+            utf8_html(body, kind),
             url,
             settings=self._extraction,
             directives=robots_directives(tags, self._extraction.agent) if tags else frozenset(),
@@ -72,9 +72,7 @@ class WarcReader:
             found_at=at,
             follow=False,
         )
-        found = [(c.id, c.url, c.caption, c.text_source, c.alt_texts, c.licence) for c in page.candidates]
-        lost = [(loss.id, loss.reason, loss.url, loss.caption, loss.evidence) for loss in page.losses]
-        return Page(url, page.title, page.lang, source, at, found, lost)
+        return Page(url, page.title, page.lang, source, at, page.found, page.lost)
 
     def _body(self, record: WarcRecord, headers: HeaderMap, kind: str) -> bytes:
         type_ = kind.partition(";")[0].strip().lower()

@@ -25,7 +25,7 @@ from wit_builder.blocklist.settings import Blocklist
 from wit_builder.engine import columns
 from wit_builder.engine.task import Task
 from wit_builder.errors import Forbidden, ImageError
-from wit_builder.filtering import KEPT, Verdict
+from wit_builder.filtering import KEPT, Filter, Verdict
 from wit_builder.records import HasUrl
 from wit_builder.web.url import host_of, normalise
 
@@ -89,6 +89,11 @@ class Blocked:
         """A filter: drops what has a listed address, its page's among them. Drops for: `blocked`."""
         found = self.address(item.url) or self.address(item.page_url)
         return Verdict(REASON, _evidence(*found)) if found else KEPT
+
+    @property
+    def of_candidates(self) -> tuple[Filter[HasUrl], ...]:
+        """`candidate`, where it may drop any."""
+        return (self.candidate,) if self._urls or self._domains else ()
 
     def check_address(self, url: str) -> None:
         """Raise Forbidden("blocked") for an address that must not be asked for."""

@@ -171,6 +171,8 @@ def _build(recipe: "Recipe", there: "Place", hosts: "Hosts", values: dict[str, A
     try:
         with watcher, stoppable(watcher.say), closing(LocalExecutor(values["workers"])) as executor:
             delivery.begun(there)
+            for line in recipe.left_out:
+                watcher.say(f"left out, {line}")
             build.run(recipe, build.Where(out, hosts), executor, watcher, until)
             if until == STAGES[-1]:
                 report.write_report(out)

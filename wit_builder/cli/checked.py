@@ -17,14 +17,24 @@ def lines(look: "Look", training: Training, ranks: int) -> Iterator[str]:
     yield from _data(look.facts)
     needs, rows = look.needs, training.batch // ranks
     rows = min(training.micro_batch or rows, rows)
-    steps = look.steps * training.epochs
+    steps = training.steps(look.steps)
     yield f"steps: {look.steps:,} an epoch, {steps:,} in all, {training.batch:,} samples each"
+    yield from warm_up(steps, training)
     yield f"model: {training.model}, {needs.weights:,} weights, {needs.flops / 1e9:,.1f} GFLOP a sample"
     yield (
         f"memory: about {needs.memory(rows) / 1e9:,.1f} GB on each rank, {needs.state_bytes / 1e9:,.1f} of them "
         f"weights and optimiser, the rest activations of {rows:,} samples"
     )
     yield f"operations: {needs.flops * training.batch * steps:.2e} FLOP in all"
+
+
+def warm_up(steps: int, training: Training) -> Iterator[str]:
+    """A line where the run is over before its warm-up is. steps: of the run."""
+    if 0 < steps <= training.warmup:
+        yield (
+            f"warm-up: {training.warmup:,} steps, the run has {steps:,}: the learning rate rises to the end, "
+            f"to {training.lr * steps / training.warmup:.3g}"
+        )
 
 
 def _data(facts: "Facts") -> Iterator[str]:

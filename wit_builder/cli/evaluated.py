@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +25,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.model import load
 
 EVERY_S = 10.0  # between two lines in a pipe
+PATIENCE = timedelta(days=1)  # of other ranks, while the first one fits a probe
 
 if TYPE_CHECKING:
     from wit_builder.evaluate.results import Estimate, Result
@@ -38,11 +40,11 @@ def run(values: Mapping[str, Any]) -> None:
     from wit_builder.cli.trained import once
     from wit_builder.evalset import sets
     from wit_builder.evaluate import run as runs
-    from wit_builder.evaluate import training
+    from wit_builder.evaluate import training, worth
     from wit_builder.model.loaded import opened
     from wit_builder.model.ranks import joined
 
-    with joined() as ranks, once(ranks), display(values["quiet"] or not ranks.first) as shown:
+    with joined(PATIENCE) as ranks, once(ranks), display(values["quiet"] or not ranks.first) as shown:
         tasks = values["tasks"].split(",")
         some = [sets.read(word, values["split"], say=shown.say) for word in values["eval_set"]]
         found = runs.run(
@@ -66,6 +68,9 @@ def run(values: Mapping[str, Any]) -> None:
             shown.say(f"pictures: {evaluation.write(Path(values['out']), some)}")
     for result in found:
         click.echo(line(result))
+    for one in worth.every(Path(values["out"])) if found else ():
+        if one.words:
+            click.echo(f"{one.set}: zero-shot is worth {one.words} labelled images a class")
 
 
 def default_cache() -> Path:
@@ -81,6 +86,7 @@ def line(result: "Result") -> str:
     more = [f"{result.more['samples']:,} images"] if "samples" in result.more else []
     more += [f"chance {result.more['chance']:.1%}"] if "chance" in result.more else []
     more += [f"{result.more['unreadable']:,} of them unreadable"] if result.more.get("unreadable") else []
+    more += [f"{shots} shots left out: {why}" for shots, why in result.more.get("left_out", {}).items()]
     return f"{result.set} {result.task}: {told}{'; ' if more else ''}{', '.join(more)}"
 
 

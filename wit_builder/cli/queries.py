@@ -131,6 +131,7 @@ def build(**values: Any) -> None:
 
     inputs = ("corpus", "words", "titles", "wordnet", "metaclip", "exact_case")
     thresholds = ("min_count", "bigram_min_count", "bigram_min_npmi", "title_min_views", "max_entries")
+    _check_out(values["out"], [word for name in inputs[:-1] for word in values[name]])
     settings = Vocabulary(
         **{name: values[name] for name in (*inputs, *thresholds)}, projects=values["project"]
     )
@@ -139,6 +140,18 @@ def build(**values: Any) -> None:
     built = built_of(settings, scratch, follow, values["memory"] << 20)
     listing.write(values["out"], built.queries)
     _say_built(built, values["out"], listing.digest(values["out"]), values["json"])
+
+
+def _check_out(out: Path, inputs: Iterable[str]) -> None:
+    from wit_builder.errors import ConfigError
+
+    if out.suffix in (".gz", ".zst"):
+        raise ConfigError(
+            f"the list is written as plain text, and {str(out)!r} is named as a packed one",
+            f"--out {out.with_suffix('')}",
+        )
+    if any(Path(word).exists() and out.exists() and out.samefile(word) for word in inputs):
+        raise ConfigError(f"{str(out)!r} is one of the inputs, which it would replace", "name another --out")
 
 
 @command.command()

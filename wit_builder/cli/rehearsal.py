@@ -47,7 +47,7 @@ def try_filters(recipe: Recipe) -> None:
 
 def try_language(recipe: Recipe) -> None:
     """Raise ConfigError for a model of languages that cannot be loaded, or is one of something else."""
-    language.identify([_TEXTS["caption"]], recipe.language.path)
+    language.read(recipe.language.path)
 
 
 def _try(rule: Any, item: Any) -> None:

@@ -137,12 +137,15 @@ def state(told: Told, steps: int, batch: int) -> str:
 
 def score(told: Told) -> str:
     """Of an evaluation, in words: `cifar10: top-1 41.2 % (99 %: 37.1 to 45.4), chance 10.0 %, 1,000 images`."""
+    images = f"{told['images']:,} images"
+    if told.get("unreadable"):
+        images += f" ({told['unreadable']:,} cannot be read)"
     if "top1" in told:
         return (
             f"{told['set']}: top-1 {told['top1']:.1%} (99 %: {told['low']:.1%} to {told['high']:.1%}), "
-            f"top-5 {told['top5']:.1%}, chance {told['chance']:.1%}, {told['images']:,} images"
+            f"top-5 {told['top5']:.1%}, chance {told['chance']:.1%}, {images}"
         )
     return (
         f"{told['set']}: R@1 {told['image_recall@1']:.1%} of images by text, {told['text_recall@1']:.1%} of texts "
-        f"by image, {told['images']:,} images, {told['texts']:,} texts"
+        f"by image, {images}, {told['texts']:,} texts"
     )

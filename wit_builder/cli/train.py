@@ -54,6 +54,7 @@ _MODEL = (
 _RECIPE = (
     _count("batch", "Samples of a step, of all ranks together."),
     _count("epochs", "Passes over the data."),
+    _count("samples", "Samples to see in all, in place of --epochs."),
     _option("lr", "Learning rate at the end of the warm-up.", float, metavar="RATE"),
     _count("warmup", "Steps of the warm-up.", 0),
     _option("weight-decay", "On all that is no gain or bias.", float, metavar="DECAY"),

@@ -1,14 +1,16 @@
 """Runs `wit train`: options become settings, settings a run, and its end a few lines."""
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from wit_builder import build, storage, store
 from wit_builder.cli import steps, typed
 from wit_builder.errors import ConfigError
 from wit_builder.model import load
@@ -25,6 +27,8 @@ Values = Mapping[str, Any]
 def run(values: Values) -> None:
     """Do what the options say. Raises ConfigError before anything is started."""
     load.require("wit train")
+    warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, of names that torch itself uses
+    local(values["out"], "wit train")
     training = settings(values)
     from wit_builder.model.ranks import joined
 
@@ -37,6 +41,14 @@ def run(values: Values) -> None:
             _study(training, values, ranks, shown)
         else:
             _train(training, values, ranks, shown)
+
+
+def local(out: str, command: str) -> None:
+    """Raises ConfigError for an --out that is no folder of this machine."""
+    if not out or store.protocol(out):
+        raise ConfigError(
+            f"--out is {out!r}, and `{command}` writes into a folder of this machine", "--out FOLDER"
+        )
 
 
 @contextmanager
@@ -54,6 +66,8 @@ def settings(values: Values) -> Training:
     """The preset of the model with what the options say instead. Raises ConfigError that names the field."""
     from wit_builder.shardset.sources import weighed
 
+    if values["samples"] and values["epochs"]:
+        raise ConfigError("--samples and --epochs both say how long to train", "give one of them")
     words, weights = weighed(values["shards"])
     named = {field.name for field in fields(Training)} - {"model", "sources", "weights"}
     given = {name: values[name] for name in named if values.get(name) is not None}
@@ -61,13 +75,30 @@ def settings(values: Values) -> Training:
 
 
 def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Silent) -> None:
+    from wit_builder.cli import checked
     from wit_builder.train import start
 
     made = start.trainer(training, _run_of(values), ranks, **_inputs(values))
     shown.say(f"{training.model} on {made.data.samples:,} samples, {made.data.steps:,} steps an epoch")
-    outcome = made.train(shown, _sinks(training, values, ranks))
+    if problem := made.data.problem:
+        shown.say(f"problem: {problem}")
+    for line in checked.warm_up(made.steps, training):
+        shown.say(line)
+    with _alone(Path(values["out"]), ranks):
+        outcome = made.train(shown, _sinks(training, values, ranks))
     if ranks.first:
         _result(outcome, training, Path(values["out"]))
+
+
+@contextmanager
+def _alone(out: Path, ranks: "Ranks") -> Iterator[None]:
+    """Keep every other command out of OUT. Raises ConfigError when one is in it."""
+    with ExitStack() as stack:
+        if ranks.first:
+            with storage.plain_errors(out):
+                out.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(build.only_one(out))
+        yield
 
 
 def _check(training: Training, values: Values, ranks: "Ranks") -> None:
@@ -75,17 +106,23 @@ def _check(training: Training, values: Values, ranks: "Ranks") -> None:
     from wit_builder.train import start
 
     if ranks.first:
-        for line in checked.lines(
-            start.look(training, exclude=values["exclude"] or ""), training, ranks.world
-        ):
+        seen = start.look(training, exclude=values["exclude"] or "")
+        for line in checked.lines(seen, training, ranks.world):
             click.echo(line)
+        if seen.trouble:
+            raise seen.trouble
 
 
 def _study(training: Training, values: Values, ranks: "Ranks", shown: steps.Silent) -> None:
     from wit_builder.train import study
 
-    drawn = study.efficiency(training, _run_of(values), ranks, shown, **_inputs(values))
-    if ranks.first:
+    with _alone(Path(values["out"]), ranks):
+        drawn = study.efficiency(training, _run_of(values), ranks, shown, **_inputs(values))
+    if drawn is None:
+        if ranks.first:
+            click.echo("stopped")
+            click.echo(f"go on with: {typed.same()}", err=True)
+    elif ranks.first:
         for name, points in drawn.items():
             click.echo(f"{name}: top-1 {points[-1][1]:.1%} after {points[-1][0]:,.0f} images")
         click.echo(str(Path(values["out"]) / study.PICTURE))
@@ -134,6 +171,8 @@ def _result(outcome: "Outcome", training: Training, out: Path) -> None:
     click.echo(f"{outcome.state} at step {outcome.step:,} of {outcome.steps:,}")
     for told in outcome.scores:
         click.echo(steps.score(told))
+    if outcome.skipped:
+        click.echo(f"skipped: {', '.join(f'{reason} {n:,}' for reason, n in outcome.skipped.items())}")
     if outcome.best:
         click.echo(f"best: step {outcome.best.step:,}, {outcome.best.score:.1%}")
     click.echo(f"checkpoint: {outcome.checkpoint}" if outcome.checkpoint else "no checkpoint was written")

@@ -1,5 +1,6 @@
 """What the user typed, and what to type next; every part quoted as a shell wants it."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -15,14 +16,22 @@ def program() -> str:
 
 
 def resumed() -> str:
-    """The same command, going on with what it began, to its end."""
+    """The same command, going on with what it began, to its end; by torchrun where that began it."""
     words: list[str] = []
     until = False
     for word in sys.argv[1:]:
         if word != "--resume" and word != "--until" and not word.startswith("--until=") and not until:
             words.append(word)
         until = word == "--until"
-    return f"{program()} {shlex.join([*words, '--resume'])}"
+    return f"{_torchrun() or program()} {shlex.join([*words, '--resume'])}"
+
+
+def _torchrun() -> str:
+    """How torchrun was called on one machine, "" where it was not."""
+    ranks = os.environ.get("WORLD_SIZE", "1")
+    if ranks == "1" or ranks != os.environ.get("LOCAL_WORLD_SIZE"):
+        return ""
+    return f"torchrun --nproc-per-node {ranks} -m wit_builder"
 
 
 def same() -> str:

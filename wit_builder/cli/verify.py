@@ -13,7 +13,7 @@ def command(out: str) -> None:
       wit verify out/demo
       wit verify s3://BUCKET/RUN
     """
-    from wit_builder import place, report
+    from wit_builder import place, publish, report
     from wit_builder.errors import ConfigError
     from wit_builder.shards import manifest
 
@@ -24,4 +24,5 @@ def command(out: str) -> None:
             "`wit fetch` itself finds shards that are missing: the same command again",
         )
     manifest.verify(there)
+    publish.refuse_half_forgotten(there.folder)
     click.echo(f"{there.name}: every shard is what its manifest says", err=True)

@@ -16,7 +16,7 @@ from wit_builder.errors import BuildError, FetchError, Gone, Transient, WitError
 from wit_builder.extract.html import extract
 from wit_builder.extract.settings import Extraction
 from wit_builder.records import url_id
-from wit_builder.web.charset import decode_html
+from wit_builder.web.charset import utf8_html
 from wit_builder.web.politeness import HostQueues, backoff
 from wit_builder.web.url import host_of, origin_of
 
@@ -79,9 +79,8 @@ class Harvester:
 
     async def _page(self, address: Address, target: "_Target", batch: Batch) -> None:
         visit = await self._visitor.visit(address.url, "page", target)
-        text, _ = decode_html(bytes(visit.body), visit.headers.get("Content-Type"))
         page = extract(
-            text,
+            utf8_html(bytes(visit.body), visit.headers.get("Content-Type")),
             address.url,
             settings=self._extraction,
             directives=visit.directives,

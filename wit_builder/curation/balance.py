@@ -87,10 +87,10 @@ def weigh(task: Task) -> None:
     """
     counts = histogram.read(task.params["queries"]).column("matched").to_numpy()
     for part in range(task.params["ranges"]):
-        _save(task.new_file("counts", f".{part}.npy"), counts)
+        tables.write_array(task.new_file("counts", f".{part}.npy"), counts)
         _, matched = _flat(_range(task, part))
         counts = counts + np.bincount(matched, minlength=len(counts))
-    _save(task.new_file("counts", ".all.npy"), counts)
+    tables.write_array(task.new_file("counts", ".all.npy"), counts)
 
 
 def need(task: Task) -> None:
@@ -293,8 +293,3 @@ def _losses(samples: str, gone: pa.Table, entries: pa.Array) -> pa.Table:
     count = lost.column("count").cast(pa.string())
     seen = pc.binary_join_element_wise("its rarest query is ", entry, ", which ", count, " pairs have", "")
     return tables.losses_of(lost, "clean", "query_full", seen)
-
-
-def _save(path: Path, counts: Numbers) -> None:
-    with storage.whole(path) as temporary, temporary.open("wb") as file:
-        np.save(file, counts)

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wit_builder import storage
 from wit_builder.curation import semantic, survivor, tables
 from wit_builder.curation.settings import Semantic
 from wit_builder.engine import columns, shuffle
@@ -104,8 +103,7 @@ def cluster(task: Task) -> None:
     last = ids[:TRAINING_ROWS][-1:]
     drawn = pa.concat_tables(_up_to(path, last) for path in paths).sort_by("id")
     clusters = max(1, min(task.params["semantic"].clusters, len(ids) // semantic.PER_CLUSTER))
-    with storage.whole(task.new_file("centres", ".npy")) as temporary, temporary.open("wb") as file:
-        np.save(file, semantic.centres(_embeddings(drawn), clusters))
+    tables.write_array(task.new_file("centres", ".npy"), semantic.centres(_embeddings(drawn), clusters))
 
 
 def assign(task: Task) -> None:

@@ -1,10 +1,11 @@
 """Which candidates are worth a download? Language, filters, queries, then one of each (URL, text) and each URL.
 
-Two stages: `judge` over the collected parts, shuffled by URL; `unique` over partitions of URLs, shuffled by
-registrable domain, so that one fetch task owns a domain.
+Two stages: `judge` over the collected parts, whose candidates are sent to the bin of their registrable domain, so
+that one fetch task owns a domain; `unique` over these bins. It says which rows stay, for what stays is not written
+again, but for those that take captions along.
 """
 
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from wit_builder.text import language
 from wit_builder.text.language import LanguageModel
 
 BATCH = 8_192  # rows in memory as records at a time
+ROWS = 500_000  # that may be duplicates, in memory at a time: 0.5 GB
 
 _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_source", "alt_texts"]
 
@@ -32,11 +34,11 @@ def judge(task: Task) -> None:
 
     What is blocked goes first.
 
-    arg: {parts: [parquet path]}; params: language (LanguageModel), filters, duplicates, partitions (of URLs),
-    queries, list (path of the list of queries; read where there are any).
-    Hands on `candidates` (a shuffle file by URL), `losses`, and what boilerplate.py asks for.
+    arg: {parts: [parquet path]}; params: language (LanguageModel), filters, duplicates, bins (of domains), queries,
+    list (path of the list of queries; read where there are any).
+    Hands on `candidates` (a shuffle file by domain), `losses`, and what boilerplate.py asks for.
     """
-    filters = (blocked.of(task).candidate, *task.params["filters"])
+    filters = (*blocked.of(task).of_candidates, *task.params["filters"])
     kept, losses = [CANDIDATE_SCHEMA.empty_table()], []
     for part in task.arg["parts"]:
         for batch in pq.ParquetFile(part).iter_batches(BATCH):
@@ -47,43 +49,83 @@ def judge(task: Task) -> None:
                 survivors, dropped = matched.judged(survivors, task.params["queries"], task.params["list"])
                 losses.append(dropped)
             kept.append(survivors)
-    hand_on_by_url(task, pa.concat_tables(kept))
-    boilerplate.hand_on_captions(task, pa.concat_tables(kept))
+    hand_on_by_domain(task, pa.concat_tables(kept))
     tables.hand_on_losses(task, "select", losses)
 
 
-def hand_on_by_url(task: Task, candidates: pa.Table) -> None:
-    """Write these candidates as a shuffle file by URL. params: partitions."""
-    partitions = task.params["partitions"]
-    part_of = shuffle.spread(hashes.hashed(candidates.column("url")), partitions)
-    shuffle.write(task.new_file("candidates", ".shuffle"), candidates, part_of, partitions)
+def hand_on_by_domain(task: Task, candidates: pa.Table) -> None:
+    """Write these candidates as a shuffle file by registrable domain. params: bins, and those of boilerplate.py."""
+    bins = task.params["bins"]
+    names, site = sites.of(candidates.column("url"))
+    bin_of = shuffle.partition_of(names, bins)[site]
+    shuffle.write(task.new_file("candidates", ".shuffle"), candidates, bin_of, bins)
+    boilerplate.hand_on_captions(task, candidates, bin_of)
 
 
 def unique(task: Task) -> None:
     """One of each (URL, text), then one of each URL, whose other captions travel along as alt_texts.
 
-    What is spread too widely goes before. arg: partition; params: inputs ([shuffle path]), partitions (of URLs),
-    bins (of domains), duplicates, boilerplate ([shuffle path] of boilerplate.captions).
-    Hands on `candidates` (a shuffle file by domain) and `losses`.
+    What is spread too widely goes before. Most candidates are alone with their URL: only of the others more is read
+    than that, some URLs at a time.
+
+    arg: bin; params: inputs ([shuffle path]), bins (of domains), duplicates, boilerplate ([shuffle path]).
+    Hands on `richer`, shuffle files by domain of candidates that took captions along; `stays` (npy), which of the
+    bin's rows in `inputs` and then in `richer` stay; and `losses`.
     """
-    inputs = [Path(path) for path in task.params["inputs"]]
-    table = shuffle.read(inputs, task.arg, task.params["partitions"], CANDIDATE_SCHEMA)
-    table, losses = boilerplate.without(task, table)
+    inputs, bins = [Path(path) for path in task.params["inputs"]], task.params["bins"]
+    urls, looked_at = _first_look(task, inputs)
+    stays = ~looked_at
+    gained = 0
+    for turn, rows in enumerate(_turns(urls, np.flatnonzero(looked_at))):
+        table = shuffle.read(inputs, task.arg, bins, CANDIDATE_SCHEMA, columns.marked(rows, len(urls)))
+        wide, losses = boilerplate.found(task, table)
+        if wide.any():
+            rows, table = rows[~wide], table.filter(columns.mask(~wide))
+        left, richer, duplicates = _one_of_each(table)
+        stays[rows[left]] = True
+        gained += richer.num_rows
+        shuffle.write(
+            task.new_file("richer", f".{turn}.shuffle"), richer, np.full(richer.num_rows, task.arg), bins
+        )
+        tables.hand_on_losses(task, "select", losses + duplicates, turn)
+    stays = np.append(stays, np.ones(gained, bool))
+    tables.write_array(task.new_file("stays", ".npy"), stays)
+    task.funnel["select"].kept += int(stays.sum())
+
+
+def _first_look(task: Task, inputs: Sequence[Path]) -> tuple[hashes.Hashes, NDArray[np.bool_]]:
+    """Of each row of a bin a hash of its URL, and whether it may not be alone with it or may be boilerplate."""
+    spread = boilerplate.widespread(task)
+    urls, suspected = [np.array([], np.uint64)], [np.array([], bool)]
+    for batch in shuffle.batches(inputs, task.arg, task.params["bins"], ["url", "caption"]):
+        rows = pa.table(batch)
+        urls.append(hashes.hashed(rows.column("url")))
+        suspected.append(boilerplate.among(spread, rows.column("caption")))
+    hashed = np.concatenate(urls)
+    looked_at = np.concatenate(suspected)
+    looked_at[survivor.repeated(hashed)] = True
+    return hashed, looked_at
+
+
+def _turns(urls: hashes.Hashes, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """These rows in portions of about ROWS, all of a URL in one."""
+    turns = -(-len(rows) // ROWS)
+    turn_of = shuffle.spread(urls[rows], turns) if turns > 1 else np.zeros(len(rows), np.int64)
+    return (rows[turn_of == turn] for turn in range(turns))
+
+
+def _one_of_each(table: pa.Table) -> tuple[NDArray[np.int64], pa.Table, list[pa.Table]]:
+    """The rows that stay as they are, those that stay with more captions, and the losses; of some URLs all rows."""
     pair = pair_heads(table)
     head = _url_heads(table, np.flatnonzero(_stays(pair)))
-    losses.append(_losses(table, pair, "duplicate_pair", "kept from", "page_url"))
-    losses.append(_losses(table, head, "duplicate_url", "kept as", "id"))
-    stays = _stays(pair) & _stays(head)
-    bins = task.params["bins"]
-    names, site = sites.of(table.column("url"))
-    part_of = shuffle.partition_of(names, bins)[site]
+    losses = [
+        _losses(table, pair, "duplicate_pair", "kept from", "page_url"),
+        _losses(table, head, "duplicate_url", "kept as", "id"),
+    ]
     rows, richer = united.enriched(table, _captions_for(table, head))
-    left = np.where(stays, part_of, -1)
-    left[rows] = -1
-    kept, part_of = pa.concat_tables([table, richer]), np.concatenate([left, part_of[rows]])
-    shuffle.write(task.new_file("candidates", ".shuffle"), kept, part_of, bins)
-    tables.hand_on_losses(task, "select", losses)
-    task.funnel["select"].kept += int(stays.sum())
+    left = _stays(pair) & _stays(head)
+    left[rows] = False
+    return np.flatnonzero(left), richer, losses
 
 
 def pair_heads(table: pa.Table) -> NDArray[np.int64]:
@@ -93,16 +135,11 @@ def pair_heads(table: pa.Table) -> NDArray[np.int64]:
 
 
 def _with_language(rows: pa.Table, model: LanguageModel) -> pa.Table:
-    found = [_language(caption, model.path) for caption in rows.column("caption").to_pylist()]
+    found = language.identify(rows.column("caption").to_pylist(), model.path)
     for name, values in zip(("lang", "lang_score"), zip(*found, strict=True), strict=True):
         field = CANDIDATE_SCHEMA.field(name)
         rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))
     return rows
-
-
-@lru_cache(maxsize=65_536)  # captions come back, as a site says the same on every page
-def _language(caption: str, path: Path | None) -> tuple[str, float]:
-    return language.identify([caption], path)[0]
 
 
 def _stood(table: pa.Table) -> hashes.Hashes:

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from wit_builder import filtering, storage
 from wit_builder.engine.task import Task
@@ -23,6 +25,12 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     """The table as parquet, zstd, row groups of 64k rows; whole or absent."""
     with storage.whole(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def write_array(path: Path, values: NDArray[Any]) -> None:
+    """The array as .npy; whole or absent."""
+    with storage.whole(path) as temporary, temporary.open("wb") as file:
+        np.save(file, values)
 
 
 def judged(
@@ -65,10 +73,10 @@ def losses_of(
     return pa.table([columns[name] for name in LOSS_SCHEMA.names], schema=LOSS_SCHEMA)
 
 
-def hand_on_losses(task: Task, stage: str, losses: Sequence[pa.Table]) -> None:
-    """Write these losses as a part of the ledger, and count them."""
+def hand_on_losses(task: Task, stage: str, losses: Sequence[pa.Table], number: int = 0) -> None:
+    """Write these losses as a part of the ledger, and count them. number: of the part, in this task."""
     table = pa.concat_tables([LOSS_SCHEMA.empty_table(), *losses])
-    write_parquet(task.new_file("losses", ".parquet"), table)
+    write_parquet(task.new_file("losses", f".{number}.parquet"), table)
     found = pc.value_counts(table.column("reason"))
     task.funnel[stage].dropped.update(Counter({row["values"]: row["counts"] for row in found.to_pylist()}))
 

@@ -247,7 +247,7 @@ class _Road:
         params = {"wanted": wanted, "only": only, "bins": bins}
         work.run("spread", "wit_builder.fetch.spread:spread", [parts], params)
         bins = work.param("spread", "bins")  # as it was planned, maybe for other processes than there are now
-        params = {"inputs": work.files("spread", "candidates"), "bins": bins}
+        params = {"inputs": work.files("spread", "candidates"), "bins": bins, "stays": []}
         params |= {"web": asked.web, "image": asked.image}
         work.run("fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params)
         sources = [{"samples": work.files("fetch", "samples"), "dropped": [], "failures": []}]

@@ -4,6 +4,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+BATCH = 65_536  # rows that are looked at together: what they take is soon used again
+
 
 def fixed(column: pa.ChunkedArray, width: int) -> NDArray[np.bytes_]:
     """A column of strings of exactly `width` bytes each, as a sortable array. Raises ArrowInvalid for others."""
@@ -18,8 +20,12 @@ def digits(column: pa.ChunkedArray, width: int) -> NDArray[np.uint64]:
 
     Raises ArrowInvalid or ValueError for others.
     """
-    data = bytes.fromhex(fixed(column, width).tobytes().decode("ascii"))
-    return np.frombuffer(data, ">u8").reshape(-1, width // 16).T.astype(np.uint64)
+    found = np.empty((width // 16, len(column)), np.uint64)
+    for start in range(0, len(column), BATCH):
+        piece = fixed(column.slice(start, BATCH), width)
+        numbers = np.frombuffer(bytes.fromhex(piece.tobytes().decode("ascii")), ">u8")
+        found[:, start : start + BATCH] = numbers.reshape(-1, width // 16).T
+    return found
 
 
 def pick(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
@@ -29,9 +35,14 @@ def pick(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
 
 def pick_rows(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
     """These rows, which rise, however many bytes the table holds."""
-    chosen = np.zeros(table.num_rows, bool)
-    chosen[rows] = True
-    return table.filter(mask(chosen))
+    return table.filter(mask(marked(rows, table.num_rows)))
+
+
+def marked(rows: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Which of `count` rows these are."""
+    marks = np.zeros(count, bool)
+    marks[rows] = True
+    return marks
 
 
 def mask(rows: NDArray[np.bool_]) -> pa.Array:

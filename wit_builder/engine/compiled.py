@@ -16,7 +16,7 @@ def compiled(function: FunctionT) -> FunctionT:
     """The function, compiled for the types that it is called with.
 
     What is compiled is kept beside the source, else in the user's cache, or where NUMBA_CACHE_DIR says; where no
-    place can be written, each process compiles anew (a second or two).
+    place can be written, each process compiles anew (seconds).
     """
     try:
         return numba.njit(function, cache=True)  # type: ignore[no-any-return]

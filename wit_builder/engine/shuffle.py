@@ -1,11 +1,12 @@
 """A shuffle is files: each map task writes one file, partitioned; a reduce task reads its slice of each.
 
 The file: partition k is one Arrow IPC stream (lz4) at [index[k], index[k+1]); the index of n+1 little-endian
-u64 is the file's tail. So partition k of many files costs one ranged read a file, on any store.
+u64 is the file's tail. So partition k of many files costs one ranged read a file. Columns nobody asks for are not
+unpacked.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from wit_builder import storage
+from wit_builder.engine import columns
 
 BATCH = 65_536  # rows that are sorted at a time, so that no column of them comes near Arrow's 2 GB
 
@@ -46,10 +48,37 @@ def write(path: Path, table: pa.Table, part: NDArray[np.int64], partitions: int)
         file.write(struct.pack(f"<{partitions + 1}Q", *index))
 
 
-def read(paths: Sequence[Path], partition: int, partitions: int, schema: pa.Schema) -> pa.Table:
-    """One partition of all these files, in their order; an empty table of `schema` when there is no row."""
-    tables = [table for path in paths if (table := _slice(path, partition, partitions)) is not None]
-    return pa.concat_tables(tables) if tables else schema.empty_table()
+def read(
+    paths: Sequence[Path],
+    partition: int,
+    partitions: int,
+    schema: pa.Schema,
+    chosen: NDArray[np.bool_] | None = None,
+) -> pa.Table:
+    """One partition of all these files, in their order; an empty table of `schema` when there is no row.
+
+    chosen: which of its rows to read; None: all.
+    """
+    pieces, start = [], 0
+    for batch in batches(paths, partition, partitions):
+        here = slice(start, start := start + len(batch))
+        if chosen is None or chosen[here].all():
+            pieces.append(batch)
+        elif chosen[here].any():
+            pieces.append(batch.filter(columns.mask(chosen[here])))
+    return pa.Table.from_batches(pieces) if pieces else schema.empty_table()
+
+
+def batches(
+    paths: Sequence[Path], partition: int, partitions: int, names: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The same in pieces of at most `BATCH` rows, and of these columns alone; None: all."""
+    for path in paths:
+        if (data := _slice(path, partition, partitions)) is None:
+            continue
+        schema = pa.ipc.read_schema(data)
+        fields = None if names is None else [schema.get_field_index(name) for name in names]
+        yield from pa.ipc.open_stream(data, options=pa.ipc.IpcReadOptions(included_fields=fields))
 
 
 def _split(table: pa.Table, part: NDArray[np.int64], partitions: int) -> list[list[pa.Table]]:
@@ -66,11 +95,9 @@ def _split(table: pa.Table, part: NDArray[np.int64], partitions: int) -> list[li
     return pieces
 
 
-def _slice(path: Path, partition: int, partitions: int) -> pa.Table | None:
-    with path.open("rb") as file:
-        file.seek(-8 * (partitions + 1) + 8 * partition, 2)
+def _slice(path: Path, partition: int, partitions: int) -> pa.Buffer | None:
+    with pa.memory_map(str(path)) as file:
+        file.seek(file.size() - 8 * (partitions + 1) + 8 * partition)
         start, end = struct.unpack("<2Q", file.read(16))
-        if start == end:
-            return None
         file.seek(start)
-        return pa.ipc.open_stream(pa.py_buffer(file.read(end - start))).read_all()
+        return file.read_buffer(end - start) if end > start else None

@@ -32,6 +32,13 @@ def read(folder: Path, split: str = "") -> Found:
     """That split, or of a folder without splits ("") all. Raises ConfigError for a folder of no such kind."""
     images = folder / split if split else folder
     classes, own = _folders(images), _images(images)
+    mixed = [path.name for path in classes if path.name in SPLITS]
+    if 1 < len(mixed) < len(classes):
+        other = next(path.name for path in classes if path.name not in SPLITS)
+        raise ConfigError(
+            f"{str(images)!r} holds the splits {', '.join(mixed)} beside the folder {other!r}",
+            f"move {other} away, or name a split by its path: {images / mixed[0]}",
+        )
     if classes and own:
         raise ConfigError(
             f"{str(images)!r} holds images beside the folders of classes, such as {own[0].name!r}",

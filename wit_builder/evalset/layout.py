@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wit_builder.errors import ConfigError
+from wit_builder.shards.index import MAX_IMAGE_BYTES
 
 CLASS_NAMES = "classnames.txt"
 CLASS_TEMPLATES = "zeroshot_classification_templates.txt"
@@ -25,10 +26,11 @@ class Place:
     length: int = -1
 
     def read(self) -> bytes:
-        """Its bytes."""
+        """Its bytes, of an image over 64 MiB those and one more: it then is none that can be decoded."""
+        most = MAX_IMAGE_BYTES + 1
         with self.path.open("rb") as file:
             file.seek(self.offset)
-            return file.read(self.length)
+            return file.read(most if self.length < 0 else min(self.length, most))
 
 
 @dataclass(frozen=True, slots=True)

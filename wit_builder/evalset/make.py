@@ -14,6 +14,7 @@ import numpy.typing as npt
 from wit_builder.errors import ConfigError
 from wit_builder.evalset import sets, writer
 from wit_builder.evalset.sets import EvalSet
+from wit_builder.shards.index import MAX_IMAGE_BYTES
 
 _KINDS = {"classes": "", "labels": "multilabel", "captions": "retrieval", "images": ""}
 
@@ -58,6 +59,11 @@ def _compared(held: EvalSet, first: EvalSet | None) -> None:
 def _samples(held: EvalSet) -> Iterator[list[writer.Member]]:
     for number, image in enumerate(held.images):
         body = image.read()
+        if len(body) > MAX_IMAGE_BYTES:
+            raise ConfigError(
+                f"the image {held.keys[number]!r} has over {MAX_IMAGE_BYTES:,} bytes",
+                "make it smaller, or leave it out",
+            )
         yield [(writer.extension(body), body), *_said(held, number)]
 
 

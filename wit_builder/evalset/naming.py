@@ -35,7 +35,9 @@ def named(name: str, found: Found) -> Named:
 def _classes(name: str, found: Found, known: Known | None) -> tuple[Names, str]:
     assert found.labels is not None
     several = found.labels.ndim == 2
-    count = found.labels.shape[1] if several else int(found.labels.max(initial=-1)) + 1
+    count = (
+        found.labels.shape[1] if several else max(int(found.labels.max(initial=-1)) + 1, len(found.folders))
+    )
     if found.names:
         if count > len(found.names) or (several and count < len(found.names)):
             raise ConfigError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder import stats
 from wit_builder.errors import ConfigError
@@ -171,9 +172,9 @@ def _answers(metric: str, table: pa.Table) -> Any:
     name = metric.removeprefix("lp_")
     if "@" in name:
         wanted, places = name.split("_", 1)[0], int(name.rpartition("@")[2])
-        return _column(table.filter(pa.compute.equal(table["wanted"], wanted)), "rank") < places
-    if name == "map11":
-        return _map11(table)
+        return _column(table.filter(pc.equal(table["wanted"], wanted)), "rank") < places
+    if "scores" in table.column_names:
+        return _several(name, table)
     labels, right = _column(table, "label"), _column(table, "right")
     if name == "acc1":
         return right
@@ -185,10 +186,12 @@ def _answers(metric: str, table: pa.Table) -> Any:
     return lambda at: metrics.mean_per_class(labels, right, at)
 
 
-def _map11(table: pa.Table) -> Statistic:
-    columns = (np.array(table[name].to_pylist()).T for name in ("labels", "scores"))
-    ranked = [Ranked(*of) for of in zip(*columns, strict=True)]
-    return lambda at: float(np.nanmean([one.map11(at) for one in ranked]))
+def _several(metric: str, table: pa.Table) -> Statistic:
+    scores = np.array(table["scores"].to_pylist(), np.float32)
+    labels = np.zeros(scores.shape, np.uint8)
+    for row, own in zip(labels, table["labels"].to_pylist(), strict=True):
+        row[own] = 1
+    return metrics.statistic(metric, labels, scores)
 
 
 def _roc_auc(table: pa.Table, labels: npt.NDArray[np.int64]) -> Statistic:

@@ -64,20 +64,21 @@ def embed(
     """
     if not which.images:
         raise ConfigError(f"the evaluation set {which.name!r} holds no images")
-    data = data_sha256(which)
+    digests = list(calls.each(_sha256, which.images))
+    data = data_sha256(which, digests)
     told = [str(_FORMAT), loaded.fingerprint, data, precision, ranks.device.type]
     fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()
     folder = cache / fingerprint
     if not all(gathered((folder / "readable.npy").exists(), ranks.world)):
-        _write(loaded, which, ranks, folder, precision, progress)
+        _write(loaded, which, digests, ranks, folder, precision, progress)
     return replace(_opened(folder, which, fingerprint), data_sha256=data)
 
 
-def data_sha256(which: EvalSet) -> str:
-    """sha256 of keys and bytes of all images, in their order, hex."""
+def data_sha256(which: EvalSet, digests: Sequence[bytes]) -> str:
+    """sha256 of keys and bytes of all images, in their order, hex. digests: sha256 of each image's bytes."""
     whole = hashlib.sha256()
-    for key, found in zip(which.keys, calls.each(_sha256, which.images), strict=True):
-        whole.update(f"{len(key)} {key} ".encode("utf-8", "surrogateescape") + found)
+    for key, digest in zip(which.keys, digests, strict=True):
+        whole.update(f"{len(key)} {key} ".encode("utf-8", "surrogateescape") + digest)
     return whole.hexdigest()
 
 
@@ -108,12 +109,19 @@ def _opened(folder: Path, which: EvalSet, fingerprint: str) -> Embedded:
 
 
 def _write(
-    loaded: Loaded, which: EvalSet, ranks: Ranks, folder: Path, precision: Precision, progress: Progress
+    loaded: Loaded,
+    which: EvalSet,
+    digests: Sequence[bytes],
+    ranks: Ranks,
+    folder: Path,
+    precision: Precision,
+    progress: Progress,
 ) -> None:
     """Each rank embeds every so-many-th batch of the set; the first writes them, and the mark of the end last."""
     writing = _Writing(folder, len(which.images)) if ranks.first else None
     size = BATCH[ranks.device.type]
-    batches = [which.images[at : at + size] for at in range(0, len(which.images), size)]
+    images = list(zip(which.images, digests, strict=True))
+    batches = [images[at : at + size] for at in range(0, len(images), size)]
     own = calls.shared(batches, (), ranks.rank, ranks.world)
     done = 0
     for rows in _rows(loaded, own, ranks.device, precision):
@@ -129,6 +137,7 @@ def _write(
     gathered(None, ranks.world)
 
 
+Image = tuple[Place, bytes]  # and sha256 of its bytes
 Rows = tuple[Floats, Floats, npt.NDArray[np.bool_]]  # embeddings, features, readable
 
 
@@ -169,7 +178,7 @@ _NAMES = ("images", "features", "readable")
 
 
 def _rows(
-    loaded: Loaded, batches: Iterable[Sequence[Place]], device: torch.device, precision: Precision
+    loaded: Loaded, batches: Iterable[Sequence[Image]], device: torch.device, precision: Precision
 ) -> Iterator[Rows]:
     """Of each batch, in their order."""
     loaded.network.to(device)
@@ -179,20 +188,24 @@ def _rows(
 
 
 def _batch(
-    places: Sequence[Place], *, sight: Sight, how: Preprocess, device: torch.device, precision: Precision
+    images: Sequence[Image], *, sight: Sight, how: Preprocess, device: torch.device, precision: Precision
 ) -> Rows:
-    size = BATCH[device.type]
-    pixels = torch.zeros((size, *how.size, 3), dtype=torch.uint8)
-    readable = np.zeros(len(places), np.bool_)
-    for number, place in enumerate(places):
+    pixels = torch.zeros((BATCH[device.type], *how.size, 3), dtype=torch.uint8)
+    readable = np.zeros(len(images), np.bool_)
+    for number, (place, digest) in enumerate(images):
+        body = place.read()
+        if hashlib.sha256(body).digest() != digest:
+            raise BuildError(
+                f"{str(place.path)!r} has changed while it was embedded", "the same command again"
+            )
         try:
-            pixels[number] = torch.from_numpy(prepared(place.read(), how).copy())
+            pixels[number] = torch.from_numpy(prepared(body, how).copy())
             readable[number] = True
         except ImageError:
             continue
     with calls.judging(device, precision):
-        features, images = sight(pixels.permute(0, 3, 1, 2).to(device))
-    found = [_numbers(rows, readable) for rows in (images, features)]
+        features, embeddings = sight(pixels.permute(0, 3, 1, 2).to(device))
+    found = [_numbers(rows, readable) for rows in (embeddings, features)]
     return found[0], found[1], readable
 
 

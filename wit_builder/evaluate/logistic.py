@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 ITERATIONS = 1_000  # the most (appendix A.3)
-SMALL = 1 << 25  # n * P * K up to which scikit-learn is asked
+SMALL = 1 << 23  # n * P * K up to which scikit-learn is asked
 
 _TOLERANCE = (
     1e-5  # of the largest entry of the mean loss's gradient; scikit-learn's is 1e-4, of longer weights

@@ -28,12 +28,11 @@ def share(right: int, count: int) -> Estimate:
 
 
 def mean_per_class(labels: Ints, right: Bools) -> Estimate:
-    """The mean of the classes' own accuracies, over the classes that have images; each class resampled by itself."""
+    """The mean of the classes' own accuracies, over the classes that have images."""
     counts = np.bincount(labels)
-    hits = np.bincount(labels, weights=right).astype(np.int64)[counts > 0]
-    counts = counts[counts > 0]
+    hits = np.bincount(labels, weights=right).astype(np.int64)
     low, high = stats.resampled_mean_of_shares(hits, counts, CONFIDENCE)
-    return Estimate(float((hits / counts).mean()), low, high, CONFIDENCE, len(labels), "bootstrap")
+    return Estimate(metrics.mean_per_class(labels, right), low, high, CONFIDENCE, len(labels), "bootstrap")
 
 
 def of_logits(metric: str, labels: metrics.Labels, logits: Floats) -> Estimate:

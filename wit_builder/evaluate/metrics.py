@@ -14,6 +14,8 @@ Bools = npt.NDArray[np.bool_]
 Labels = npt.NDArray[Any]  # int64 [n], 0 to K - 1; or 0 and 1, [n, K]
 Logits = npt.NDArray[np.float32]  # [n, K]
 
+_FAR = 1e30  # a logit beyond all that are computed
+
 
 def hits(labels: Labels, logits: Logits, places: int) -> Bools:
     """bool [n]: whether fewer than so many other classes have a logit as high as the right one's."""
@@ -24,7 +26,7 @@ def hits(labels: Labels, logits: Logits, places: int) -> Bools:
 def with_lost(labels: Labels, logits: Logits, readable: Bools) -> Logits:
     """Logits that say the opposite of their labels where an image could not be decoded: it is a wrong answer."""
     due = labels > 0 if labels.ndim > 1 else np.arange(logits.shape[1]) == labels[:, None]
-    return np.where(readable[:, None], logits, np.where(due, -np.inf, np.inf)).astype(np.float32)
+    return np.where(readable[:, None], logits, np.where(due, -_FAR, _FAR)).astype(np.float32)
 
 
 def mean_per_class(labels: Ints, right: Bools, at: Ints | slice = slice(None)) -> float:

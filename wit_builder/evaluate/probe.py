@@ -149,8 +149,13 @@ def _more(work: Work, found: Probed, lesson: Taught) -> dict[str, Any]:
 def _predictions(work: Work, logits: npt.NDArray[np.float32]) -> pa.Table:
     labels, lost = work.which.labels, ~work.embedded.readable
     if labels.ndim > 1:
-        columns = {"key": list(work.which.keys), "labels": list(labels), "scores": list(logits)}
-        return pa.table(columns)
+        return pa.table(
+            {
+                "key": pa.array(work.which.keys),
+                "labels": pa.array([np.flatnonzero(row).tolist() for row in labels], pa.list_(pa.int32())),
+                "scores": pa.array(list(logits), pa.list_(pa.float32())),
+            }
+        )
     best = np.argsort(-logits, axis=1, kind="stable")[:, :5]
     best[lost] = -1
     score = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))

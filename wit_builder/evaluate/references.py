@@ -3,8 +3,8 @@
 A CSV with the columns model, group, and one for each set, in percent; cells may be empty. `imagenet1k` is ImageNet's
 validation set, `imagenet1k@imagenet-a` what of it is of ImageNet-A's 200 classes, among which alone a model chooses.
 
-references.csv, which is carried, has 30 of the 204 models of imagenet-testbed (Taori et al. 2020; its public results,
-modestyachts/imagenet-testbed@28477dc7912d robustness_top1s.csv, MIT; 18 of them trained in the standard way, by its
+references.csv, which is carried, has 35 of the 204 models of imagenet-testbed (Taori et al. 2020; its public results,
+modestyachts/imagenet-testbed@28477dc7912d robustness_top1s.csv, MIT; 22 of them trained in the standard way, by its
 model_types), and two rows of the CLIP paper's table 16. imagenetv2 is its matched-frequency set; imagenet_vid and
 youtube_bb are pm-0; ImageNet-A was chosen against resnet50, whose cell is empty.
 """

@@ -143,15 +143,20 @@ def shift(
 ) -> Shift | None:
     """How those models stand on that shift that were measured on it; None where none was.
 
-    baseline: the model that the others are compared with.
+    baseline: the model that the others are compared with. Raises ConfigError where they have no accuracy on ImageNet
+    in common, all its classes or the shift's.
     """
     some = [model for model in models if which in model.accuracy and _on(which, model.accuracy)]
     if not some:
         return None
-    on = _same_classes(which)
-    if not all(on in model.accuracy for model in some) or not _points(references, on, which).size:
-        on = IMAGENET
-    some = [model for model in some if on in model.accuracy]
+    common = [on for on in (_same_classes(which), IMAGENET) if all(on in model.accuracy for model in some)]
+    if not common:
+        lacking = next(model.model for model in some if IMAGENET not in model.accuracy)
+        raise ConfigError(
+            f"{lacking} has no result of {IMAGENET}, on which others are compared for {title(which)}",
+            f"wit eval --eval-set wds/{IMAGENET} ..., for each model",
+        )
+    on = next((on for on in common if _points(references, on, which).size), common[0])
     points = _points(references, on, which)
     fit = fitted(points) if len(points) >= LEAST else None
     base = next((model.accuracy[which] for model in some if model.model == baseline), None)

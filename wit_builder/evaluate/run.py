@@ -12,7 +12,7 @@ import torch
 from wit_builder import __version__
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet, Kind
-from wit_builder.evaluate import few_shot, probe, prompt_ablation, results, retrieval, zero_shot
+from wit_builder.evaluate import few_shot, probe, prompt_ablation, results, retrieval, worth, zero_shot
 from wit_builder.evaluate.calls import Precision
 from wit_builder.evaluate.embed import embed
 from wit_builder.evaluate.results import Result
@@ -100,6 +100,7 @@ def run(
                 found += _done(taught if TASKS[task].learns else work, task, out)
                 if ranks.first:
                     results.write_all(out, model, found)
+                    worth.write(out)
     return found
 
 
@@ -123,7 +124,12 @@ def check(
         )
     if (out / results.ALL).exists():
         before = results.read_all(out)[0]
-        for key, now in (("weights_sha256", loaded.weights_sha256), ("precision", precision)):
+        same = {
+            "weights_sha256": loaded.weights_sha256,
+            "fingerprint": loaded.fingerprint,
+            "precision": precision,
+        }
+        for key, now in same.items():
             if before.get(key) != now:
                 raise ConfigError(
                     f"{str(out)!r} holds results of another run: {key} {before.get(key)!r}, now it is {now!r}",
@@ -137,6 +143,7 @@ def described(loaded: Loaded, precision: Precision, ranks: Ranks) -> dict[str, A
         "name": loaded.name,
         "checkpoint": loaded.checkpoint,
         "weights_sha256": loaded.weights_sha256,
+        "fingerprint": loaded.fingerprint,
         "preprocess": asdict(loaded.preprocess),
         "precision": precision,
         "device": ranks.device.type,

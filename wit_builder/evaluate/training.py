@@ -49,15 +49,20 @@ class Taught:
 
 
 def read(word: str, test: EvalSet, say: Say = lambda _: None) -> Training:
-    """The other splits of the set that this word means. Raises ConfigError when it has no training split."""
+    """The other splits of the set that this word means: what is judged is neither learnt from nor set the penalty by.
+
+    Raises ConfigError when there is no other training split.
+    """
     there = sets.splits(word)
+    if test.split == TRAIN:
+        raise ConfigError(f"the split {TRAIN!r} of {test.name!r} is what is learnt from", "--split test")
     if TRAIN not in there:
         raise ConfigError(
             f"{test.name!r} has no split {TRAIN!r} to learn from, it has {', '.join(there)}",
             f"{TRAIN} beside {test.split}, or --tasks zero-shot",
         )
     train = _alike(sets.read(word, TRAIN, say=say), test)
-    held = next((name for name in VALIDATION if name in there), None)
+    held = next((name for name in VALIDATION if name in there and name != test.split), None)
     return Training(train, _alike(sets.read(word, held, say=say), test) if held else None)
 
 

@@ -69,6 +69,7 @@ def _labelled(work: Work, classes: Floats) -> tuple[dict[str, Estimate], dict[st
         "key": pa.array(which.keys),
         "labels": pa.array([np.flatnonzero(row).tolist() for row in which.labels], pa.list_(pa.int32())),
         "top5": pa.array(best.tolist(), pa.list_(pa.int32())),
+        "scores": pa.array(list(logits), pa.list_(pa.float32())),
         "right": pa.array(
             [bool(row[one]) and one >= 0 for row, one in zip(which.labels, best[:, 0], strict=True)]
         ),

@@ -12,7 +12,7 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser
 
-MAX_CHARS = 10_000_000  # of a page; the rest is not read
+MAX_BYTES = 10_000_000  # of a page; the rest is not read
 MAX_TAGS = 1_000_000  # of a thinned page; it takes 1 µs a tag
 MAX_KEPT = 100_000  # of them that extraction reads
 MAX_ATTRIBUTES = 64  # of one tag of a thinned page
@@ -21,24 +21,23 @@ MAX_DEPTH = 200  # of tags that extraction reads, in one another
 _MANY_TAGS = 10_000  # options of one list: 0.2 s
 _SOME_TAGS = 1_500  # fonts and paragraphs: 0.1 s and 100 MB
 _MAX_REOPENED = 2_000_000  # formatting tags times tags; the elements made are a quarter of it at most
-_LONG_PAGE = 100_000  # characters; 25,000 attributes of one tag: 0.5 s. 43 of 47 real pages are shorter
+_LONG_PAGE = 100_000  # bytes; 25,000 attributes of one tag: 0.5 s. 43 of 47 real pages are shorter
 _MAX_ROOTS = 20  # html and body tags, each of which merges its attributes into the first
 
 
-def parse(html: str) -> tuple[LexborHTMLParser, bool]:
-    """The tree of a page, and whether all of the page is in it (a thinned page counts as all)."""
-    whole = len(html) <= MAX_CHARS
-    if not whole:
-        html = html[:MAX_CHARS]
-    if explosive(html):
-        html, thinned_whole = thinned(html)
-        whole = whole and thinned_whole
-    return LexborHTMLParser(html), whole
+def parse(html: bytes) -> tuple[LexborHTMLParser, bool]:
+    """The tree of a page in UTF-8, and whether all of the page is in it (a thinned page counts as all)."""
+    whole = len(html) <= MAX_BYTES
+    html = html[:MAX_BYTES]
+    if not explosive(html):
+        return LexborHTMLParser(html), whole
+    text, thinned_whole = thinned(html.decode("utf-8", "replace"))
+    return LexborHTMLParser(text), whole and thinned_whole
 
 
-def explosive(html: str) -> bool:
-    """Whether building the tree of this page may take more than half a second or 100 MB."""
-    tags = html.count("<")
+def explosive(html: bytes) -> bool:
+    """Whether building the tree of this page, in UTF-8, may take more than half a second or 100 MB."""
+    tags = html.count(b"<")
     if tags > _MANY_TAGS:
         return True
     if tags > _SOME_TAGS and len(_FORMATTING.findall(html)) * tags > _MAX_REOPENED:
@@ -168,9 +167,9 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _MODEST = re.compile(
-    rf"(?:[^<]++|<(?![a-zA-Z])|<[a-zA-Z][^{_S}/>]*+(?:[{_S}/]*+{_MODEST_ATTRIBUTE}){{0,256}}+[{_S}/]*+>)*+"
+    rf"(?:[^<]++|<(?![a-zA-Z])|<[a-zA-Z][^{_S}/>]*+(?:[{_S}/]*+{_MODEST_ATTRIBUTE}){{0,256}}+[{_S}/]*+>)*+".encode()
 )
 _FORMATTING = re.compile(  # the look at one letter halves the time
-    f"<(?=[bcefinstu])(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[{_S}/]", re.IGNORECASE
+    f"<(?=[bcefinstu])(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[{_S}/]".encode(), re.IGNORECASE
 )
-_ROOTS = re.compile(f"<(?:html|body)[{_S}/]", re.IGNORECASE)
+_ROOTS = re.compile(f"<(?:html|body)[{_S}/]".encode(), re.IGNORECASE)

@@ -33,16 +33,17 @@ def ranked(
     Strongest is the text of the strongest source that says something: a name of a file, or a text without a
     letter, comes after every other. Texts of one source keep their order.
     """
-    texts: dict[str, tuple[bool, int, int, str]] = {}
+    texts: dict[str, tuple[int, int, str]] = {}
     for source, raw in found:
         if (place := rank.get(source)) is not None and (text := fold(raw)):
             known = texts.get(text)
             if known is None:
-                weak = is_file_name(text) or not (text[0].isalpha() or has_letter(text))
-                texts[text] = (weak, place, len(texts), source)
-            elif place < known[1]:
-                texts[text] = (known[0], place, known[2], source)
-    if len(texts) == 1:
-        return tuple(Text(text, source) for text, (_, _, _, source) in texts.items())
-    order = sorted(texts, key=texts.__getitem__)
-    return tuple(Text(text, texts[text][3]) for text in order[:MAX_TEXTS])
+                texts[text] = (place, len(texts), source)
+            elif place < known[0]:
+                texts[text] = (place, known[1], source)
+    order = sorted(texts, key=lambda text: (_is_weak(text), texts[text])) if len(texts) > 1 else list(texts)
+    return tuple(Text(text, texts[text][2]) for text in order[:MAX_TEXTS])
+
+
+def _is_weak(text: str) -> bool:
+    return is_file_name(text) or not (text[0].isalpha() or has_letter(text))

@@ -24,13 +24,19 @@ MAX_TITLE = 500  # characters
 MAX_LANG = 35  # characters, the longest tag that RFC 5646 asks programs to hold
 MAX_EVIDENCE = 500  # characters, of a loss's url and of its evidence
 
+Found = tuple[str, str, str, str, tuple[Text, ...], str]  # id, url, caption, text_source, alt_texts, licence
+Lost = tuple[str, str, str, str, str]  # id, reason, url, caption, evidence
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """What a page holds for us."""
 
-    candidates: list[Candidate]  # in document order
-    losses: list[Loss]  # in document order, stage "extract"
+    url: str
+    source: str  # where the page was had
+    found_at: datetime
+    found: list[Found]  # in document order
+    lost: list[Lost]  # in document order
     links: list[str]  # normalised, different, in document order; none where `nofollow`
     title: str  # folded, at most `MAX_TITLE` characters
     lang: str  # lang attribute of the html element, "" where it has none
@@ -38,9 +44,26 @@ class Page:
     nofollow: bool  # the page asks that its links be left alone
     cut: bool = False  # some of the page lies beyond a limit and was not looked at
 
+    @property
+    def candidates(self) -> list[Candidate]:
+        """What was found, as records."""
+        page = self.url, self.title, self.lang
+        return [
+            Candidate(id_, url, caption, text_source, others, *page, licence, self.source, self.found_at)
+            for id_, url, caption, text_source, others, licence in self.found
+        ]
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What was lost, as records of the stage "extract"."""
+        return [
+            Loss(id_, "extract", reason, url[:MAX_EVIDENCE], caption, evidence[:MAX_EVIDENCE], self.found_at)
+            for id_, reason, url, caption, evidence in self.lost
+        ]
+
 
 def extract(
-    html: str,
+    html: bytes,
     page_url: str,
     *,
     settings: Extraction,
@@ -52,8 +75,8 @@ def extract(
 ) -> Page:
     """The candidates, losses and links of a page. Never raises, whatever the page.
 
-    directives: of the page's X-Robots-Tag header. tdm_header: its tdm-reservation header. source: where the
-    page was had, as its candidates say it.
+    html: in UTF-8. directives: of the page's X-Robots-Tag header. tdm_header: its tdm-reservation header. source:
+    where the page was had, as its candidates say it.
 
     One reference, one item: each img, amp-img, input type=image, og:image, twitter:image and image in JSON-LD
     gives one candidate or one loss (data_uri, bad_url, no_text; or, for all of them, opt_out_x_robots_tag,
@@ -80,85 +103,56 @@ def extract(
     references = References(nodes, tree, resolve, settings.want_px, settings.max_images)
     found = references.read()
     leads = links.read(nodes.anchors, resolve, settings.max_links, follow=follow and not owner.nofollow)
-    sheet = _Sheet(
+    licence = leads.licence or resolve(references.licence) or ""
+    rank = {source: place for place, source in enumerate(settings.sources)}
+    return Page(
         page_url,
+        source,
+        found_at,
+        *_Rules(licence, rank, settings.fold, owner, resolve).items(found),
+        links=leads.follow,
         title=settings.fold(nodes.title.text())[:MAX_TITLE].rstrip() if nodes.title is not None else "",
         lang=fold(nodes.lang)[:MAX_LANG],
-        licence=leads.licence or resolve(references.licence) or "",
-        source=source,
-        found_at=found_at,
-        rank={source: place for place, source in enumerate(settings.sources)},
-        fold=settings.fold,
-        owner=owner,
-        resolve=resolve,
+        licence=licence,
+        nofollow=owner.nofollow,
+        cut=not whole or references.cut or leads.cut,
     )
-    return sheet.page(found, leads.follow, cut=not whole or references.cut or leads.cut)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
-    """What all items of a page share."""
+class _Rules:
+    """What the references of a page share."""
 
-    page_url: str
-    title: str
-    lang: str
     licence: str
-    source: str
-    found_at: datetime
     rank: Mapping[str, int]
     fold: Callable[[str], str]
     owner: PageWishes
     resolve: links.Resolver
 
-    def page(self, found: Sequence[Reference], follow: list[str], *, cut: bool) -> Page:
-        """The page, with one item for each reference."""
-        items = [self.item(reference) for reference in found]
-        return Page(
-            candidates=[item for item in items if isinstance(item, Candidate)],
-            losses=[item for item in items if isinstance(item, Loss)],
-            links=follow,
-            title=self.title,
-            lang=self.lang,
-            licence=self.licence,
-            nofollow=self.owner.nofollow,
-            cut=cut,
-        )
+    def items(self, references: Sequence[Reference]) -> tuple[list[Found], list[Lost]]:
+        """One item for each reference."""
+        found: list[Found] = []
+        lost: list[Lost] = []
+        for reference in references:
+            texts = ranked(reference.texts, self.rank, self.fold)
+            caption = texts[0].text if texts else ""
+            url = reference.written if reference.url is None else reference.url
+            id_ = candidate_id(url, caption)
+            if why := why_lost(reference.kind, reference.url, reference.written, caption, self.owner):
+                lost.append((id_, why[0], url, caption, why[1]))
+            else:
+                licence = self.resolve(reference.licence) if reference.licence else None
+                found.append((id_, url, caption, texts[0].source, texts[1:], licence or self.licence))
+        return found, lost
 
-    def item(self, reference: Reference) -> Candidate | Loss:
-        """The candidate that a reference makes, or the loss that says why it makes none."""
-        texts = ranked(reference.texts, self.rank, self.fold)
-        if self.owner.reason:
-            return self._loss(reference, texts, self.owner.reason, self.owner.evidence)
-        if reference.url is None:
-            written = reference.written
-            reason = "data_uri" if written.lstrip()[:5].lower() == "data:" else "bad_url"
-            return self._loss(reference, texts, reason, f"{reference.kind}: {written[:80]}")
-        if not texts:
-            return self._loss(reference, texts, "no_text", reference.kind)
-        licence = self.resolve(reference.licence) if reference.licence else None
-        return Candidate(
-            id=candidate_id(reference.url, texts[0].text),
-            url=reference.url,
-            caption=texts[0].text,
-            text_source=texts[0].source,
-            alt_texts=texts[1:],
-            page_url=self.page_url,
-            page_title=self.title,
-            page_lang=self.lang,
-            licence=licence or self.licence,
-            source=self.source,
-            found_at=self.found_at,
-        )
 
-    def _loss(self, reference: Reference, texts: tuple[Text, ...], reason: str, evidence: str) -> Loss:
-        url = reference.written if reference.url is None else reference.url
-        caption = texts[0].text if texts else ""
-        return Loss(
-            id=candidate_id(url, caption),
-            stage="extract",
-            reason=reason,
-            url=url[:MAX_EVIDENCE],
-            caption=caption,
-            evidence=evidence[:MAX_EVIDENCE],
-            at=self.found_at,
-        )
+def why_lost(
+    kind: str, url: str | None, written: str, caption: str, owner: PageWishes
+) -> tuple[str, str] | None:
+    """Reason and evidence: of its page, its address or its want of a text, in this order; None where it is kept."""
+    if owner.reason:
+        return owner.reason, owner.evidence
+    if url is None:
+        reason = "data_uri" if written.lstrip()[:5].lower() == "data:" else "bad_url"
+        return reason, f"{kind}: {written[:80]}"
+    return None if caption else ("no_text", kind)

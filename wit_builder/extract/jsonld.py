@@ -72,15 +72,15 @@ class _Walk:
             self._add(value, [("json-ld:about", owner)], "")
 
     def _object(self, value: Mapping[str, Any], depth: int, as_image: bool, owner: str) -> None:
-        licence = _address(value.get("license"))
-        if as_image or _is_image(value):
+        licence, is_image = _address(value.get("license")), _is_image(value)
+        if as_image or is_image:
             url = _address(value.get("contentUrl")) or _address(value.get("url"))
             texts = [("json-ld", _text(value.get(key))) for key in ("caption", "description", "name")]
             if url:
                 self._add(url, [*texts, ("json-ld:about", owner)], licence)
         else:
             self.licence = self.licence or licence
-        name = "" if _is_image(value) else _text(value.get("name"))
+        name = "" if is_image else _text(value.get("name"))
         for key, child in value.items():
             if isinstance(child, dict | list) or key in _IMAGE_FIELDS:
                 self.visit(child, depth + 1, as_image=key in _IMAGE_FIELDS, owner=name)

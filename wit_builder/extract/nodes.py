@@ -30,7 +30,7 @@ class Nodes:
     captions: dict[int, LexborNode] = field(default_factory=dict)  # of the element with that mem_id
 
 
-def select(tree: LexborHTMLParser, html: str, *, follow: bool = True) -> Nodes:
+def select(tree: LexborHTMLParser, html: bytes, *, follow: bool = True) -> Nodes:
     """All the nodes of a page that are read. html: its source, as a quick look at what it can hold.
 
     follow: False where of the links only those count that may name a licence.
@@ -52,7 +52,7 @@ def select(tree: LexborHTMLParser, html: str, *, follow: bool = True) -> Nodes:
             _caption_of(nodes, _figure(node), node)
         else:
             _root(nodes, tag, node)
-    if "wp-caption-text" in html:  # WordPress before HTML5: the caption's parent is the figure
+    if b"wp-caption-text" in html:  # WordPress before HTML5: the caption's parent is the figure
         for node in tree.css(".wp-caption-text"):
             _caption_of(nodes, node.parent, node)
     return nodes

@@ -96,7 +96,7 @@ class References:
         for position, noscript in self._nodes.noscripts:
             text = noscript.text(deep=False)
             if len(text) <= MAX_ESCAPED and "<img" in text:
-                tree, _ = bounds.parse(text)
+                tree, _ = bounds.parse(text.encode())
                 for image in tree.css("img"):
                     self._image(position, "img", image, place(image, {}), joins=True)
 

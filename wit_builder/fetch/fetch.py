@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import uvloop
 
@@ -34,11 +35,13 @@ BODIES_A_PROCESS = 8  # that may wait for a process before less is asked for
 def fetch(task: Task) -> None:
     """Fetches one bin.
 
-    arg: bin; params: inputs ([shuffle path]), bins, web (WebSettings), image (ImageSpec).
+    arg: bin; params: inputs ([shuffle path]), bins, stays (of each bin [npy path] which rows to take; none: all),
+    web (WebSettings), image (ImageSpec).
     Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
     """
     inputs = [Path(path) for path in task.params["inputs"]]
-    table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA).combine_chunks()
+    stays = np.load(task.params["stays"][task.arg]) if task.params["stays"] else None
+    table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA, stays).combine_chunks()
     with Chunks.open(task.home, task.attempt, task.folder, table) as chunks:
         uvloop.run(_Fetch(task, table, chunks).run())
     if len(chunks.settled) < table.num_rows:

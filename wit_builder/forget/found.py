@@ -29,6 +29,7 @@ _ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 T = TypeVar("T")
 
 _SETS = ("pictures", "ids", "pairs", "urls", "texts", "heirs", "shards")
+_COUNTS = ("candidates", "losses")
 
 
 @dataclass(slots=True)
@@ -58,13 +59,17 @@ class Found:
 
 def scan(out: Path, blocked: Blocked, before: Found) -> Found:
     """What falls under these tombstones, and what an earlier run that was cut short has found."""
-    found = before
+    found, counted = before, (before.candidates, before.losses)
+    found.candidates = found.losses = 0
     _in_shards(out, blocked, found)
     while _copies(out, found):
         pass
     _in_candidates(out, blocked, found)
     _in_ledger(out, blocked, found)
     _besides(out, found)
+    found.candidates, found.losses = map(
+        max, counted, (found.candidates, found.losses)
+    )  # some are gone already
     return found
 
 
@@ -75,6 +80,8 @@ def read(path: Path) -> Found:
         for kind, value, more in zip(*pq.read_table(path).to_pydict().values(), strict=True):
             if kind == "samples":
                 found.samples[value] = more
+            elif kind in _COUNTS:
+                setattr(found, kind, int(value))
             else:
                 getattr(found, kind).add(value)
     return found
@@ -84,9 +91,8 @@ def write(path: Path, found: Found) -> None:
     """Write it down, whole or absent."""
     rows = [("samples", id_, kind) for id_, kind in sorted(found.samples.items())]
     rows += [(name, value, "") for name in _SETS for value in sorted(getattr(found, name))]
-    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)] or [
-        pa.array([], pa.string())
-    ] * 3
+    rows += [(name, str(getattr(found, name)), "") for name in _COUNTS]
+    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
     with storage.whole(path) as temporary:
         pq.write_table(pa.table(columns, names=["set", "value", "kind"]), temporary, compression="zstd")
 

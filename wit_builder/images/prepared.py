@@ -1,8 +1,8 @@
 """An image as a network takes it when it is judged: what open_clip's preprocessing makes of it, to the pixel.
 
 Resizing is Pillow's, as it is there. That of images/resample.py gives other values here and there, which moves an
-answer in some hundreds (benchmarks/eval/resize.py); accuracies are compared to the last digit. What differs from open_clip is what the rest of this
-project reads otherwise: palettes are resized as colours, and what is transparent is white.
+answer in some hundreds (benchmarks/eval/resize.py), and accuracies are compared to the last digit. What differs is
+what the rest of this project reads otherwise: palettes are resized as colours, and what is transparent is white.
 """
 
 from collections.abc import Mapping

@@ -18,8 +18,9 @@ TINY_CONFIG = Path(__file__).with_name("tiny.json")  # a model of our own, for a
 
 
 def plain(name: str) -> str:
-    """open_clip's spelling of a name: `ViT-L/14@336px` is `ViT-L-14-336`. A path of a JSON file stays as it is."""
-    return name if name.endswith(".json") else name.replace("/", "-").replace("@", "-").removesuffix("px")
+    """open_clip's spelling of a name: `ViT-L/14@336px` is `ViT-L-14-336`. A path stays as it is."""
+    is_path = name.endswith(".json") or name.startswith(("/", "./", "../"))
+    return name if is_path else name.replace("/", "-").replace("@", "-").removesuffix("px")
 
 
 def paper_name(name: str) -> str | None:

@@ -227,6 +227,12 @@ def config_for(name: str, temperature: float, patch_dropout: float) -> tuple[bui
 def begin_from(network: Sighted, checkpoint_path: str) -> None:
     """Put in the weights of a checkpoint, position embeddings stretched to the image size of the network.
 
-    Raises ConfigError when the file cannot be read or is another model's.
+    Raises ConfigError when the file cannot be read, is another model's, or holds weights that are not finite.
     """
-    build.fill(network.inner, weights.read(checkpoint_path), network.name, checkpoint_path, stretch=True)
+    found = weights.read(checkpoint_path)
+    if lost := [name for name, weight in found.items() if not weight.isfinite().all()]:
+        raise ConfigError(
+            f"{checkpoint_path!r} has weights that are not finite, such as {lost[0]}",
+            "--init with an earlier checkpoint",
+        )
+    build.fill(network.inner, found, network.name, checkpoint_path, stretch=True)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -27,8 +28,11 @@ class Ranks:
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
-    """Joins the other processes that torchrun started, where it did: nccl between GPUs, gloo between CPUs."""
+def joined(patience: timedelta | None = None) -> Iterator[Ranks]:
+    """Joins the other processes that torchrun started, where it did: nccl between GPUs, gloo between CPUs.
+
+    patience: how long one waits for the others, torch's own when not given.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank, local = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
@@ -36,7 +40,7 @@ def joined() -> Iterator[Ranks]:
         torch.cuda.set_device(device)
     began = world > 1 and not dist.is_initialized()
     if began:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
     try:
         yield Ranks(rank, world, device)
     finally:

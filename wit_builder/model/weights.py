@@ -22,10 +22,14 @@ def read(path: str) -> Weights:
             found = load_file(path) if path.endswith(".safetensors") else _torch(path)
     except MemoryError:
         raise
-    except Exception as error:  # whatever somebody's bytes do to a reader
-        why = " ".join(str(error).split())[:200] or type(error).__name__
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise ConfigError(
-            f"{path!r} is no checkpoint that can be read: {why}",
+            f"{path!r} cannot be read: {error.strerror}",
+            "give the path of a checkpoint that you have; none is fetched",
+        ) from error
+    except Exception as error:  # whatever somebody's bytes do to a reader
+        raise ConfigError(
+            f"{path!r} is no checkpoint that can be read: {why(error)}",
             "give a state dict as torch.save or safetensors writes it; TorchScript archives and whole pickled "
             "models are not read, because to read them is to run them",
         ) from error
@@ -36,6 +40,16 @@ def read(path: str) -> Weights:
     if all(name.startswith("module.") for name in found):  # trained on several GPUs
         found = {name.removeprefix("module."): weight for name, weight in found.items()}
     return dict(found)
+
+
+def why(error: Exception) -> str:
+    """What torch or safetensors says of a file, without what torch advises (to read it unsafely)."""
+    said = " ".join(str(error).split())
+    if "weights_only" in said or "Weights only" in said:
+        return "it is no archive of tensors and plain values alone"
+    if "zip archive" in said or isinstance(error, EOFError | OSError):
+        return "it is cut or damaged"
+    return said[:200] or type(error).__name__
 
 
 def _torch(path: str) -> Any:

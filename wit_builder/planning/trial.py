@@ -51,7 +51,7 @@ def try_rows(
     given = folder / "rows"
     shuffle.write(given, to_table(rows, CANDIDATE_SCHEMA), np.zeros(len(rows), np.int64), 1)
     write_session(folder, connect_to)
-    params = {"inputs": [str(given)], "bins": 1, "web": web, "image": image}
+    params = {"inputs": [str(given)], "bins": 1, "stays": [], "web": web, "image": image}
     tasks, needs = number([0]), Needs(io=True)
     done = run_stage(executor, folder, "fetch", f"{__name__}:measured", tasks, params, needs, progress)
     return _rates(folder, done), _failures(done)

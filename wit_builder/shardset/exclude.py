@@ -22,10 +22,15 @@ class Exclusion:
     def counts(self, names: Sequence[str]) -> Counter[str]:
         """How many samples are left out of each shard, by its name (00012.tar).
 
-        names: of all shards of the run. Raises ConfigError when the file means several of them by one name.
+        names: of all shards of the run. Raises ConfigError when the file means several of them by one name, or none.
         """
         table = self._read(["shard", "key"], None).group_by(["shard", "key"]).aggregate([])
         counts = Counter(_full(str(shard)) for shard in table["shard"].to_pylist())
+        if counts and not counts.keys() & set(names):
+            raise ConfigError(
+                f"{self.url} leaves out samples of {min(counts)}, and no shard has one of its names",
+                "the column shard has names without folders, such as 00012.tar",
+            )
         shared = [name for name, times in Counter(names).items() if times > 1 and name in counts]
         if shared:
             raise ConfigError(
@@ -45,7 +50,9 @@ class Exclusion:
                 return pq.read_table(file, columns=columns, filters=filters)
         except (pa.ArrowException, OSError, ValueError) as error:
             why = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ConfigError(f"{self.url} is no parquet file with the texts shard and key: {why}") from error
+            raise ConfigError(
+                f"{self.url} is no parquet file with the texts shard and key: {why}", "--exclude FILE"
+            ) from error
 
 
 def read(url: str) -> Exclusion:

@@ -7,18 +7,20 @@ That package itself is never imported: it may download a larger model. Here noth
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
-import fasttext
+import numpy as np
+from numpy.typing import NDArray
 
 from wit_builder.errors import ConfigError
-from wit_builder.text.fasttext_file import HINT, read_header, read_labels
+from wit_builder.text import fasttext_file
+from wit_builder.text.fasttext_file import HINT, Classifier
 
 MAX_READ = 100  # characters of a text that are looked at; more of them change hardly anything but the time
 
-_Predict = Callable[[str, int, float, str], Sequence[tuple[float, str]]]
+_Tell = Callable[[Sequence[str]], tuple[NDArray[np.int32], NDArray[np.float32]]]
 
 _CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,8})*")  # en, zh, ceb, eng_Latn
 
@@ -36,7 +38,7 @@ class LanguageModel:
 
     def __post_init__(self) -> None:
         if self.path is not None:
-            read_header(self.path)
+            fasttext_file.read_header(self.path)
 
 
 def identify(texts: Sequence[str], path: Path | None = None) -> list[tuple[str, float]]:
@@ -49,23 +51,23 @@ def identify(texts: Sequence[str], path: Path | None = None) -> list[tuple[str, 
     Speed and accuracy by language and length: docs/curation.md. The first call of a process loads the model,
     lid.176 in 20 ms. Raises ConfigError for a file that is broken, or whose labels are no languages.
     """
-    predict = _model(path)
-    return [_best(predict, text) for text in texts]
+    names, tell = _model(path)
+    labels, scores = tell([_line(text) for text in texts])
+    return [
+        (names[label], min(score, 1.0)) if label >= 0 else ("", 0.0)  # rounding gives up to 1.00006
+        for label, score in zip(labels.tolist(), scores.tolist(), strict=True)
+    ]
 
 
-def _best(predict: _Predict, text: str) -> tuple[str, float]:
+def codes(path: Path | None = None) -> list[str]:
+    """The languages that the model tells, sorted, by its own names for them. path, errors: as `identify`."""
+    return sorted(read(path).labels)
+
+
+def _line(text: str) -> str:
+    """What is read of a text: one line without newlines, "" where there is nothing to read."""
     line = (text if len(text) <= MAX_READ else _beginning(text)).lower()
-    if "\n" in line:  # it would end the text; the model wants one
-        line = line.replace("\n", " ")
-    if not line or line.isspace():
-        return "", 0.0
-    if not line.isascii():
-        line = line.encode("utf-8", "replace").decode()  # lone surrogates are no UTF-8
-    found = predict(line + "\n", 1, 0.0, "strict")
-    if not found:
-        return "", 0.0
-    score, label = found[0]
-    return label[9:], score if score < 1.0 else 1.0  # rounding gives up to 1.00006
+    return "" if line.isspace() else line.replace("\n", " ")
 
 
 def _beginning(text: str) -> str:
@@ -74,16 +76,25 @@ def _beginning(text: str) -> str:
     return text[: end if end > 0 else MAX_READ]
 
 
-@lru_cache(maxsize=2)
-def _model(path: Path | None) -> _Predict:
+def read(path: Path | None) -> Classifier:
+    """The model of languages. Raises ConfigError for a file that is broken, or whose labels are no languages."""
     file = _bundled() if path is None else path
-    strange = [label for label in read_labels(file) if not _CODE.fullmatch(label)]
+    classifier = fasttext_file.read(file)
+    strange = [label for label in classifier.labels if not _CODE.fullmatch(label)]
     if strange:
         raise ConfigError(
             f"the model {str(file)!r} tells {strange[0][:60]!r}, expected languages such as 'en'", HINT
         )
-    predict: _Predict = fasttext.load_model(str(file)).f.predict
-    return predict
+    return classifier
+
+
+@lru_cache(maxsize=2)
+def _model(path: Path | None) -> tuple[list[str], _Tell]:
+    """The languages it knows, and what tells them."""
+    from wit_builder.text import fasttext_model  # 0.3 s, which commands that only check a model need not take
+
+    classifier = read(path)
+    return classifier.labels, partial(fasttext_model.told, fasttext_model.loaded(classifier))
 
 
 def _bundled() -> Path:

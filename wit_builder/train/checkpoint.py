@@ -10,7 +10,7 @@ next sample. It holds tensors and Python's plain values alone, so `torch.load(we
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from wit_builder import __version__, storage
 from wit_builder.errors import ConfigError
+from wit_builder.model import weights
 from wit_builder.model.network import Sighted
 from wit_builder.train.settings import Training
 
@@ -45,23 +46,39 @@ def snapshot(network: Sighted, optimizer: torch.optim.Optimizer) -> tuple[Conten
     return _copied(network.inner.state_dict()), _copied(optimizer.state_dict())
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. skipped: samples that could not be used until then, of all ranks, by reason."""
+
+    step: int = 0
+    best: Best | None = None
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+
 def content(
-    state: tuple[Content, Content], training: Training, data: str, step: int, per_epoch: int, top: Best | None
+    state: tuple[Content, Content],
+    training: Training,
+    config: Content,
+    data: str,
+    per_epoch: int,
+    now: Progress,
 ) -> Content:
-    """What a checkpoint's file holds. data: the fingerprint of what it has seen."""
-    weights, optimizer = state
+    """What a checkpoint's file holds. config: the network's. data: the fingerprint of what it has seen."""
+    own, optimizer = state
     return {
-        "epoch": step // per_epoch,
+        "epoch": now.step // per_epoch,
         "name": training.model,
-        "state_dict": weights,
+        "state_dict": own,
         "optimizer": optimizer,
         "wit": {
             "format": _FORMAT,
             "version": __version__,
-            "step": step,
+            "step": now.step,
             "training": json.dumps(asdict(training)),
+            "config": json.dumps(config),
             "data": data,
-            "best": None if top is None else asdict(top),
+            "best": None if now.best is None else asdict(now.best),
+            "skipped": dict(now.skipped),
         },
     }
 
@@ -73,8 +90,10 @@ def load(path: Path) -> Content:
     except MemoryError:
         raise
     except Exception as error:  # whatever a file's bytes do to torch
-        why = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ConfigError(f"{str(path)!r} is no checkpoint that can be read: {why}", "delete it") from error
+        raise ConfigError(
+            f"{str(path)!r} is no checkpoint that can be read: {weights.why(error)}",
+            "give another one; where `--resume` meets it, delete it to go on from the one before",
+        ) from error
     if not isinstance(found, dict) or not isinstance(found.get("wit"), dict):
         raise ConfigError(
             f"{str(path)!r} is no checkpoint of `wit train`: it does not say how to go on",
@@ -83,15 +102,28 @@ def load(path: Path) -> Content:
     return found
 
 
-def best(found: Content) -> Best | None:
-    """The best evaluation that the run has had until then."""
-    said = found["wit"]["best"]
-    return Best(**said) if said else None
+def progress(found: Content) -> Progress:
+    """How far the run was."""
+    said = found["wit"]
+    best = Best(**said["best"]) if said["best"] else None
+    return Progress(said["step"], best, said.get("skipped", {}))
 
 
-def check(found: Content, path: Path, training: Training, data: str) -> None:
-    """Raises ConfigError, naming the first difference, for a checkpoint of another run than this one."""
-    before, now = json.loads(found["wit"]["training"]), json.loads(json.dumps(asdict(training)))
+def check(found: Content, path: Path, training: Training, config: Content, data: str) -> None:
+    """Raises ConfigError, naming the first difference, for a checkpoint of another run than this one.
+
+    A model is what its config says, whatever the file is called.
+    """
+    before = {"samples": 0} | json.loads(found["wit"]["training"])  # which older ones do not tell
+    now = json.loads(json.dumps(asdict(training)))
+    said = found["wit"].get("config")
+    if said is not None and json.loads(said) == json.loads(json.dumps(config)):
+        before["model"] = now["model"]
+    elif said is not None and before["model"] == now["model"]:
+        raise ConfigError(
+            f"{str(path)!r} was trained with another config of {training.model!r} than there is now",
+            "put the file back as it was, or give another --out",
+        )
     for name, value in now.items():
         if name not in _FREE and before.get(name) != value:
             raise ConfigError(
@@ -112,10 +144,10 @@ def restore(found: Content, network: Sighted, optimizer: torch.optim.Optimizer) 
     network.inner.load_state_dict(
         {name: _like(own[name], value) for name, value in found["state_dict"].items()}
     )
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    params = [weight for group in optimizer.param_groups for weight in group["params"]]
     state = found["optimizer"]["state"]
     placed = {
-        number: {name: _like(weights[number], value) for name, value in entry.items()}
+        number: {name: _like(params[number], value) for name, value in entry.items()}
         for number, entry in state.items()
     }
     optimizer.load_state_dict({**found["optimizer"], "state": placed})

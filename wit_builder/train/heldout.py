@@ -21,6 +21,7 @@ from wit_builder.train.settings import Precision
 CONFIDENCE = 0.99  # of the intervals
 _AT_ONCE = {"cpu": 64, "cuda": 256}
 _THREADS = 8
+_TRIED = 8  # images of a set, before it is said to have none
 
 Scores = dict[str, Any]
 
@@ -30,6 +31,7 @@ def evaluate(
 ) -> Scores:
     """How well the network does on the set; each rank embeds its share. All ranks call this together.
 
+    An image that cannot be read counts as one that is not told, and is `unreadable`.
     Of classes: top1, its interval (Clopper and Pearson, 99 %), top5, chance. Of pairs: the share of captions whose
     image is the nearest one or among the nearest five, and of images with one of their captions so.
     """
@@ -50,6 +52,11 @@ def main_score(scores: Scores) -> float:
     return float(scores["top1"] if "top1" in scores else scores["image_recall@1"])
 
 
+def readable(held: EvalSet) -> bool:
+    """Whether one of its first images is one."""
+    return any(_pixels(place, 1) is not None for place in held.images[:_TRIED])
+
+
 def tokens(texts: Sequence[str], tokenizer: Tokenizer) -> Tensor:
     """int64 [texts, L], padded with 0 to the longest."""
     rows = [tokenizer(text) for text in texts]
@@ -67,13 +74,13 @@ def prompts(held: EvalSet, tokenizer: Tokenizer) -> Tensor:
 
 def _classified(objective: Objective, held: EvalSet, tokenizer: Tokenizer, ranks: Ranks) -> Scores:
     classify = objective.classifier(prompts(held, tokenizer).to(ranks.device))
-    best = torch.cat(
-        list(_over(held.images, objective, ranks, lambda x: classify(x).topk(min(5, len(held.classes)))[1]))
+    best, seen = _over(
+        held.images, objective, ranks, lambda x: classify(x).topk(min(5, len(held.classes)))[1]
     )
     due = torch.tensor(held.labels[ranks.rank :: ranks.world], device=best.device)
-    hits = best == due[:, None]
-    counts = gathered((int(hits[:, 0].sum()), int(hits.sum())), ranks.world)
-    top1, top5 = (sum(some) for some in zip(*counts, strict=True))
+    hits = (best == due[:, None]) & seen[:, None].to(best.device)
+    counts = gathered((int(hits[:, 0].sum()), int(hits.sum()), int((~seen).sum())), ranks.world)
+    top1, top5, unreadable = (sum(some) for some in zip(*counts, strict=True))
     count = len(held.images)
     low, high = stats.clopper_pearson(top1, count, CONFIDENCE)
     return {
@@ -84,23 +91,30 @@ def _classified(objective: Objective, held: EvalSet, tokenizer: Tokenizer, ranks
         "top5": top5 / count,
         "chance": 1 / len(held.classes),
         "images": count,
+        "unreadable": unreadable,
     }
 
 
 def _retrieved(objective: Contrastive, held: EvalSet, tokenizer: Tokenizer, ranks: Ranks) -> Scores:
     network = objective.network
-    images = _all(torch.cat(list(_over(held.images, objective, ranks, network.encode_image))), ranks)
+    rows, own = _over(held.images, objective, ranks, network.encode_image)
+    images, seen = _all(rows, ranks), _all(own[:, None], ranks)[:, 0] > 0
     flat = [(number, text) for number, texts in enumerate(held.captions) for text in texts]
     owner = torch.tensor([number for number, _ in flat])
     parts = tokens([text for _, text in flat], tokenizer).split(_AT_ONCE[ranks.device.type])
     texts = torch.cat([network.encode_text(part.to(ranks.device)).float().cpu() for part in parts])
-    to_image = _found(texts, images, owner[:, None] == torch.arange(len(images)))
-    to_text = _found(images, texts, torch.arange(len(images))[:, None] == owner)
-    return {"set": held.name, "images": len(images), "texts": len(texts)} | {
-        f"{what}@{k}": float(hits[:, :k].any(dim=1).float().mean())
-        for what, hits in (("image_recall", to_image), ("text_recall", to_text))
-        for k in (1, 5)
-    }
+    to_image = _found(texts, images, (owner[:, None] == torch.arange(len(images))) & seen)
+    to_text = _found(images, texts, (torch.arange(len(images))[:, None] == owner) & seen[:, None])
+    counts = {"images": len(images), "unreadable": int((~seen).sum()), "texts": len(texts)}
+    return (
+        {"set": held.name}
+        | counts
+        | {
+            f"{what}@{k}": float(hits[:, :k].any(dim=1).float().mean())
+            for what, hits in (("image_recall", to_image), ("text_recall", to_text))
+            for k in (1, 5)
+        }
+    )
 
 
 def _found(queries: Tensor, among: Tensor, right: Tensor) -> Tensor:
@@ -112,26 +126,32 @@ def _found(queries: Tensor, among: Tensor, right: Tensor) -> Tensor:
 
 def _over(
     images: Sequence[Place], objective: Objective, ranks: Ranks, what: Callable[[Tensor], Tensor]
-) -> Iterator[Tensor]:
-    """What that is of this rank's images, some at a time; as many calls on each rank, all of one size."""
+) -> tuple[Tensor, Tensor]:
+    """What that is of this rank's images, and which of them could be read, bool [N] (the others are grey).
+
+    Some at a time; as many calls on each rank, all of one size.
+    """
     size, batch = objective.network.image_size[0], _AT_ONCE[ranks.device.type]
     own = images[ranks.rank :: ranks.world]
     longest = -(-len(images) // ranks.world)
+    found, seen = [], torch.zeros(len(own), dtype=torch.bool)
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, longest, batch):
             some = own[start : start + batch]
-            pixels = torch.zeros((batch, size, size, 3), dtype=torch.uint8)
+            pixels = torch.full((batch, size, size, 3), 128, dtype=torch.uint8)
             for number, image in enumerate(pool.map(lambda place: _pixels(place, size), some)):
-                pixels[number] = torch.from_numpy(image)
-            yield what(pixels.permute(0, 3, 1, 2).to(ranks.device))[: len(some)]
+                if image is not None:
+                    pixels[number], seen[start + number] = torch.from_numpy(image), True
+            found.append(what(pixels.permute(0, 3, 1, 2).to(ranks.device))[: len(some)])
+    return torch.cat(found), seen
 
 
 def _pixels(place: Place, size: int) -> Any:
-    """An image that cannot be read is grey: it stays in the count."""
+    """None for an image that cannot be read."""
     try:
         return np.array(picture(place.read(), size))
     except ImageError:
-        return np.full((size, size, 3), 128, np.uint8)
+        return None
 
 
 def _all(rows: Tensor, ranks: Ranks) -> Tensor:

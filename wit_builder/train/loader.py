@@ -10,10 +10,12 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count, pairwise
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -21,13 +23,16 @@ import torch
 from wit_builder import store
 from wit_builder.engine.children import Child, dismiss
 from wit_builder.errors import BuildError, ConfigError
+from wit_builder.shards.tar import BLOCK
 from wit_builder.shardset.cache import Cache
+from wit_builder.shardset.shard import Shard
 from wit_builder.train.batch import Batch
 from wit_builder.train.reader import Begin, Fill, Plan, Reader, Rows
 
 AHEAD_BYTES = 1 << 30  # of batches made before they are asked for; at least one is
 _MOST_SLOTS = 8
-_TRIED = 1000  # samples before the share of those that cannot be used counts
+_TRIED = 1000  # samples, or an epoch of fewer, before the share of those that cannot be used counts
+_NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Loader:
@@ -66,11 +71,23 @@ class Loader:
         self.rows = plan.batch // ranks  # of this rank's batches
         self._first = rank * self.rows
         self._slots = int(np.clip(ahead_bytes // (self.rows * plan.rows().itemsize), 1, _MOST_SLOTS)) + 1
-        self._max_skipped = max_skipped
+        self._max_skipped, self._tried = max_skipped, min(_TRIED, self.steps * self.rows)
         self._brought: set[int] = set()  # shards of the block before
         self.waited_s = 0.0  # for batches, in all
-        self.seen = 0  # samples of batches handed out
+        self.seen = 0  # samples of batches handed out, here or before a run went on
         self.skipped: Counter[str] = Counter()  # of them, those that could not be used, by reason
+
+    @property
+    def problem(self) -> str:
+        """A sentence where shards on this disk end too early, else "".
+
+        A build's manifest and img2dataset's stats count what such shards lack; their headers cannot.
+        """
+        cut = [shard.name for shard in self.plan.shards if not store.protocol(shard.url) and _is_cut(shard)]
+        if not cut:
+            return ""
+        which = f"{cut[0]} is" if len(cut) == 1 else f"{len(cut):,} shards, such as {cut[0]}, are"
+        return f"{which} cut: samples up to there are used"
 
     def keys(self, step: int) -> list[tuple[str, str]]:
         """Shard and key of each sample of that step, of all ranks; the key of one that is missing is ""."""
@@ -80,24 +97,29 @@ class Loader:
         with closing(Reader(self.plan, self.cache)) as reader:
             return [(self.plan.shards[shard].name, reader.key(shard, member)) for shard, member in pairs]
 
-    def batches(self, first_step: int = 0) -> Generator[Batch]:
+    def batches(self, first_step: int = 0, skipped: Mapping[str, int] = _NONE) -> Generator[Batch]:
         """The batches from that step on, without end. Closing the iterator ends its processes.
 
+        skipped: samples of the steps before that could not be used, of all ranks, by reason.
         Raises BuildError when a process ends, when too many samples cannot be used, or when a shard has changed.
         """
+        self.seen = first_step * self.rows
+        self.skipped = Counter(
+            {reason: times * self.rows // self.plan.batch for reason, times in skipped.items()}
+        )
         with closing(self._by_processes(first_step) if self.workers else self._here(first_step)) as made:
             for step in count(first_step):
                 began = time.perf_counter()
-                rows, skipped = next(made)
+                rows, lost = next(made)
                 self.waited_s += time.perf_counter() - began
-                self._check(step, skipped)
-                yield _batch(rows, skipped)
+                self._check(step, lost)
+                yield _batch(rows, lost)
 
     def _check(self, step: int, skipped: dict[str, int]) -> None:
         self.seen += self.rows
         self.skipped.update(skipped)
         unusable = self.skipped.total()
-        if sum(skipped.values()) == self.rows or unusable > self._max_skipped * max(self.seen, _TRIED):
+        if sum(skipped.values()) == self.rows or unusable > self._max_skipped * max(self.seen, self._tried):
             reasons = ", ".join(f"{times} {reason}" for reason, times in self.skipped.most_common())
             raise BuildError(
                 f"{unusable} of {self.seen} samples cannot be used ({reasons}) up to step {step}, "
@@ -158,6 +180,12 @@ class Loader:
             if store.protocol(shard.url) and number not in self._brought:
                 bringing.submit(self.cache.path, shard)
         self._brought = set(wanted.tolist())
+
+
+def _is_cut(shard: Shard) -> bool:
+    with Path(shard.url).open("rb") as tar:
+        tar.seek(max(0, shard.bytes - 2 * BLOCK))
+        return bool(tar.read(2 * BLOCK).strip(b"\0"))
 
 
 def _answer(child: Child, step: int | None) -> dict[str, int]:

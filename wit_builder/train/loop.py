@@ -6,8 +6,8 @@ its random numbers. So a run that was stopped anywhere goes on from its last che
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,13 +25,13 @@ from wit_builder.model.text import ends
 from wit_builder.model.tokens import CONTEXT, Tokenizer
 from wit_builder.train import checkpoint, curves, heldout, telemetry
 from wit_builder.train.batch import Batch
-from wit_builder.train.checkpoint import Best, Checkpoints
+from wit_builder.train.checkpoint import Best, Checkpoints, Progress
 from wit_builder.train.gradcache import gradients
 from wit_builder.train.objectives import Objective
 from wit_builder.train.optim import adamw, learning_rate, update
 from wit_builder.train.parallel import How, spread
 from wit_builder.train.settings import Training, deviations
-from wit_builder.train.stopping import Stop, stoppable
+from wit_builder.train.stopping import Stop, Stopped, stoppable
 from wit_builder.train.telemetry import Record, Sink, Window
 
 SETTINGS = "training.json"
@@ -66,7 +66,10 @@ class Data(Protocol):
     steps: int  # of an epoch
     samples: int  # of an epoch
 
-    def batches(self, first_step: int = 0) -> Batches: ...  # noqa: D102
+    @property
+    def problem(self) -> str: ...  # noqa: D102
+
+    def batches(self, first_step: int = 0, skipped: Mapping[str, int] = ...) -> Batches: ...  # noqa: D102
 
 
 class Watcher(Protocol):
@@ -89,6 +92,7 @@ class Outcome:
     step: int
     steps: int
     images_seen: int
+    skipped: dict[str, int]  # of them, by reason
     checkpoint: str  # the newest
     best: Best | None
     scores: list[Record]  # of the last evaluation
@@ -110,8 +114,7 @@ class Trainer:
         self.training, self.run, self.ranks, self.held = training, run, ranks, held
         self.data, self.fingerprint = data, fingerprint
         self.objective, self.network = objective, objective.network.to(ranks.device).train()
-        self.steps = training.epochs * data.steps
-        self.step, self.best = 0, None
+        self.steps = training.steps(data.steps)
         self.checkpoints = Checkpoints(run.out / checkpoint.FOLDER, data.steps, run.keep, run.keep_every)
         self._lost = 0  # steps without a finite gradient, one after the other
         self._tokenizer = Tokenizer(context(self.network))
@@ -121,25 +124,31 @@ class Trainer:
         self.optimizer = adamw(self.network, training)
         if before is not None:
             checkpoint.restore(before, self.network, self.optimizer)
-            self.step, self.best = before["wit"]["step"], checkpoint.best(before)
+        start = Progress() if before is None else checkpoint.progress(before)
+        self.step, self.best, self.skipped = start.step, start.best, Counter(start.skipped)
+        self._judged = set[str]()  # held-out sets, after this step
+        self._remember()
 
     def train(self, watcher: Watcher, sinks: Sequence[Sink] = ()) -> Outcome:
         """To the end, or until a signal. sinks: of the first rank, besides OUT/metrics.jsonl.
 
-        Raises BuildError when no gradient is finite for LOST_STEPS steps, or when a checkpoint cannot be written;
-        those that are there stay.
+        Raises BuildError when no gradient is finite for LOST_STEPS steps or for the last ones, or when a checkpoint
+        cannot be written; those that are there stay.
         """
         stopped = False
-        if self.step < self.steps:
+        if self.step < self.steps or self._owed():
             self._write_settings()
             watcher.begin(self.step, self.steps, self.training.batch)
-            batches = self.data.batches(self.step)
+            batches = self.data.batches(self.step, self.skipped)
             with stoppable() as stop, closing(batches), self._saving():
                 stopped = self._run(batches, stop, watcher, self._sinks(watcher, sinks))
-        return self._outcome("stopped" if stopped and self.step < self.steps else "complete")
+        unfinished = self.step < self.steps or self._owed()
+        return self._outcome("stopped" if stopped and unfinished else "complete")
 
     def _run(self, batches: Batches, stop: Stop, watcher: Watcher, sinks: Sequence[Sink]) -> bool:
         """Whether a signal ended it."""
+        if self._judge(stop, sinks):
+            return True
         window = Window(self.ranks.device)
         while self.step < self.steps:
             self._advance(self._next(batches, window), window)
@@ -152,12 +161,13 @@ class Trainer:
             if not (evaluating or saving or heard or self.step % self.run.log_every == 0):
                 continue
             stopping = self._tell(window, stop, sinks)
-            improved = evaluating and self._evaluate(sinks)
-            if saving or improved or stopping:
-                self._save()
-            if stopping:
+            if saving or stopping:
+                self._save()  # before the evaluation, which may take long and loses nothing so
+            if stopping or self._judge(stop, sinks):
                 return True
             window = Window(self.ranks.device)
+        if self._lost:
+            raise self._no_gradient()
         return False
 
     def _next(self, batches: Batches, window: Window) -> Batch:
@@ -179,6 +189,7 @@ class Trainer:
         norm, lost = update(self.optimizer, self.network, lr, self.training)
         window.step(loss, norm, lost)
         self.step += 1
+        self._judged.clear()
 
     def _is_due(self, every: int, epochs: bool = False) -> bool:
         """After every so many steps (0: at the end of each epoch), and at the end. epochs: at their ends too."""
@@ -188,40 +199,71 @@ class Trainer:
     def _tell(self, window: Window, stop: Stop, sinks: Sequence[Sink]) -> bool:
         """Read the window, on all ranks; whether one of them heard a signal."""
         shares, heard = zip(*gathered((window.read(), stop.asked), self.ranks.world), strict=True)
+        for share in shares:
+            self.skipped.update(share.skipped)
         scale = getattr(self.network.inner, "logit_scale", None)
         told = {
             **self._position(),
             **telemetry.record(shares, self.ranks.device),
             "lr": self.optimizer.param_groups[0]["lr"],
             "logit_scale": None if scale is None else float(scale.detach().exp()),
-            "skipped": dict(sum((share.skipped for share in shares), Counter[str]())),
+            "skipped": dict(self.skipped),
         }
         for sink in sinks:
             sink(told)
         for _, _, lost in shares[0].steps:
             self._lost = self._lost + 1 if lost else 0
             if self._lost >= LOST_STEPS:
-                raise BuildError(
-                    f"no gradient of the last {LOST_STEPS} steps up to {self.step} was finite",
-                    f"begin another --out from {self._newest() or 'new weights'} with `--init`, with a lower --lr "
-                    "or `--precision fp32`",
-                )
+                raise self._no_gradient()
         return any(heard)
 
-    def _evaluate(self, sinks: Sequence[Sink]) -> bool:
-        """On each held-out set; whether the first one's score is the best so far."""
-        for held in self.held:
-            scores = heldout.evaluate(
-                self.objective, held, self._tokenizer, self.ranks, self.training.precision
-            )
-            for sink in sinks:
-                sink({**self._position(), **scores})
-            if held is self.held[0]:
-                main = heldout.main_score(scores)
-        if not self.held or (self.best and main <= self.best.score):
-            return False
-        self.best = Best(self.step, main)
-        return True
+    def _no_gradient(self) -> BuildError:
+        newest = self._newest()
+        return BuildError(
+            f"no gradient of the last {self._lost} steps up to {self.step} was finite",
+            f"begin another --out{f' with `--init {newest}` and' if newest else ' with'} a lower --lr "
+            "or `--precision fp32`",
+        )
+
+    def _owed(self) -> list[EvalSet]:
+        """The held-out sets that this step has yet to be judged by."""
+        due = self.step and self._is_due(self.run.eval_every)
+        return [held for held in self.held if due and held.name not in self._judged]
+
+    def _judge(self, stop: Stop, sinks: Sequence[Sink]) -> bool:
+        """Evaluate where it is due; the best step so far is saved. Whether a signal ended it: alone, at once."""
+        before = self.best
+        try:
+            with stop.anywhere() if self.ranks.world == 1 and self._owed() else nullcontext():
+                for held in self._owed():
+                    self._evaluate(held, sinks)
+        except Stopped:
+            self._save()
+            return True
+        if self.best != before:
+            self._save()
+        return False
+
+    def _evaluate(self, held: EvalSet, sinks: Sequence[Sink]) -> None:
+        scores = heldout.evaluate(self.objective, held, self._tokenizer, self.ranks, self.training.precision)
+        for sink in sinks:
+            sink({**self._position(), **scores})
+        self._count(scores)
+
+    def _count(self, scores: Record) -> None:
+        """Scores of this step: the first set's say whether it is the best so far."""
+        self._judged.add(scores["set"])
+        if scores["set"] == self.held[0].name:
+            score = heldout.main_score(scores)
+            if self.best is None or score > self.best.score:
+                self.best = Best(self.step, score)
+
+    def _remember(self) -> None:
+        """What was already judged of this step before a run that goes on was stopped."""
+        names = {held.name for held in self.held}
+        for told in telemetry.records(self.run.out / telemetry.METRICS) if self.step else []:
+            if told.get("step") == self.step and told.get("set") in names:
+                self._count(told)
 
     def _save(self) -> None:
         """Begin to write a checkpoint. None while gradients are not finite: the one before is good."""
@@ -231,7 +273,12 @@ class Trainer:
         if self.ranks.first:
             self.checkpoints.save(
                 checkpoint.content(
-                    state, self.training, self.fingerprint, self.step, self.data.steps, self.best
+                    state,
+                    self.training,
+                    self.network.config,
+                    self.fingerprint,
+                    self.data.steps,
+                    Progress(self.step, self.best, dict(self.skipped)),
                 )
             )
 
@@ -253,7 +300,7 @@ class Trainer:
                 f"{self.run.out} holds a run already", "go on with `--resume`, or give another --out"
             )
         found = checkpoint.load(path)
-        checkpoint.check(found, path, self.training, self.fingerprint)
+        checkpoint.check(found, path, self.training, self.network.config, self.fingerprint)
         return found
 
     def _sinks(self, watcher: Watcher, more: Sequence[Sink]) -> Sequence[Sink]:
@@ -294,6 +341,7 @@ class Trainer:
             self.step,
             self.steps,
             self.step * self.training.batch,
+            dict(self.skipped),
             self._newest(),
             self.best,
             [one for one in scores if one["step"] == scores[-1]["step"]],

@@ -30,6 +30,9 @@ class Places:
     laps: Numbers  # how often their source has been gone through before: crops and captions are drawn anew
 
 
+LAYOUT = "KEY.jpg with KEY.txt or KEY.json, one after the other in a tar; `--check` says what is amiss"
+
+
 class Order:
     """The order of all epochs.
 
@@ -56,7 +59,7 @@ class Order:
         ]
         self.total = sum(self._taken)  # samples of an epoch
         if not self.total:
-            raise ConfigError("the shards hold no sample that can be used", "wit train --check says why")
+            raise ConfigError("the shards hold no sample that can be used", LAYOUT)
         self._epoch = lru_cache(2)(self._made)
         self._mixture = lru_cache(2)(self._mixed)
 

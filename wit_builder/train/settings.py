@@ -27,7 +27,8 @@ class Training:
     sources: shard lists, as the loader takes them; weights: how often each is drawn from, () for by its size.
     batch: samples in one step, of all ranks together. micro_batch: samples of one pass of the network on one
         rank, 0 for all at once; the gradient is the same (gradcache.py).
-    epochs: passes over the data. seed: of weights, order, crops and the choice of captions.
+    epochs: passes over the data. samples: to be seen in all, in place of epochs where it is not 0; as many whole
+        batches as they fill, and the schedule spans them. seed: of weights, order, crops and the choice of captions.
     objective: `contrastive` (figure 3), or the other two of figure 2: `words` predicts the caption's bag of words,
         `captions` its words one after the other. text_encoder: under the contrastive objective.
     lr: at the end of the warm-up, which is so many steps long. temperature: that similarities are divided by at
@@ -49,6 +50,7 @@ class Training:
     batch: int = 32_768
     micro_batch: int = 0
     epochs: int = 32
+    samples: int = 0
     seed: int = 0
     objective: Aim = "contrastive"
     text_encoder: TextEncoder = "transformer"
@@ -75,6 +77,10 @@ class Training:
         """Whether open_clip has a class for the network."""
         return self.objective == "contrastive" and self.text_encoder == "transformer"
 
+    def steps(self, per_epoch: int) -> int:
+        """Of the whole run. per_epoch: steps of an epoch."""
+        return self.samples // self.batch if self.samples else self.epochs * per_epoch
+
     def __post_init__(self) -> None:
         """Raises ConfigError that names the field, before anything runs."""
         hints = get_type_hints(type(self))
@@ -92,7 +98,12 @@ class Training:
                 f"{len(self.weights)} weights for {len(self.sources)} sources", "give one for each"
             )
         if not all(math.isfinite(weight) and weight > 0 for weight in self.weights):
-            raise ConfigError(f"weights are {self.weights!r}, expected numbers above 0")
+            raise ConfigError(f"weights are {self.weights!r}, expected numbers above 0", "--shards WORD@0.5")
+        if 0 < self.samples < self.batch:
+            raise ConfigError(
+                f"samples is {self.samples}, less than one batch of {self.batch}",
+                f"--samples {self.batch}, or more",
+            )
         if 1 / self.temperature > self.max_logit_scale:
             raise ConfigError(
                 f"temperature {self.temperature:g} is a logit scale of {1 / self.temperature:g}, "
@@ -106,6 +117,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "batch": (1, 1 << 24),
     "micro_batch": (0, 1 << 24),
     "epochs": (1, 1 << 20),
+    "samples": (0, 1 << 50),
     "seed": (0, 2**63 - 1),
     "lr": (1e-12, 10.0),
     "beta1": (0.0, 0.99999),
@@ -166,6 +178,9 @@ def deviations(training: Training) -> list[str]:
     Not compared is what belongs to this run alone (data, seed), or does not change what is computed.
     """
     recipe = preset(training.model)
+    if training.samples:
+        seen = f"samples is {training.samples}, the preset of {recipe.model} says {recipe.epochs} epochs"
+        return [seen, *deviations(replace(training, samples=0, epochs=recipe.epochs))]
     return [
         f"{name} is {ours!r}, the preset of {recipe.model} says {theirs!r}"
         for name in (field.name for field in fields(training) if field.name not in _OWN)

@@ -13,10 +13,11 @@ from wit_builder.model.ranks import Ranks
 from wit_builder.shardset import exclude as exclude_
 from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
-from wit_builder.train import check, objectives
+from wit_builder.train import check, heldout, objectives
 from wit_builder.train.loader import Loader
 from wit_builder.train.loop import Run, Trainer, context
 from wit_builder.train.needs import Needs, needs
+from wit_builder.train.order import LAYOUT
 from wit_builder.train.reader import Plan
 from wit_builder.train.samples import Preparation
 from wit_builder.train.settings import Training
@@ -29,16 +30,30 @@ class Look:
     facts: check.Facts
     needs: Needs
     steps: int  # of an epoch
+    trouble: ConfigError | None  # that a run would end with before its first step, or at it
 
 
 def look(training: Training, *, exclude: str = "", cache: Cache | None = None) -> Look:
-    """Look at the shards and count what the network needs; nothing is trained. Raises ConfigError."""
+    """Look at the shards and count what the network needs; nothing is trained.
+
+    Raises ConfigError for what is no model and no shard; what is amiss with samples is told in the facts.
+    """
     objective = objectives.make(training)
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     facts = check.inspect(plan.shards, plan.context)
     length = max(1, int(check.spread(facts.tokens)[2]))
-    steps = Loader(plan, cache, workers=0).steps
-    return Look(facts, needs(objective.network, training, length), steps)
+    return Look(facts, needs(objective.network, training, length), *_steps(plan, cache, facts))
+
+
+def _steps(plan: Plan, cache: Cache, facts: check.Facts) -> tuple[int, ConfigError | None]:
+    try:
+        steps = Loader(plan, cache, workers=0).steps
+    except ConfigError as error:
+        return 0, error
+    if facts.captions and facts.short_sides:
+        return steps, None
+    what = "an image that can be read" if facts.captions else "a caption"
+    return steps, ConfigError(f"of {facts.looked_at:,} samples that were looked at none has {what}", LAYOUT)
 
 
 def trainer(
@@ -79,6 +94,8 @@ def held_out(folder: Path) -> EvalSet:
             f"the held-out set {str(folder)!r} is one of {what}, and training is scored by classes or captions",
             "wit eval --eval-set, once there is a checkpoint" if held.kind == "labels" else None,
         )
+    if not heldout.readable(held):
+        raise ConfigError(f"no image of the held-out set {str(folder)!r} can be read")
     return held
 
 

@@ -30,11 +30,11 @@ def efficiency(
     workers: int,
     eval_sets: Sequence[Path],
     exclude: str = "",
-) -> dict[str, list[tuple[float, float]]]:
+) -> dict[str, list[tuple[float, float]]] | None:
     """Train the three, each into a folder of its own below `run.out`; what is finished is not done again.
 
     Returns (images processed, top-1) of each by name; also as OUT/efficiency.jsonl and .png, by the first of the
-    sets. Raises ConfigError without one.
+    sets. None where a signal ended it. Raises ConfigError without one.
     """
     if not eval_sets:
         raise ConfigError(
@@ -47,7 +47,8 @@ def efficiency(
         own = replace(training, **values)  # type: ignore[arg-type]
         into = replace(run, out=run.out / own.objective, resume=True)
         made = start.trainer(own, into, ranks, workers=workers, eval_sets=eval_sets[:1], exclude=exclude)
-        made.train(watcher)
+        if made.train(watcher).state == "stopped":
+            return None
         found = [one for one in telemetry.records(into.out / telemetry.METRICS) if "top1" in one]
         drawn[name] = [(one["images_seen"], one["top1"]) for one in found]
         scores += [{"objective": name, **one} for one in found]

@@ -1,8 +1,8 @@
 """A page's bytes as text, by the encoding a browser would take.
 
-Callers ask `decode_html(body, content_type)`. In the order of the HTML standard (13.2.3.2): byte order mark,
-header, a prescan for meta tags, then the bytes themselves: UTF-8 proves itself, the rest is left to uchardet
-(in resiliparse). Of 1,544 pages without declaration, made from Tatoeba's sentences in 43 pairs of language
+Callers ask `utf8_html(body, content_type)`, or `decode_html` for text. In the order of the HTML standard (13.2.3.2):
+byte order mark, header, a prescan for meta tags, then the bytes themselves: UTF-8 proves itself, the rest is left to
+uchardet (in resiliparse). Of 1,544 pages without declaration, made from Tatoeba's sentences in 43 pairs of language
 and legacy encoding, 95 % come out right to the letter, in 0.2 ms each; with charset-normalizer, told which
 encodings the web has, 81 % in 1.3 ms.
 """
@@ -155,6 +155,13 @@ def decode_html(body: bytes, content_type: str | None) -> tuple[str, str]:
     if encoding == "utf-8":
         encoding = _detect(body)
     return _decode(body, encoding), encoding
+
+
+def utf8_html(body: bytes, content_type: str | None) -> bytes:
+    """The text that `decode_html` gives, in UTF-8: of a body without a broken character the body itself."""
+    text, encoding = decode_html(body, content_type)
+    same = encoding == "utf-8" and "\ufffd" not in text and not body.startswith(codecs.BOM_UTF8)
+    return body if same else text.encode()
 
 
 def _from_header(content_type: str | None) -> str | None:
