@@ -1,1 +1,1 @@
-"""Duplicates of evaluation images among training images: found, judged, listed (section 5, appendix C)."""
+"""Audit: which evaluation images lie in the shards, exactly or nearly, and which samples these are."""

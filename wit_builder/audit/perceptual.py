@@ -1,0 +1,74 @@
+"""Nearly equal images: PDQ, under the eight turns and mirrorings of a square.
+
+The evaluation image is turned, images of shards are hashed once: as the build stored it (`phash`, of the whole
+picture before crop and border), else from the image in the tar. EXIF's orientation is one of the eight turns, so
+nobody has to obey it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from wit_builder.audit.detectors import BITS, Image, Kind, Rows, described, words
+from wit_builder.errors import ImageError
+from wit_builder.images.listed import ALIKE_BITS, MIN_QUALITY
+from wit_builder.images.phash import DECIMALS, MIN_SIDE, SAMPLES, SIDE, phash, phash_turned
+from wit_builder.images.pixels import Raster
+from wit_builder.images.square import decoded
+
+TINY = 32  # pixels; a shorter side is too few to tell pictures apart by their looks
+
+Degenerate = Literal["", "constant", "tiny", "placeholder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pdq:
+    """PDQ's 256 bits."""
+
+    id: str = "pdq"
+    sha256: str = described("pdq", 1, SIDE, SAMPLES, MIN_SIDE, DECIMALS)
+    kind: Kind = "hash256"
+    threshold: float = 1 - ALIKE_BITS / BITS
+    source: str = f"PDQ's authors: {ALIKE_BITS} of {BITS} bits may differ"
+
+    def of(self, images: Sequence[Image], turned: bool) -> list[Rows | None]:
+        """Eight rows of an image of a set, one of an image of a shard."""
+        return [_hashes(image, turned) for image in images]
+
+
+def _hashes(image: Image, turned: bool) -> Rows | None:
+    known = None if turned else _known(image)
+    if known is not None:
+        return words([known])
+    try:
+        picture = small(image.body)
+    except ImageError:
+        return None
+    found = phash_turned(picture)[0] if turned else (phash(picture)[0],)
+    return words([bytes.fromhex(one) for one in found])
+
+
+def _known(image: Image) -> bytes | None:
+    """The hash that the build stored."""
+    found = image.said.get("phash")
+    try:
+        known = bytes.fromhex(found) if isinstance(found, str) else b""
+    except ValueError:
+        return None
+    return known if len(known) * 8 == BITS else None
+
+
+def small(body: bytes) -> Raster:
+    """The picture, no larger than hashing needs. Raises ImageError."""
+    found = decoded(body, 2 * SIDE)
+    return Raster("RGB", found.shape[1], found.shape[0], found.tobytes())
+
+
+def degenerate(body: bytes) -> Degenerate:
+    """Why the look of the image means nothing: hardly any detail (PDQ's quality under 50, which its authors discard),
+    or a side under 32 pixels; "" where it does mean something. Raises ImageError.
+    """
+    picture = small(body)
+    if phash(picture)[1] < MIN_QUALITY:
+        return "constant"
+    return "tiny" if min(picture.width, picture.height) < TINY else ""

@@ -1,0 +1,173 @@
+"""`wit audit`."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from wit_builder.audit.asked import Asked
+
+
+class _Share(click.ParamType[float]):
+    """A share of 1 as a number or in percent: 0.005 or 0.5%."""
+
+    name = "SHARE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            share = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.fail(f"{value!r} is no share, such as 0.5% or 0.005", param, ctx)
+        return share
+
+
+@click.command()
+@click.option(
+    "--shards",
+    multiple=True,
+    required=True,
+    metavar="WORD",
+    help="A tar, a folder, a glob or `{00..41}`, on a disk or in a store. May be given several times.",
+)
+@click.option(
+    "--eval-set",
+    multiple=True,
+    required=True,
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Images, as CLIP_benchmark or ImageFolder has them. May be given several times.",
+)
+@click.option(
+    "--threshold",
+    multiple=True,
+    metavar="[SET:]DETECTOR=SIMILARITY",
+    help="From which similarity on two images are one; pdq=0.88 is 31 of 256 bits. [default: each detector's own]",
+)
+@click.option(
+    "--neighbours",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="Nearest samples that are kept of each image.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="For the hashes of shards. [default: .audit beside them, else the user's cache]",
+)
+@click.option(
+    "--fail-above",
+    type=_Share(),
+    help="Exit with 1 when more than this share of a set overlaps: 0.5% or 0.005.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
+)
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
+@click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
+@click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, audit.json on stdout.")
+def command(
+    shards: tuple[str, ...],
+    eval_set: tuple[str, ...],
+    threshold: tuple[str, ...],
+    neighbours: int,
+    cache: Path | None,
+    fail_above: float | None,
+    out: Path,
+    workers: int | None,
+    quiet: bool,
+    json: bool,
+) -> int:
+    """Find images of evaluation sets in shards, and the samples to leave out.
+
+    Stopped or killed, the same command goes on. What is made of the shards is kept, for the next evaluation set.
+
+    \b
+    Example:
+      wit audit --shards out/demo/shards --eval-set out/demo-eval --out out/audit
+      wit train --shards out/demo/shards --exclude out/audit/exclude.parquet --out runs/clean
+
+    Writes audit.json, overlap.parquet (who is near whom), images.parquet (what each image is) and exclude.parquet.
+    """
+    from wit_builder.audit.asked import Asked, thresholds
+    from wit_builder.shardset import sources
+    from wit_builder.shardset.cache import Cache
+
+    asked = Asked(
+        sources.shards(shards, Cache()),
+        tuple(str(Path(folder).absolute()) for folder in eval_set),
+        thresholds=thresholds(threshold),
+        neighbours=neighbours,
+        cache=cache and cache.absolute(),
+    )
+    _run(asked, out, workers, quiet, json)
+    return _show(out, fail_above, json)
+
+
+def _run(asked: "Asked", out: Path, workers: int | None, quiet: bool, json: bool) -> None:
+    from contextlib import closing
+
+    from wit_builder.audit import run
+    from wit_builder.cli import progress, typed
+    from wit_builder.cli.stopping import stoppable
+    from wit_builder.engine.local import LocalExecutor
+    from wit_builder.engine.task import Stopped
+    from wit_builder.errors import BuildError
+
+    watcher = progress.watcher(quiet=quiet, json=json, stages=run.STAGES)
+    if run.start(asked, out):
+        watcher.say(f"{out} is complete already")
+        return
+    try:
+        with watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
+            run.run(asked, out, executor, watcher)
+    except Stopped:
+        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
+    except BuildError as error:  # stages hint at an option of `wit build`
+        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
+
+
+def _show(out: Path, fail_above: float | None, json: bool) -> int:
+    import orjson
+
+    from wit_builder.audit.run import FILE
+    from wit_builder.cli import complaint
+
+    told = orjson.loads((out / FILE).read_bytes())
+    if json:
+        click.echo(orjson.dumps(told))
+    else:
+        for line in _lines(out, told):
+            click.echo(line)
+    above = [one["name"] for one in told["sets"] if fail_above is not None and one["share"] > fail_above]
+    if above:
+        complaint.say(f"more than {fail_above:.2%} of {', '.join(above)} lies in the shards")
+    return 1 if above else 0
+
+
+def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
+    from wit_builder.cli.progress import many
+
+    sets, found = told["sets"], [one["id"] for one in told["detectors"]]
+    width = max(len(name) for name in ["set", *(one["name"] for one in sets)])
+    yield f"{many(len(sets), 'evaluation set')} against {many(told['samples'], 'sample')}"
+    yield ""
+    head = "".join(f"{name:>9}" for name in found)
+    yield f"  {'set':<{width}}{'images':>10}{'overlap':>10}{'share':>9}  {head}"
+    for one in sets:
+        by = "".join(f"{one['found'][name]:>9,}" for name in found)
+        yield f"  {one['name']:<{width}}{one['images']:>10,}{one['overlap']:>10,}{one['share']:>9.2%}  {by}"
+    yield ""
+    for one in sets:
+        apart = {"unreadable": one["unreadable"], **one["degenerate"]}
+        if any(apart.values()):
+            said = ", ".join(f"{n:,} {why}" for why, n in apart.items() if n)
+            yield f"  {one['name']}: counted apart {said}"
+    yield f"  who is near whom      {out / 'overlap.parquet'}"
+    yield f"  what each image is    {out / 'images.parquet'}"
+    yield f"  what to leave out     {out / 'exclude.parquet'} ({many(told['excluded'], 'sample')})"
