@@ -6,13 +6,12 @@ stand below. Mirrored and turned copies are left to the perceptual hash, which f
 torch is not imported here.
 """
 
-import io
 import math
 from collections.abc import Callable
 from random import Random
 
-import simplejpeg
 import numpy as np
+import simplejpeg
 from PIL import Image, ImageDraw
 
 from wit_builder.images.square import Pixels
@@ -91,7 +90,7 @@ def border(image: Image.Image, rng: Random) -> Image.Image:
 def watermark(image: Image.Image, rng: Random) -> Image.Image:
     """A word across it, white or black, half transparent."""
     word = Image.new("L", (64, 14))
-    ImageDraw.Draw(word).text((2, 1), "SAMPLE  %d" % rng.randint(100, 999), fill=rng.randint(110, 220))
+    ImageDraw.Draw(word).text((2, 1), f"SAMPLE {rng.randint(100, 999)}", fill=rng.randint(110, 220))
     width = round(image.width * rng.uniform(0.6, 0.95))
     word = word.resize((max(MIN_SIDE, width), max(MIN_SIDE, width // 4)), Kernel.BILINEAR)
     marked = image.copy()
