@@ -85,7 +85,7 @@ class Network(nn.Module):
                 inside = OUT * width
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(inside, shape.dimensions)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, S, S] -> float32 [B, D], rows of unit length."""
