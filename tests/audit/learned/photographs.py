@@ -2,8 +2,11 @@
 
 import zipfile
 from functools import cache
+from random import Random
 
 from tests.shared_data import shared_data
+from wit_builder.audit.learned import transforms
+from wit_builder.audit.learned.views import picture
 from wit_builder.shards.tar import TarWriter
 
 
@@ -39,3 +42,8 @@ def _of(path, most):
     with zipfile.ZipFile(path) as bodies:
         names = sorted(name for name in bodies.namelist() if name.endswith(".jpg"))
         return [bodies.read(name) for name in names[:: max(1, len(names) // most)][:most]]
+
+
+def changed(body, way, chance):
+    """The image after that transform, as a JPEG file."""
+    return transforms.encoded(way(picture(body, 1024), Random(chance)))

@@ -4,6 +4,7 @@ Neither was made to tell copies from look-alikes: the appendix found CLIP's own 
 meaning. Their thresholds are therefore asked for, never assumed. torch is imported when one is first used.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -114,7 +115,9 @@ def _script(path: str, sha256: str) -> "Embedder":
     found = Path(path)
     where = embed.device()
     try:
-        module = torch.jit.load(path, map_location=where).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch would rather have files of another kind
+            module = torch.jit.load(path, map_location=where).eval()
     except (RuntimeError, ValueError, OSError) as error:
         why = (" ".join(str(error).split()) or type(error).__name__)[:200]
         raise ConfigError(f"{path!r} is no TorchScript file: {why}") from error
