@@ -2,8 +2,9 @@
 
 Batch norm would tell one image of a batch about the others, which gives the proxy task away (Henaff 2020). What the
 appendix leaves open is chosen here: the filter of the striding is rect-2, as in section 2.4; features are pooled by
-their generalised mean (Radenovic and others, 2018); an image is squeezed into a square, so that its aspect ratio
-tells nothing. Widths, input size and dimensions are those of `VARIANTS`.
+their generalised mean (Radenovic and others, 2018); an image is squeezed into a square and its channels are
+standardised, so that aspect ratio, brightness and tint tell little; and what was learnt is whitened in the end (Jegou
+and Chum 2012). Widths, input size and dimensions are those of `VARIANTS`.
 
 Shapes in this file: B images, C channels, S side of the input, D dimensions of an embedding.
 """
@@ -18,6 +19,7 @@ from torch.nn import functional
 
 OUT = 4  # channels that come out of a block, for one inside it
 POWER = 3.0  # of the generalised mean
+SMALLEST = 1e-3  # of the largest variance, that each direction has at least
 _LEAST = 1e-4  # that a feature counts as in it
 
 
@@ -35,7 +37,7 @@ class Shape:
 VARIANTS = {
     "rn50": Shape((3, 4, 6, 3), 64, 7, 224, 512),
     "small": Shape((2, 2, 2, 2), 32, 5, 128, 256),
-    "tiny": Shape((1, 1, 1, 1), 16, 3, 64, 128),
+    "tiny": Shape((1, 2, 2, 1), 16, 3, 64, 128),
 }
 
 
@@ -85,14 +87,20 @@ class Network(nn.Module):
                 inside = OUT * width
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(inside, shape.dimensions)
+        self.centre: Tensor
+        self.whitening: Tensor
+        self.register_buffer("centre", torch.zeros(shape.dimensions))
+        self.register_buffer("whitening", torch.eye(shape.dimensions))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, S, S] -> float32 [B, D], rows of unit length."""
-        x = (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        x = standardised(images).contiguous(memory_format=torch.channels_last)
         x = halved(functional.gelu(halved(self.stem(x))))
-        pooled = pool(self.blocks(x).float())
-        return functional.normalize(self.head(pooled).float(), dim=-1)
+        x = self.blocks(x).float()
+        with torch.autocast(x.device.type, enabled=False):  # what is compared is computed in 32 bits
+            learnt = functional.normalize(self.head(pool(x)), dim=-1)
+            return functional.normalize((learnt - self.centre) @ self.whitening, dim=-1)
 
     @torch.no_grad()
     def begin(self, images: Tensor) -> None:
@@ -112,6 +120,28 @@ class Network(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
+
+    @torch.no_grad()
+    def whiten(self, rows: Tensor) -> None:
+        """From now on, embeddings prefer no direction that these do, float32 [N, D]: each principal direction
+        is divided by its standard deviation, of which SMALLEST of the largest is added to all.
+
+        What photographs have in common, such as sky above ground, then counts for less than what sets one apart.
+        """
+        rows = rows.double()
+        self.centre.copy_(rows.mean(dim=0))
+        spread, directions = torch.linalg.eigh(torch.cov(rows.T))
+        weights = (spread.clamp(min=0) + SMALLEST * spread.max()).rsqrt()
+        self.whitening.copy_(directions * weights * spread.max().sqrt())
+
+
+def standardised(images: Tensor) -> Tensor:
+    """uint8 [B, C, H, W] -> float32, each channel of each image with a mean of 0 and a variance of 1.
+
+    So brightness, contrast and tint tell little; a channel of one value becomes zeros.
+    """
+    std, mean = torch.std_mean(images.float(), dim=(2, 3), keepdim=True, correction=0)
+    return (images - mean) / (std + 1)
 
 
 def halved(x: Tensor) -> Tensor:

@@ -39,6 +39,7 @@ WARMUP = 0.05  # of all steps
 BETAS, LONGEST = (0.9, 0.98), 1.0
 SAVE_EVERY, TELL_EVERY = 100, 10  # steps
 _FIRST = 128  # images that weights are scaled by
+_WHITENED = 2048  # images that embeddings are whitened by
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +223,16 @@ class Trainer:
         with storage.whole(self.out / CHECKPOINT) as temporary:
             torch.save(what, temporary)
 
+    def _whiten(self) -> None:
+        """By the copies of the first steps."""
+        steps = range(min(self.source.steps, -(-_WHITENED // self.settings.batch)))
+        embedder = embed.Embedder("the detector", self.network.eval(), self.device)
+        rows = [embedder.vectors(self.source.step(number).copies) for number in steps]
+        self.network.whiten(torch.from_numpy(np.concatenate(rows)).to(self.device))
+
     def _finished(self) -> Outcome:
         """The file is written, its threshold from the images held out."""
+        self._whiten()
         pairs = self.source.held()
         embedder = embed.Embedder("the detector", self.network.eval(), self.device)
         images, copies = (

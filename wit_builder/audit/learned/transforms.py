@@ -2,8 +2,8 @@
 
 Cropping and zooming, aspect ratio, down- and upscaling, small rotations, JPEG, jitter of hue, saturation and value;
 wherever pixels are computed anew the interpolation is drawn too. How much of each is not in the appendix; the ranges
-stand below. Mirrored and turned copies are left to the perceptual hash, which finds them by trying all eight turns.
-torch is not imported here.
+stand below. Borders are not in it, and are here because pages frame pictures. Mirrored and turned copies are left to
+the perceptual hash, which finds them by trying all eight turns. torch is not imported here.
 """
 
 import math
@@ -105,12 +105,12 @@ TRAINED: dict[str, tuple[Transform, float]] = {  # in this order, each with how 
     "aspect": (aspect, 0.5),
     "scale": (rescale, 0.5),
     "low resolution": (lower, 0.2),
-    "colour": (colour, 0.6),
+    "colour": (colour, 0.7),
+    "border": (border, 0.15),
     "JPEG": (jpeg, 0.5),
 }
 CANARIES: dict[str, Transform] = {
     **{name: transform for name, (transform, _) in TRAINED.items()},
-    "border": border,
     "watermark": watermark,
 }
 

@@ -16,6 +16,7 @@ from wit_builder.errors import ImageError
 from wit_builder.images.square import Pixels, decoded
 
 PART, PLACES = 0.65, (0.0, 0.175, 0.35)  # of each side: how long a part is, and where parts begin
+CONTRAST = 16.0  # standard deviation of a part's levels, of 256, that it has at least
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, as shares of the sides
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
@@ -38,8 +39,11 @@ def picture(body: bytes, side: int) -> Pillow.Image:
 
 
 def of(whole: Pillow.Image, side: int, turned: bool) -> Pixels:
-    """The views of one image: uint8 [views, side, side, 3]."""
-    return np.stack([squeezed(_part(whole, box), side) for box in boxes(turned)])
+    """The views of one image: uint8 [views, side, side, 3]. Instead of a part with hardly any contrast, such as a
+    blank corner, which is like too much, the whole is there again.
+    """
+    found = [squeezed(_part(whole, box), side) for box in boxes(turned)]
+    return np.stack([found[0], *(one if one.std() >= CONTRAST else found[0] for one in found[1:])])
 
 
 def _read(body: bytes, side: int, turned: bool) -> Pixels | None:
