@@ -51,7 +51,7 @@ def test_a_file_that_is_cut_or_something_else_is_refused(tmp_path):
         ({"detector": "[1"}, "is no detector, or is cut"),
         ({"detector": "[1]"}, "is of kind None"),
         ({"detector": json.dumps({"kind": file.KIND, "variant": "tiny"})}, "another header than expected"),
-        (Header("tiny", 1.5, "", "", 0).metadata(), "the threshold 1.5, expected -1 to 1"),
+        (Header("tiny", 1.5, "", "", 0).metadata(), "the threshold 1.5, expected 0 to 1"),
         (Header("tiny", "high", "", "", 0).metadata(), "the threshold 'high'"),
     ],
 )

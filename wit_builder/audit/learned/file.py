@@ -26,7 +26,7 @@ class Header:
     """What a detector's file says of itself."""
 
     variant: str  # one of network.VARIANTS
-    threshold: float  # similarity from which on two images are taken for copies
+    threshold: float  # similarity from which on two images are taken for copies, 0 to 1
     source: str  # where it comes from, a phrase
     data: str  # fingerprint of the shards it was trained on
     accuracy: float  # on the proxy task, among the images held out
@@ -55,8 +55,8 @@ def read(path: Path, expected: str = "") -> tuple[Header, str]:
         header = Header(**said)
     except TypeError as error:
         raise ConfigError(f"{str(path)!r} has another header than expected: {error}", _HINT) from error
-    if not (isinstance(header.threshold, float | int) and -1 <= header.threshold <= 1):
-        raise ConfigError(f"{str(path)!r} has the threshold {header.threshold!r}, expected -1 to 1", _HINT)
+    if not (isinstance(header.threshold, float | int) and 0 <= header.threshold <= 1):
+        raise ConfigError(f"{str(path)!r} has the threshold {header.threshold!r}, expected 0 to 1", _HINT)
     return header, digest
 
 

@@ -245,7 +245,7 @@ class Trainer:
             f"{PRECISION:.0%} precision among {others} others"
         )
         header = file.Header(
-            self.settings.variant, round(min(point.threshold, 1.0), 4), source, self.data, accuracy
+            self.settings.variant, round(min(max(point.threshold, 0.0), 1.0), 4), source, self.data, accuracy
         )
         weights = {name: one.contiguous().cpu() for name, one in self.network.state_dict().items()}
         storage.write_bytes(self.out / FILE, save(weights, metadata=header.metadata()))
