@@ -12,7 +12,7 @@ import hashlib
 import mmap
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def path(shard: Shard, detector: Detector, folder: Path | None) -> Path:
 def read(kept: Path, tar: str, detector: Detector) -> Kept:
     """What the detector made of the tar of that sha256. Raises BuildError when it is not there any more."""
     try:
-        with np.load(kept, allow_pickle=False) as arrays:
+        with kept.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             said = orjson.loads(arrays["said"].tobytes())
             if (said["tar"], said["detector"]) == (tar, detector.sha256):
                 return Kept(arrays["rows"], arrays["sample"], said["samples"], said["unreadable"])
@@ -110,7 +110,7 @@ def make(
 def _said(kept: Path, detector: Detector) -> dict[str, Any]:
     """What the file says of itself, nothing where it is of another detector, damaged, or not there."""
     try:
-        with np.load(kept, allow_pickle=False) as arrays:
+        with kept.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             said: dict[str, Any] = orjson.loads(arrays["said"].tobytes())
             return said if said["detector"] == detector.sha256 else {}
     except _DAMAGED:
@@ -153,9 +153,3 @@ def _write(where: Path, kept: Kept, said: Mapping[str, Any]) -> None:
     said = {**said, "samples": kept.samples, "unreadable": kept.unreadable}
     with storage.whole(where) as temporary, temporary.open("wb") as file:
         np.savez(file, said=np.frombuffer(orjson.dumps(said), np.uint8), rows=kept.rows, sample=kept.sample)
-
-
-def pieces(kept: Kept, most: int) -> Iterator[tuple[Rows, NDArray[np.int64]]]:
-    """Rows and the numbers of their samples, at most so many together."""
-    for start in range(0, len(kept.rows), most):
-        yield kept.rows[start : start + most], kept.sample[start : start + most]

@@ -161,7 +161,7 @@ def _merged(asked: Asked, searched: list[engine.Done]) -> _Merged:
     for path in engine.files(searched, "found"):
         with np.load(path, allow_pickle=False) as found:
             for name in nearest:
-                merge(nearest[name], Nearest(*(found[f"{name}.{what}"] for what in Nearest._fields)))
+                merge(nearest[name], found[f"{name}.near"])
                 back[name].append(found[f"{name}.back"])
                 counts[name] += found[f"{name}.counts"]
     joined = {name: np.concatenate(rows, axis=1) for name, rows in back.items()}

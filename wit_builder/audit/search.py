@@ -15,7 +15,8 @@ from wit_builder.audit.detectors import Kind, Rows
 from wit_builder.curation.near import BLOCK_BITS, BLOCKS, BUCKETS, masks
 from wit_builder.engine.compiled import compiled, ones
 
-PIECE = 131_072  # rows of the shards that are looked at together
+PIECE = 1_048_576
+VECTORS = 16 << 20  # numbers of the shards' vectors that are held
 PRODUCT = 8 << 20  # numbers of a product of vectors that is held
 SLACK = 1e-4  # by which a sum of 32 bits may be wrong
 
@@ -49,11 +50,11 @@ def nobody(items: int, most: int) -> Nearest:
 
 
 def search(sought: Sought, rows: Rows, number: Numbers, found: Nearest) -> Nearest:
-    """Look at some rows of shards, at most PIECE.
+    """Look at some rows of shards, `most` of them at once.
 
-    number: int64 of the sample that each row is of, ascending. Takes what is near into `found` (a line for each image
-    of the sets). Returns, for each of the samples here in the order of their numbers, the nearest image of each set:
-    [samples, sets].
+    number: int64 of the sample that each row is of, ascending. Takes what is near into `found` (an item for each
+    image of the sets). Returns, for each of the samples here in the order of their numbers, the nearest image of each
+    set: [samples, sets].
     """
     samples, sample = np.unique(number, return_inverse=True)
     back = nobody(len(samples), sought.groups)
@@ -69,13 +70,25 @@ def search(sought: Sought, rows: Rows, number: Numbers, found: Nearest) -> Neare
     return back
 
 
+def most(sought: Sought) -> int:
+    """How many rows of shards are looked at once: what is sorted for them is worth it, and little is held of them."""
+    width = sought.rows.shape[1]
+    return (
+        max(1 << 16, PIECE // sought.groups) if sought.kind != "vector" else max(1, VECTORS // max(1, width))
+    )
+
+
+def sparse(found: Nearest) -> NDArray[np.float64]:
+    """The neighbours there are: item, distance, other, turn; [4, n]."""
+    item, rank = np.nonzero(found.other >= 0)
+    return np.stack([item, found.distance[item, rank], found.other[item, rank], found.turn[item, rank]])
+
+
 @compiled
-def merge(into: Nearest, more: Nearest) -> None:
-    """Take the neighbours of `more` into `into`, which has as many items."""
-    for item in range(more.other.shape[0]):
-        for j in range(more.other.shape[1]):
-            if more.other[item, j] >= 0:
-                insert(into, item, more.distance[item, j], more.other[item, j], more.turn[item, j])
+def merge(into: Nearest, more: NDArray[np.float64]) -> None:
+    """Take in what `sparse` gave of another search for the same items."""
+    for at in range(more.shape[1]):
+        insert(into, int(more[0, at]), more[1, at], int(more[2, at]), int(more[3, at]))
 
 
 class _Pairs(NamedTuple):
@@ -162,14 +175,17 @@ class _Table(NamedTuple):
 
 
 def _hamming(one: Rows, other: Rows, pairs: _Pairs, found: Nearest, back: Nearest) -> None:
+    """Two hashes that differ in at most r bits differ in at most (r - b) // 16 bits of some block b of the 16.
+
+    With one bit more in each block they would differ in more than r (the principle of curation/near.py, by blocks).
+    """
     radius = int(pairs.reach.max())
-    turned = masks(radius)
-    blocks = BLOCKS if BLOCKS * len(turned) * (1 + len(one) / BUCKETS) < len(one) else 1
-    for block in range(blocks):
-        values = turned if blocks > 1 else np.zeros(1, np.int64)
-        _take_near(
-            _table(one, block, blocks), _table(other, block, blocks), values, radius, pairs, found, back
-        )
+    turned = [masks(radius - block) for block in range(BLOCKS)]
+    if sum(map(len, turned)) * (1 + len(one) / BUCKETS) >= len(one):
+        turned = [np.zeros(1, np.int64)]  # few: each is compared with each
+    for block, some in enumerate(turned):
+        left, right = (_table(hashes, block, len(turned)) for hashes in (one, other))
+        _take_near(left, right, some, radius, pairs, found, back)
 
 
 def _table(hashes: Rows, block: int, of: int) -> _Table:
@@ -187,6 +203,7 @@ def _take_near(
     left: _Table, right: _Table, turned: Numbers, radius: int, pairs: _Pairs, found: Nearest, back: Nearest
 ) -> None:
     """Compare each bucket of the right with those of the left that are near it."""
+    near, far = left.words, right.words
     for value in range(len(right.starts) - 1):
         start, end = right.starts[value], right.starts[value + 1]
         if start == end:
@@ -194,28 +211,13 @@ def _take_near(
         for turn in turned:
             first, last = left.starts[value ^ turn], left.starts[(value ^ turn) + 1]
             for j in range(start, end):
-                _compare(left, first, last, right, j, radius, pairs, found, back)
-
-
-@compiled
-def _compare(
-    left: _Table,
-    first: int,
-    last: int,
-    right: _Table,
-    j: int,
-    radius: int,
-    pairs: _Pairs,
-    found: Nearest,
-    back: Nearest,
-) -> None:
-    one, two, three, four = right.words[0, j], right.words[1, j], right.words[2, j], right.words[3, j]
-    for i in range(first, last):
-        half = ones(left.words[0, i] ^ one) + ones(left.words[1, i] ^ two)
-        if half <= radius:
-            distance = half + ones(left.words[2, i] ^ three) + ones(left.words[3, i] ^ four)
-            if distance <= radius:
-                _take(pairs, left.rows[i], right.rows[j], float(distance), found, back)
+                one, two = far[0, j], far[1, j]
+                for i in range(first, last):
+                    half = ones(near[0, i] ^ one) + ones(near[1, i] ^ two)
+                    if half <= radius:
+                        rest = ones(near[2, i] ^ far[2, j]) + ones(near[3, i] ^ far[3, j])
+                        if half + rest <= radius:
+                            _take(pairs, left.rows[i], right.rows[j], float(half + rest), found, back)
 
 
 def _products(one: Rows, other: Rows, pairs: _Pairs, found: Nearest, back: Nearest) -> None:

@@ -3,6 +3,7 @@
 A sample of the shards is known by one number: its shard's, times 2**32, plus its own in the tar.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from wit_builder.audit import cached, exact, held
-from wit_builder.audit.detectors import MARGIN
-from wit_builder.audit.search import PIECE, Nearest, Numbers, nobody, search
+from wit_builder.audit import cached, exact, held, search
+from wit_builder.audit.detectors import MARGIN, Detector, Rows
+from wit_builder.audit.search import Nearest, Numbers, nobody
 from wit_builder.curation import tables
 from wit_builder.engine.task import Task, read_json
 from wit_builder.errors import ImageError
@@ -25,6 +27,8 @@ from wit_builder.shardset.shard import Shard
 SHARD_BITS = 32  # of a sample's number that are its own
 SEARCHED = 250_000  # samples of a task that searches
 NO_PIXELS = b""
+
+Piece = tuple[Rows, Numbers]  # rows, and the numbers of their samples
 
 MATCHED = pa.schema(
     [
@@ -60,34 +64,54 @@ def look(task: Task) -> None:
 
     arg: [[number of a shard, path of its `told`]]; params: shards, detectors, cache, held (paths), counts (images of
     each set), thresholds ({detector: of each set}), neighbours.
-    Hands on `found` (npz): of each detector distance, other and turn of each image's neighbours, and of samples that
-    are near a set number, image, distance and set.
+    Hands on `found` (npz), of each detector ID: ID.near (search.sparse), ID.back (of samples that are near a set its
+    number, image, distance and set; float64 [4, n]), ID.counts (samples, and those that could not be read).
     """
     params = task.params
     images = held.load(params["held"], params["counts"])
-    arrays: dict[str, Any] = {"samples": 0}
+    arrays: dict[str, Any] = {}
     for name, detector in params["detectors"].items():
         sought = images.sought(name, detector, params["thresholds"][name], MARGIN[detector.kind])
         found = nobody(len(images.group), params["neighbours"])
-        back = [np.zeros((4, 0))]
-        samples = unreadable = 0
-        for number, told in task.arg:
-            shard = params["shards"][number]
-            where = cached.path(shard, detector, params["cache"] and Path(params["cache"]))
-            kept = cached.read(where, read_json(Path(told))["tar"], detector)
-            samples, unreadable = samples + kept.samples, unreadable + kept.unreadable
-            for rows, own in cached.pieces(kept, PIECE):
-                numbers = (number << SHARD_BITS) + own
-                back.append(_near(search(sought, rows, numbers, found), np.unique(numbers)))
-        arrays |= {f"{name}.{what}": array for what, array in found._asdict().items()}
-        arrays |= {f"{name}.back": np.concatenate(back, axis=1)}
-        arrays |= {f"{name}.counts": np.array([samples, unreadable])}
+        back, counts = [np.zeros((4, 0))], np.zeros(2, np.int64)
+        for rows, numbers in _pieces(_kept(task, detector, counts), search.most(sought)):
+            back.append(_near(search.search(sought, rows, numbers, found), np.unique(numbers)))
+        near = search.sparse(found)
+        arrays |= {f"{name}.near": near, f"{name}.back": np.concatenate(back, 1), f"{name}.counts": counts}
     with task.new_file("found", ".npz").open("wb") as file:
         np.savez(file, **arrays)
 
 
-def _near(back: Nearest, numbers: Numbers) -> Any:
-    """Of the samples that are near a set: number, image, distance, set; float64 [4, n]."""
+def _kept(task: Task, detector: Detector, counts: Numbers) -> Iterator[Piece]:
+    """The rows of each shard, with the numbers of their samples. Counts samples, and those that cannot be read."""
+    cache = task.params["cache"] and Path(task.params["cache"])
+    for number, told in task.arg:
+        where = cached.path(task.params["shards"][number], detector, cache)
+        kept = cached.read(where, read_json(Path(told))["tar"], detector)
+        counts += (kept.samples, kept.unreadable)
+        yield kept.rows, (number << SHARD_BITS) + kept.sample
+
+
+def _pieces(kept: Iterable[Piece], most: int) -> Iterator[Piece]:
+    """The same in pieces of so many rows, the last one smaller."""
+    waiting: list[Piece] = []
+    for rows, numbers in kept:
+        waiting += [(rows, numbers)] * (len(rows) > 0)
+        if sum(len(some) for some, _ in waiting) >= most:
+            joined = _joined(waiting)
+            whole = len(joined[0]) // most * most
+            for start in range(0, whole, most):
+                yield joined[0][start : start + most], joined[1][start : start + most]
+            waiting = [(joined[0][whole:], joined[1][whole:])]
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(some: list[Piece]) -> Piece:
+    return np.concatenate([rows for rows, _ in some]), np.concatenate([numbers for _, numbers in some])
+
+
+def _near(back: Nearest, numbers: Numbers) -> NDArray[np.float64]:
     row, group = np.nonzero(back.other >= 0)
     return np.stack([numbers[row], back.other[row, group], back.distance[row, group], group])
 

@@ -89,7 +89,7 @@ def masks(radius: int) -> Rows:
     sets = (
         chosen for size in range(radius // BLOCKS + 1) for chosen in combinations(range(BLOCK_BITS), size)
     )
-    return np.array([sum(1 << bit for bit in chosen) for chosen in sets])
+    return np.array([sum(1 << bit for bit in chosen) for chosen in sets], np.int64)
 
 
 class _Table(NamedTuple):
