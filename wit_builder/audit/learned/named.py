@@ -1,0 +1,35 @@
+"""Which learned detector is meant by a word that users write.
+
+runs/detector/detector.safetensors      what `wit audit train-detector` wrote
+ViT-B-32:FILE=0.9                       the image tower of an open_clip model, and its threshold
+torchscript:FILE:224=0.9                a TorchScript file, the side of its images, and its threshold
+"""
+
+import re
+from pathlib import Path
+
+from wit_builder.audit.detectors import Detector
+from wit_builder.audit.learned import copies, external
+from wit_builder.errors import ConfigError
+
+_OTHERS = re.compile(r"(?P<model>[^:=]+):(?P<file>.+?)(?::(?P<side>[0-9]{1,6}))?=(?P<threshold>[0-9.]{1,20})")
+
+
+def named(word: str) -> Detector:
+    """The detector. Raises ConfigError when the word means none, or its file cannot be used."""
+    if Path(word).is_file() or word.endswith(".safetensors"):
+        return copies.read(Path(word))
+    found = _OTHERS.fullmatch(word)
+    if found is None or (found["model"] == "torchscript") != (found["side"] is not None):
+        raise ConfigError(
+            f"{word!r} names no detector: FILE, MODEL:FILE=THRESHOLD or torchscript:FILE:SIDE=THRESHOLD was expected",
+            "--detector detector.safetensors, or --detector ViT-B-32:weights.pt=0.9",
+        )
+    try:
+        threshold = float(found["threshold"])
+    except ValueError:
+        raise ConfigError(f"{word!r} has the threshold {found['threshold']!r}, expected 0 to 1") from None
+    path = Path(found["file"])
+    if found["side"] is not None:
+        return external.torch_script(path, int(found["side"]), threshold)
+    return external.open_clip(found["model"], path, threshold)
