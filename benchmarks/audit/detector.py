@@ -5,7 +5,7 @@
 The detector is trained on the captioned textbook pictures. The evaluation images are photographs of ImageNet's
 classes; into 1,146 photographs of clothing a copy of each is planted, one way of changing them after the other, all
 at once (`mixed`), and at last the other way round: the evaluation image is a part of what was planted (`part of`).
-No picture is in both trainings and evaluation. Printed is, of each rung, the recall at 99 % precision: the share of
+No picture is in both training and evaluation. Printed is, of each rung, the recall at 99 % precision: the share of
 copies at or above the threshold at which at most one hit in a hundred is of an image that was not copied; and of the
 learned rung, what its own threshold finds, and how many images it takes for copies that are none.
 """
@@ -102,8 +102,13 @@ def compare(rungs: Sequence[Detector], asked: Sequence[bytes], others: Sequence[
         + " at its own threshold | none of them |"
     )
     print("| --- |" + " --- |" * (len(rungs) + 2))
-    known = {rung.id: rows(rung, asked, True) for rung in rungs}
-    far = {rung.id: nearest(rung, known[rung.id], rows(rung, others, False)).max(axis=1) for rung in rungs}
+    known, told = {rung.id: rows(rung, asked, True) for rung in rungs}, []
+    far = {}
+    for rung in rungs:
+        cpu = time.process_time()
+        there = rows(rung, others, False)
+        told.append(f"{rung.id} {(time.process_time() - cpu) / len(others) * 1e3:.1f} ms")
+        far[rung.id] = nearest(rung, known[rung.id], there).max(axis=1)
     for name, way in WAYS.items():
         planted = [changed(body, way, f"{name} {number}") for number, body in enumerate(asked)]
         line(name, rungs, [(nearest(r, known[r.id], rows(r, planted, False)), far[r.id]) for r in rungs])
@@ -118,6 +123,7 @@ def compare(rungs: Sequence[Detector], asked: Sequence[bytes], others: Sequence[
             )
         )
     line("part of", rungs, found)
+    print(f"CPU time of an image of a shard, decoding included: {', '.join(told)}")
 
 
 def line(name: str, rungs: Sequence[Detector], found: Sequence[tuple[Similarities, Similarities]]) -> None:
