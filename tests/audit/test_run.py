@@ -15,8 +15,9 @@ from tests.audit import folders
 from tests.audit.folders import audited, held, jpeg, picture, rows, shards, states, told, turned
 from tests.cli.processes import ROOT, environment
 from tests.images.pictures import encoded
-from wit_builder.audit import run
-from wit_builder.errors import ConfigError
+from wit_builder.audit import run, stages
+from wit_builder.audit.asked import DETECTORS
+from wit_builder.errors import BuildError, ConfigError
 from wit_builder.shardset import exclude, sources
 from wit_builder.shardset.cache import Cache
 
@@ -133,6 +134,27 @@ def test_a_threshold_of_a_set_is_its_own(world):
     assert [one["thresholds"]["pdq"] for one in told(out)["sets"]] == [1.0, 0.5]
     assert [row["overlap"] for row in rows(out) if row["eval_id"] == "thing/3.jpg"] == [False]
     assert told(out)["sets"][1]["overlap"] == 2
+
+
+def test_a_detector_of_vectors_takes_its_place_beside_the_others(world):
+    detectors = (*DETECTORS, folders.Colours())
+    out = audited(world, world / "mine", out="vectors", detectors=detectors)
+    found = {
+        int(row["eval_id"][6:-4]) for row in rows(out) if row["detector"] == "colours" and row["overlap"]
+    }
+    assert found == {0, 1, 2}  # and not 3 and 4, which are turned
+    assert told(out)["detectors"][-1]["id"] == "colours"
+    assert told(out)["unreadable"] == {"sha256": 0, "pdq": 0, "colours": 0}
+
+
+def test_a_shard_that_changed_meanwhile_ends_the_audit(world, tmp_path, monkeypatch):
+    """Between the search and the reading of what was found."""
+    shards(tmp_path / "shards", [jpeg(0), jpeg(1)])
+    cut = stages.groups
+    changed = lambda counts: shards(tmp_path / "shards", [jpeg(9), jpeg(8)]) and cut(counts)  # noqa: E731
+    monkeypatch.setattr(stages, "groups", changed)
+    with pytest.raises(BuildError, match="changed while it was audited"):
+        audited(tmp_path, world / "mine")
 
 
 def test_a_set_that_is_the_training_set_is_all_overlap(tmp_path):

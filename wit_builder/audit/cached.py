@@ -103,7 +103,7 @@ def make(
         os.close(descriptor)
     for name, detector in detectors.items():
         kept = made.get(name) or read(paths[name], digest, detector)
-        _write(paths[name], kept, {"tar": digest, "detector": detector.sha256, "sign": sign})
+        write(paths[name], kept, {"tar": digest, "detector": detector.sha256, "sign": sign})
     return digest
 
 
@@ -149,7 +149,8 @@ def _joined(found: Sequence[tuple[int, Rows | None]], samples: int) -> Kept:
     return Kept(rows, np.concatenate([np.zeros(0, np.int64), *numbers]), samples, len(found) - len(some))
 
 
-def _write(where: Path, kept: Kept, said: Mapping[str, Any]) -> None:
+def write(where: Path, kept: Kept, said: Mapping[str, Any]) -> None:
+    """Keep it. said: tar, detector (their sha256), and sign, by which the tar is known again."""
     said = {**said, "samples": kept.samples, "unreadable": kept.unreadable}
     with storage.whole(where) as temporary, temporary.open("wb") as file:
         np.savez(file, said=np.frombuffer(orjson.dumps(said), np.uint8), rows=kept.rows, sample=kept.sample)

@@ -22,6 +22,7 @@ from wit_builder.engine.task import Task
 from wit_builder.errors import ImageError
 from wit_builder.evalset import sets
 from wit_builder.evalset.sets import EvalSet
+from wit_builder.images.square import decoded
 
 IMAGES = 256  # of a task
 DEGENERATE = ("", "constant", "tiny", "placeholder")
@@ -72,9 +73,10 @@ def read(task: Task) -> None:
 def _look(body: bytes) -> tuple[bytes, str]:
     """The sha256 of the pixels, and why they mean nothing; 32 zeros where the image cannot be read."""
     try:
-        return exact.pixels(body), perceptual.degenerate(body)
+        found = decoded(body)
     except ImageError:
         return _NO_DIGEST, ""
+    return exact.pixels(found), perceptual.degenerate(perceptual.raster(found))
 
 
 def _rows(name: str, detector: Detector, bodies: Sequence[bytes]) -> dict[str, NDArray[Any]]:

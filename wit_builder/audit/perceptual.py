@@ -14,11 +14,11 @@ from wit_builder.errors import ImageError
 from wit_builder.images.listed import ALIKE_BITS, MIN_QUALITY
 from wit_builder.images.phash import DECIMALS, MIN_SIDE, SAMPLES, SIDE, phash, phash_turned
 from wit_builder.images.pixels import Raster
-from wit_builder.images.square import decoded
+from wit_builder.images.square import Pixels, decoded
 
 TINY = 32  # pixels; a shorter side is too few to tell pictures apart by their looks
 
-Degenerate = Literal["", "constant", "tiny", "placeholder"]
+Degenerate = Literal["", "constant", "tiny"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def _hashes(image: Image, turned: bool) -> Rows | None:
     if known is not None:
         return words([known])
     try:
-        picture = small(image.body)
+        picture = raster(decoded(image.body, 2 * SIDE))
     except ImageError:
         return None
     found = phash_turned(picture)[0] if turned else (phash(picture)[0],)
@@ -58,17 +58,15 @@ def _known(image: Image) -> bytes | None:
     return known if len(known) * 8 == BITS else None
 
 
-def small(body: bytes) -> Raster:
-    """The picture, no larger than hashing needs. Raises ImageError."""
-    found = decoded(body, 2 * SIDE)
-    return Raster("RGB", found.shape[1], found.shape[0], found.tobytes())
+def raster(pixels: Pixels) -> Raster:
+    """The pixels as a picture."""
+    return Raster("RGB", pixels.shape[1], pixels.shape[0], pixels.tobytes())
 
 
-def degenerate(body: bytes) -> Degenerate:
+def degenerate(picture: Raster) -> Degenerate:
     """Why the look of the image means nothing: hardly any detail (PDQ's quality under 50, which its authors discard),
-    or a side under 32 pixels; "" where it does mean something. Raises ImageError.
+    or a side under 32 pixels; "" where it does mean something.
     """
-    picture = small(body)
     if phash(picture)[1] < MIN_QUALITY:
         return "constant"
     return "tiny" if min(picture.width, picture.height) < TINY else ""
