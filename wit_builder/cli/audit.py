@@ -28,7 +28,9 @@ class _Share(click.ParamType[float]):
         return share
 
 
-COMMANDS: dict[str, str] = {}  # name: module of a subcommand
+COMMANDS: dict[str, str] = {  # name: module of a subcommand
+    "train-detector": "wit_builder.cli.audit_detector",
+}
 
 
 class _Audit(click.Group):
@@ -59,6 +61,12 @@ class _Audit(click.Group):
     type=click.Path(file_okay=False),
     metavar="FOLDER",
     help="Images, as CLIP_benchmark or ImageFolder has them. May be given several times.",
+)
+@click.option(
+    "--detector",
+    multiple=True,
+    metavar="WORD",
+    help="A learned one besides: detector.safetensors, MODEL:FILE=SIMILARITY or torchscript:FILE:SIDE=SIMILARITY.",
 )
 @click.option(
     "--threshold",
@@ -93,6 +101,7 @@ def command(
     ctx: click.Context,
     shards: tuple[str, ...],
     eval_set: tuple[str, ...],
+    detector: tuple[str, ...],
     threshold: tuple[str, ...],
     neighbours: int,
     cache: Path | None,
@@ -117,14 +126,16 @@ def command(
         return 0
     if out is None:
         raise ConfigError("wit audit writes a folder, and none is named", "--out FOLDER")
-    from wit_builder.audit.asked import Asked, thresholds
+    from wit_builder.audit.asked import DETECTORS, Asked, thresholds
+    from wit_builder.audit.learned.named import named
     from wit_builder.shardset import sources
     from wit_builder.shardset.cache import Cache
 
     asked = Asked(
         sources.shards(shards, Cache()),
         tuple(str(Path(folder).absolute()) for folder in eval_set),
-        thresholds=thresholds(threshold),
+        (*DETECTORS, *named(detector)),
+        thresholds(threshold),
         neighbours=neighbours,
         cache=cache and cache.absolute(),
     )

@@ -1,4 +1,4 @@
-"""Which learned detector is meant by a word that users write.
+"""Which learned detectors are meant by the words that users write.
 
 runs/detector/detector.safetensors      what `wit audit train-detector` wrote
 ViT-B-32:FILE=0.9                       the image tower of an open_clip model, and its threshold
@@ -6,6 +6,8 @@ torchscript:FILE:224=0.9                a TorchScript file, the side of its imag
 """
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from wit_builder.audit.detectors import Detector
@@ -15,8 +17,19 @@ from wit_builder.errors import ConfigError
 _OTHERS = re.compile(r"(?P<model>[^:=]+):(?P<file>.+?)(?::(?P<side>[0-9]{1,6}))?=(?P<threshold>[0-9.]{1,20})")
 
 
-def named(word: str) -> Detector:
-    """The detector. Raises ConfigError when the word means none, or its file cannot be used."""
+def named(words: Sequence[str]) -> tuple[Detector, ...]:
+    """The detectors. Raises ConfigError when a word means none, its file cannot be used, or two are of one kind."""
+    found = tuple(_named(word) for word in words)
+    twice = [one for one, times in Counter(one.id for one in found).items() if times > 1]
+    if twice:
+        raise ConfigError(
+            f"two detectors of an audit would be called {twice[0]!r}",
+            "audit with each, with an --out of its own",
+        )
+    return found
+
+
+def _named(word: str) -> Detector:
     if Path(word).is_file() or word.endswith(".safetensors"):
         return copies.read(Path(word))
     found = _OTHERS.fullmatch(word)
