@@ -49,7 +49,7 @@ def test_each_epoch_sees_every_image_once_but_those_held_out_and_changes_it_anew
     seen = [np.sort(np.concatenate([step.ids for step in steps])) for steps in epochs]
     assert len(set(seen[0].tolist())) == 63
     assert np.array_equal(seen[0], seen[1])
-    assert not set(seen[0].tolist()) & set(one.held().ids.tolist())
+    assert not set(seen[0].tolist()) & set(one.held(0, 7).ids.tolist())
     copies = [np.concatenate([step.copies for step in steps]) for steps in epochs]
     order = [np.argsort(np.concatenate([step.ids for step in steps])) for steps in epochs]
     assert not np.array_equal(copies[0][order[0]], copies[1][order[1]])
@@ -60,9 +60,12 @@ def test_another_seed_draws_otherwise(source):
 
 
 def test_images_held_out_are_seen_whole_and_in_parts(source):
-    held = source(40, 30).held()
+    held = source(40, 30).held(0, 7)
     assert held.images.shape == (7, 1 + len(PARTS), SIDE, SIDE, 3)
     assert held.copies.shape == (7, SIDE, SIDE, 3)
+    some = source(40, 30).held(3, 5)
+    assert np.array_equal(some.images, held.images[3:5])
+    assert np.array_equal(some.copies, held.copies[3:5])
 
 
 def test_an_image_that_cannot_be_read_is_left_out_of_its_step(source):

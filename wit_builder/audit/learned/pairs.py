@@ -76,11 +76,13 @@ class Source:
         laps = places.laps.tolist()
         return self._pairs(places.shards.tolist(), places.members.tolist(), laps)
 
-    def held(self) -> Pairs:
-        """The images held out as those of an evaluation set are seen, and a copy of each."""
-        last = self._shards[-1].samples
-        members = list(range(last - self.held_out, last))
-        return self._pairs([len(self._shards) - 1] * self.held_out, members, [HELD] * self.held_out)
+    def held(self, first: int, last: int) -> Pairs:
+        """Of the images held out those from number `first` to `last` (exclusive), as images of an evaluation set are
+        seen, and a copy of each.
+        """
+        start = self._shards[-1].samples - self.held_out
+        members = list(range(start + first, start + last))
+        return self._pairs([len(self._shards) - 1] * len(members), members, [HELD] * len(members))
 
     def close(self) -> None:
         """Let go of the shards."""
@@ -121,7 +123,7 @@ class Source:
             one = picture(body, self._side)
         except ImageError:
             return None
-        return views.of(one, self._side, turned=True), squeezed(drawn(one, rng), self._side)
+        return views.of(one, self._side, turned=True), views.of(drawn(one, rng), self._side, turned=False)[0]
 
     def _body(self, shard: int, member: int) -> tuple[bytes, int]:
         """The image as it lies in the tar, "" where there is none, and its id."""

@@ -39,6 +39,7 @@ WARMUP = 0.05  # of all steps
 BETAS, LONGEST = (0.9, 0.98), 1.0
 SAVE_EVERY, TELL_EVERY = 100, 10  # steps
 _FIRST = 128  # images that weights are scaled by
+_TOGETHER = 64  # of the images held out that are in memory
 _WHITENED = 2048  # images that embeddings are whitened by
 
 
@@ -122,9 +123,10 @@ class Trainer:
             for pairs in batches:
                 loss = self._advance(pairs)
                 watcher.step(self.step)
-                if self.step % TELL_EVERY == 0 or self.step == self.steps:
+                saving = self.step % SAVE_EVERY == 0 or stop.asked or self.step == self.steps
+                if saving or self.step % TELL_EVERY == 0:
                     self._tell(watcher, loss)
-                if self.step % SAVE_EVERY == 0 or stop.asked or self.step == self.steps:
+                if saving:
                     self._save()
                 if stop.asked and self.step < self.steps:
                     return Outcome(None, self.step, self.steps, None)
@@ -223,26 +225,36 @@ class Trainer:
         with storage.whole(self.out / CHECKPOINT) as temporary:
             torch.save(what, temporary)
 
+    def _held(self) -> tuple[Any, Any, Any]:
+        """The images held out, [n, views, D], their copies, [n, D], and their ids, [n]."""
+        embedder = self._embedder()
+        found: list[tuple[Any, Any, Any]] = []
+        for first in range(0, self.source.held_out, _TOGETHER):
+            pairs = self.source.held(first, min(first + _TOGETHER, self.source.held_out))
+            images = embedder.vectors(pairs.images.reshape(-1, *pairs.images.shape[2:]))
+            images = images.reshape(len(pairs.ids), -1, self.shape.dimensions)
+            found.append((images, embedder.vectors(pairs.copies), pairs.ids))
+        images, copies, ids = (np.concatenate(some) for some in zip(*found, strict=True))
+        return images, copies, ids
+
+    def _embedder(self) -> embed.Embedder:
+        return embed.Embedder("the detector", self.network.eval(), self.device)
+
     def _whiten(self) -> None:
         """By the copies of the first steps."""
         steps = range(min(self.source.steps, -(-_WHITENED // self.settings.batch)))
-        embedder = embed.Embedder("the detector", self.network.eval(), self.device)
+        embedder = self._embedder()
         rows = [embedder.vectors(self.source.step(number).copies) for number in steps]
         self.network.whiten(torch.from_numpy(np.concatenate(rows)).to(self.device))
 
     def _finished(self) -> Outcome:
         """The file is written, its threshold from the images held out."""
         self._whiten()
-        pairs = self.source.held()
-        embedder = embed.Embedder("the detector", self.network.eval(), self.device)
-        images, copies = (
-            embedder.vectors(some.reshape(-1, *some.shape[-3:])) for some in (pairs.images, pairs.copies)
-        )
-        accuracy, point = judged(images.reshape(len(copies), -1, copies.shape[1]), copies, pairs.ids)
-        others = len(pairs.ids) - 1
+        images, copies, ids = self._held()
+        accuracy, point = judged(images, copies, ids)
         source = (
-            f"{point.recall:.1%} of {len(pairs.ids)} copies of images held out of training are found at "
-            f"{PRECISION:.0%} precision among {others} others"
+            f"{point.recall:.1%} of {len(ids)} copies of images held out of training are found at "
+            f"{PRECISION:.0%} precision among {len(ids) - 1} others"
         )
         header = file.Header(
             self.settings.variant, round(min(max(point.threshold, 0.0), 1.0), 4), source, self.data, accuracy
