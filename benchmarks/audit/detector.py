@@ -145,7 +145,9 @@ def changed(body: bytes, way: Callable[[Pillow.Image, Random], Pillow.Image], ch
 
 def rows(rung: Detector, bodies: Sequence[bytes], turned: bool) -> np.ndarray:
     """Of each image [views, D], as what dot products are taken of."""
-    found = np.stack([one for one in rung.of([Image(body) for body in bodies], turned) if one is not None])
+    each = [one for one in rung.of([Image(body) for body in bodies], turned) if one is not None]
+    most = max(len(one) for one in each)  # of small images PDQ has more
+    found = np.stack([np.concatenate([one, *[one[:1]] * (most - len(one))]) for one in each])
     if rung.kind == "hash256":  # as 256 numbers, 1 or -1
         found = np.unpackbits(found.view(np.uint8), axis=2).astype(np.float32) * 2 - 1
     return found

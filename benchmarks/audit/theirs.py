@@ -1,7 +1,7 @@
 """imagededup's search: `python theirs.py METHOD FILE`, run by the peer's Python.
 
-FILE (npz) has `train` and `held`, uint64 [n, 4], of which the first 64 bits are its hashes. Its way: a dictionary of 16 hex digits each, PHash's distance, its
-default threshold (10 of 64 bits), one process in its pool.
+FILE (npz) has `train` and `held`, uint64 [n, 4], of which the first 64 bits are its hashes. Its way: a dictionary of
+16 hex digits each, PHash's distance, its default threshold (10 of 64 bits), one process in its pool.
 """
 
 import json

@@ -41,6 +41,13 @@ def test_a_picture_is_known_by_one_of_eight_turns(turn):
     assert sorted(near)[1] > 60
 
 
+def test_a_small_picture_is_also_looked_at_enlarged():
+    assert [len(rows(encoded(folders.picture(5, size)), True)) for size in ((128, 128), (127, 300))] == [
+        8,
+        16,
+    ]
+
+
 def test_the_first_turn_is_the_picture_as_it_lies():
     body = folders.jpeg(2)
     assert (rows(body, True)[0] == rows(body, False)[0]).all()

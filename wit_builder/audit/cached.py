@@ -25,10 +25,10 @@ from wit_builder import storage, store
 from wit_builder.audit.detectors import Detector, Image, Rows
 from wit_builder.errors import BuildError
 from wit_builder.shards import index, sample
+from wit_builder.shards.removal import AUDIT
 from wit_builder.shardset.cache import Cache, default_folder
 from wit_builder.shardset.shard import Shard
 
-FOLDER = ".audit"
 _TOGETHER = 64  # images that a detector gets at once
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -52,7 +52,7 @@ def path(shard: Shard, detector: Detector, folder: Path | None) -> Path:
     name = f"{shard.name.removesuffix('.tar')}.{detector.id}-{detector.sha256[:8]}.npz"
     beside = Path(shard.url).parent
     if folder is None and not store.protocol(shard.url) and os.access(beside, os.W_OK):
-        return beside / FOLDER / name
+        return beside / AUDIT / name
     where = hashlib.sha256(shard.url.encode()).hexdigest()[:16]
     return (folder or default_folder().with_name("audit")) / f"{where}-{name}"
 

@@ -120,7 +120,7 @@ def _pieces(kept: Iterable[Piece], most: int) -> Iterator[Piece]:
             whole = len(joined[0]) // most * most
             for start in range(0, whole, most):
                 yield joined[0][start : start + most], joined[1][start : start + most]
-            waiting = [(joined[0][whole:], joined[1][whole:])]
+            waiting = [(joined[0][whole:], joined[1][whole:])] * (whole < len(joined[0]))
     if waiting:
         yield _joined(waiting)
 

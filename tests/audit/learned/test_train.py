@@ -200,8 +200,8 @@ def _recall(rung, name):
 
 
 def _similarities(rung, one, other):
-    one, other = np.stack(one), np.concatenate(other)
+    other = np.concatenate(other)
     if rung.kind == "hash256":
-        apart = np.bitwise_count(one[:, :, None] ^ other[None, None]).sum(axis=3)
-        return 1 - apart.min(axis=1) / 256
-    return (one @ other.T).max(axis=1)
+        apart = [np.bitwise_count(rows[:, None] ^ other[None]).sum(axis=2).min(axis=0) for rows in one]
+        return 1 - np.stack(apart) / 256
+    return np.stack([(rows @ other.T).max(axis=0) for rows in one])
