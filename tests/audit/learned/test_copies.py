@@ -48,6 +48,17 @@ def test_images_of_sets_have_ten_rows_those_of_shards_one_the_first_of_them(dete
         assert np.allclose(np.linalg.norm(one, axis=1), 1, atol=1e-6)
 
 
+def test_with_parts_images_of_shards_have_ten_rows_too_and_the_detector_is_another(detector, tmp_path):
+    other = copies.read(tmp_path / "detector.safetensors", parts=0.9)
+    assert (other.threshold, other.source, other.file) == (0.9, "given", detector.file)
+    assert other.sha256 != detector.sha256 == detector.file
+    (one,), (two,) = (other.of([Image(jpeg(1))], turned) for turned in (True, False))
+    assert one.shape == (1 + len(PARTS), 128)
+    assert np.array_equal(one, two)
+    with pytest.raises(ConfigError, match=r"a threshold is 1\.1, expected 0 to 1"):
+        copies.read(tmp_path / "detector.safetensors", parts=1.1)
+
+
 def test_a_row_is_the_same_to_the_bit_whatever_stands_beside_its_image(detector):
     images = [Image(jpeg(number)) for number in range(20)]
     together = detector.of(images, False)

@@ -11,6 +11,9 @@ def test_a_word_is_a_file_a_model_with_its_file_or_a_script_with_its_side(tmp_pa
     own, other = written(tmp_path / "detector.safetensors"), tmp_path / "a=b:1.pt"
     other.write_bytes(b"weights")
     assert isinstance(_one(str(own)), Copies)
+    parts = _one(f"{own}+parts=0.95")
+    assert isinstance(parts, Copies)
+    assert (parts.parts, parts.threshold) == (True, 0.95)
     model = _one(f"ViT-B-32:{other}=0.9")
     assert isinstance(model, OpenClip)
     assert (model.model, model.path, model.threshold) == ("ViT-B-32", str(other), 0.9)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wit_builder.audit.detectors import Image, Kind, Rows
+from wit_builder.audit.detectors import Image, Kind, Rows, described
 from wit_builder.audit.learned import file
 from wit_builder.errors import ConfigError
 from wit_builder.model.load import require
@@ -20,28 +20,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Appendix C's detector, its weights from a file."""
+    """Appendix C's detector, its weights from a file.
+
+    file: its sha256. parts: images of shards are looked at in parts too, at ten times the cost, so that an evaluation
+    image which is itself a part of one is found.
+    """
 
     path: str
-    sha256: str
+    file: str
     threshold: float
     source: str
+    parts: bool = False
     id: str = "learned"
     kind: Kind = "vector"
+
+    @property
+    def sha256(self) -> str:
+        """The file's, or what is made of it where rows are others."""
+        return described("parts", 1, self.file) if self.parts else self.file
 
     def of(self, images: Sequence[Image], turned: bool) -> list[Rows | None]:
         """Ten rows of an image of a set (views.py), one of an image of a shard. Raises ConfigError, BuildError."""
         from wit_builder.audit.learned import views
 
-        embedder, side = _opened(self.path, self.sha256)
-        return embedder.rows(views.views(images, side, turned))
+        embedder, side = _opened(self.path, self.file)
+        return embedder.rows(views.views(images, side, turned or self.parts))
 
 
-def read(path: Path) -> Copies:
-    """The detector in that file. Raises ConfigError when it is none, or torch is not installed."""
+def read(path: Path, parts: float | None = None) -> Copies:
+    """The detector in that file. parts: the threshold where images of shards are looked at in parts, None where they
+    are not; the file's own is for wholes.
+
+    Raises ConfigError when it is none, or torch is not installed.
+    """
     require("a learned detector")
     header, sha256 = file.read(path)
-    return Copies(str(path.absolute()), sha256, header.threshold, header.source)
+    if parts is None:
+        return Copies(str(path.absolute()), sha256, header.threshold, header.source)
+    if not 0 <= parts <= 1:
+        raise ConfigError(f"a threshold is {parts:g}, expected 0 to 1")
+    return Copies(str(path.absolute()), sha256, parts, "given", parts=True)
 
 
 @lru_cache(maxsize=1)

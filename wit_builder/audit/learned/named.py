@@ -14,6 +14,7 @@ from wit_builder.audit.detectors import Detector
 from wit_builder.audit.learned import copies, external
 from wit_builder.errors import ConfigError
 
+_PARTS = re.compile(r"(?P<file>.+)\+parts=(?P<threshold>[0-9.]{1,20})")
 _OTHERS = re.compile(r"(?P<model>[^:=]+):(?P<file>.+?)(?::(?P<side>[0-9]{1,6}))?=(?P<threshold>[0-9.]{1,20})")
 
 
@@ -32,17 +33,22 @@ def named(words: Sequence[str]) -> tuple[Detector, ...]:
 def _named(word: str) -> Detector:
     if Path(word).is_file() or word.endswith(".safetensors"):
         return copies.read(Path(word))
+    if own := _PARTS.fullmatch(word):
+        return copies.read(Path(own["file"]), _threshold(word, own["threshold"]))
     found = _OTHERS.fullmatch(word)
     if found is None or (found["model"] == "torchscript") != (found["side"] is not None):
         raise ConfigError(
             f"{word!r} names no detector: FILE, MODEL:FILE=THRESHOLD or torchscript:FILE:SIDE=THRESHOLD was expected",
             "--detector detector.safetensors, or --detector ViT-B-32:weights.pt=0.9",
         )
-    try:
-        threshold = float(found["threshold"])
-    except ValueError:
-        raise ConfigError(f"{word!r} has the threshold {found['threshold']!r}, expected 0 to 1") from None
-    path = Path(found["file"])
+    path, threshold = Path(found["file"]), _threshold(word, found["threshold"])
     if found["side"] is not None:
         return external.torch_script(path, int(found["side"]), threshold)
     return external.open_clip(found["model"], path, threshold)
+
+
+def _threshold(word: str, said: str) -> float:
+    try:
+        return float(said)
+    except ValueError:
+        raise ConfigError(f"{word!r} has the threshold {said!r}, expected 0 to 1") from None
