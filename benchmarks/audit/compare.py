@@ -2,7 +2,7 @@
 
     python benchmarks/audit/compare.py [--peer PYTHON] [--train 1000000] [--held 50000] [--small 10000] [--few 25]
 
-Hashes are made here, each bit set with even chances; an image of the set in a hundred is within 0 to 60 bits of one
+Hashes are made here, each bit set with even chances; an image of the set in ten is within 0 to 60 bits of one
 of the training images. The set has eight hashes an image, one a turn. Each side runs in a process of its own; CPU
 seconds are without start-up (but for the stage), memory is the peak of a process.
 
@@ -205,7 +205,7 @@ def make(file: Path, train: int, held: int) -> None:
     """Hashes of so many training images, and of so many of a set, eight each: uint64 [n, 4]."""
     rng = np.random.default_rng(0)
     rows, images = (rng.integers(0, 2**64, (n, 4), np.uint64) for n in (train, held * TURNS))
-    for image in range(0, held, 100):
+    for image in range(0, held, 10):
         turned = np.zeros(256, np.uint8)
         turned[rng.choice(256, rng.integers(0, 61), replace=False)] = 1
         images[image * TURNS + image % TURNS] = rows[rng.integers(train)] ^ np.packbits(turned).view(
