@@ -63,6 +63,19 @@ def test_a_shard_that_changed_is_read_again(tmp_path, made):
     assert detector.seen == [2, 2]
 
 
+@pytest.mark.parametrize(("settled", "times"), [(0.0, 1), (1e9, 3)])
+def test_a_tar_is_hashed_until_its_last_change_lies_behind(tmp_path, made, monkeypatch, settled, times):
+    folders.shards(tmp_path / "shards", [b"a1"])
+    monkeypatch.setattr(cached, "SETTLED_S", settled)
+    opened, plain = [], Cache.open
+    monkeypatch.setattr(Cache, "open", lambda cache, shard: opened.append(shard) or plain(cache, shard))
+    detector = Counting([])
+    for _ in range(3):
+        made(detector)
+    assert len(opened) == times
+    assert detector.seen == [1]
+
+
 def test_a_shard_that_only_looks_changed_is_not(tmp_path, made):
     folders.shards(tmp_path / "shards", [b"a1", b"a2"])
     detector = Counting([])

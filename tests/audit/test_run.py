@@ -114,12 +114,9 @@ def test_several_sets_in_one_pass_are_what_each_is_alone(world, out):
     assert [one["overlap"] for one in told(both)["sets"]] == [5, 1]
 
 
-def test_shards_are_not_read_again_for_the_next_set(world, out):
-    kept = world / "shards" / ".audit"
-    before = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
-    audited(world, world / "other", out="next")
-    assert {path: path.stat().st_mtime_ns for path in kept.iterdir()} == before
-    assert len(before) == 2 * 3
+def test_what_was_made_of_the_shards_lies_beside_them(world, out):
+    found = sorted(path.name.partition("-")[0] for path in (world / "shards" / ".audit").iterdir())
+    assert found == [f"0000{n}.{name}" for n in range(3) for name in ("pdq", "sha256")]
 
 
 def test_any_number_of_workers_gives_the_same_files(world, out):

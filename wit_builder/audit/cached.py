@@ -3,7 +3,7 @@
 Such a file says which tar it was made of, by the sha256 of all its bytes, and by which detector; for another tar or
 detector it counts for nothing and is made again. Whether a tar is the same is not asked of its bytes each time: while
 its size, its inode and the time at which it was last changed (which no program can set) are those that were noted
-with the hash, it is. Of a shard in a store its version says so.
+with the hash, it is; they are noted once that time lies behind. Of a shard in a store its version says so.
 
 Where nobody may write beside a shard, or it lies in a store, the files lie in the user's cache.
 """
@@ -11,6 +11,7 @@ Where nobody may write beside a shard, or it lies in a store, the files lie in t
 import hashlib
 import mmap
 import os
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from wit_builder.shards.removal import AUDIT
 from wit_builder.shardset.cache import Cache, default_folder
 from wit_builder.shardset.shard import Shard
 
+SETTLED_S = (
+    2.0  # a file that changed within this time may change again without a new time; ask its bytes once more
+)
 _TOGETHER = 64  # images that a detector gets at once
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -99,6 +103,8 @@ def make(
             made = _made(tar, missing, tell)
         if _sign(os.fstat(descriptor)) != opened:
             raise BuildError(f"{shard.url} changed while it was read", "run the same command again")
+        if abs(time.time() - os.fstat(descriptor).st_ctime) < SETTLED_S and not _remote_sign(shard):
+            sign = ""
     finally:
         os.close(descriptor)
     for name, detector in detectors.items():

@@ -56,7 +56,7 @@ def read(task: Task) -> None:
     """
     own = opened(task.params["sets"][task.arg["set"]])
     bodies = [place.read() for place in own.images[task.arg["first"] : task.arg["last"]]]
-    looks = [_look(body) for body in bodies]
+    looks = [look(body) for body in bodies]
     arrays: dict[str, Any] = {
         "readable": np.array([pixels != _NO_DIGEST for pixels, _ in looks]),
         "degenerate": np.array([DEGENERATE.index(why) for _, why in looks], np.uint8),
@@ -70,7 +70,7 @@ def read(task: Task) -> None:
     task.report({"done": len(bodies)})
 
 
-def _look(body: bytes) -> tuple[bytes, str]:
+def look(body: bytes) -> tuple[bytes, str]:
     """The sha256 of the pixels, and why they mean nothing; 32 zeros where the image cannot be read."""
     try:
         found = decoded(body)

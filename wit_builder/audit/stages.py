@@ -3,6 +3,8 @@
 A sample of the shards is known by one number: its shard's, times 2**32, plus its own in the tar.
 """
 
+import mmap
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -148,13 +150,16 @@ def read_matched(task: Task) -> None:
     numbers, pixels = _wanted(task.params["wanted"])
     begin, end = np.searchsorted(numbers, [place << SHARD_BITS, (place + 1) << SHARD_BITS])
     own = numbers[begin:end] - (place << SHARD_BITS)
-    cache = Cache()
-    bounds = np.array(cache.bounds(shard), np.int64).reshape(-1, 2)
-    rows = []
-    with cache.path(shard).open("rb") as tar:
-        for number, (first, last), of_pixels in zip(own, bounds[own], pixels[begin:end], strict=True):
-            tar.seek(first)
-            rows.append(_row(shard, (place << SHARD_BITS) + int(number), tar.read(last - first), of_pixels))
+    descriptor = Cache().open(shard)
+    try:
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
+            bounds = np.array(index.index(tar).bounds, np.int64).reshape(-1, 2)[own]
+            rows = [
+                _row(shard, (place << SHARD_BITS) + int(number), tar[first:last], of_pixels)
+                for number, (first, last), of_pixels in zip(own, bounds, pixels[begin:end], strict=True)
+            ]
+    finally:
+        os.close(descriptor)
     tables.write_parquet(task.new_file("samples", ".parquet"), pa.Table.from_pylist(rows, MATCHED))
 
 

@@ -72,7 +72,7 @@ class _Audit(click.Group):
     "--threshold",
     multiple=True,
     metavar="[SET:]DETECTOR=SIMILARITY",
-    help="From which similarity on two images are one; pdq=0.88 is 31 of 256 bits. [default: each detector's own]",
+    help="From which similarity on two images are one; pdq=0.8789 is 31 of 256 bits. [default: each detector's own]",
 )
 @click.option(
     "--neighbours",
