@@ -3,8 +3,10 @@
 import json
 import tarfile
 from contextlib import closing
+from dataclasses import dataclass
 from io import BytesIO
 
+import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
@@ -12,9 +14,34 @@ from tests.builds import Silent
 from tests.images.pictures import encoded, photograph
 from wit_builder.audit import run
 from wit_builder.audit.asked import Asked
+from wit_builder.audit.detectors import described
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
+
+
+@dataclass(frozen=True)
+class Colours:
+    """A detector of vectors: the mean colours of nine fields, less their mean; also of the mirror image."""
+
+    id: str = "colours"
+    sha256: str = described("colours", 1)
+    kind: str = "vector"
+    threshold: float = 0.99
+    source: str = "these tests"
+
+    def of(self, images, turned):
+        return [self._rows(image.body, turned) for image in images]
+
+    def _rows(self, body, turned):
+        try:
+            whole = Image.open(BytesIO(body)).convert("RGB").resize((3, 3), Image.Resampling.BOX)
+        except OSError:
+            return None
+        views = [whole, whole.transpose(Image.Transpose.FLIP_LEFT_RIGHT)][: 1 + turned]
+        rows = np.stack([np.asarray(view, np.float32).ravel() for view in views])
+        rows -= rows.mean()
+        return rows / np.maximum(1e-6, np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def picture(n, size=(96, 64)):

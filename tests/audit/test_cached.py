@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from wit_builder.audit import cached
 from wit_builder.audit.detectors import described, words
 from wit_builder.audit.exact import Bytes
 from wit_builder.audit.perceptual import Pdq
-from wit_builder.errors import BuildError
+from wit_builder.errors import BuildError, WitError
 from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
 
@@ -60,6 +61,19 @@ def test_a_shard_that_changed_is_read_again(tmp_path, made):
     os.utime(tmp_path / "shards" / "00000.tar", ns=(before.st_atime_ns, before.st_mtime_ns))
     assert made(detector).rows[1].tobytes()[:2] == b"b2"
     assert detector.seen == [2, 2]
+
+
+@pytest.mark.parametrize(("settled", "times"), [(0.0, 1), (1e9, 3)])
+def test_a_tar_is_hashed_until_its_last_change_lies_behind(tmp_path, made, monkeypatch, settled, times):
+    folders.shards(tmp_path / "shards", [b"a1"])
+    monkeypatch.setattr(cached, "SETTLED_S", settled)
+    opened, plain = [], Cache.open
+    monkeypatch.setattr(Cache, "open", lambda cache, shard: opened.append(shard) or plain(cache, shard))
+    detector = Counting([])
+    for _ in range(3):
+        made(detector)
+    assert len(opened) == times
+    assert detector.seen == [1]
 
 
 def test_a_shard_that_only_looks_changed_is_not(tmp_path, made):
@@ -114,6 +128,25 @@ def test_where_nobody_may_write_it_lies_in_the_users_cache(tmp_path, monkeypatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert cached.path(shard, Counting([]), None).parent == tmp_path / "home" / "wit-builder" / "audit"
+
+
+def test_a_shard_in_a_store_is_not_asked_for_again_while_its_version_is_the_same(tmp_path):
+    store = fsspec.filesystem("memory")
+    local = folders.shards(tmp_path / "shards", [b"a1", b"a2"]) / "00000.tar"
+    store.pipe("/bucket/00000.tar", local.read_bytes())
+    (shard,) = sources.shards(["memory://bucket/00000.tar"], Cache(tmp_path / "cache"))
+    detector = Counting([])
+
+    def make(version, cache):
+        shard_ = replace(shard, version=version)
+        return cached.make(shard_, {detector.id: detector}, tmp_path / "own", Cache(tmp_path / cache))
+
+    made = make("1", "cache")
+    store.store.clear()
+    assert make("1", "another") == made
+    assert detector.seen == [2]
+    with pytest.raises(WitError):
+        make("2", "another")
 
 
 def test_a_hash_that_the_build_stored_is_taken_and_nothing_decoded(tmp_path, made):

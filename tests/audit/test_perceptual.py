@@ -11,6 +11,7 @@ from wit_builder.audit.detectors import Image as Seen
 from wit_builder.audit.detectors import reach, similarity
 from wit_builder.audit.exact import Bytes
 from wit_builder.audit.perceptual import Pdq
+from wit_builder.images.square import decoded
 
 TURNS = [
     None,
@@ -40,6 +41,13 @@ def test_a_picture_is_known_by_one_of_eight_turns(turn):
     assert sorted(near)[1] > 60
 
 
+def test_a_small_picture_is_also_looked_at_enlarged():
+    assert [len(rows(encoded(folders.picture(5, size)), True)) for size in ((128, 128), (127, 300))] == [
+        8,
+        16,
+    ]
+
+
 def test_the_first_turn_is_the_picture_as_it_lies():
     body = folders.jpeg(2)
     assert (rows(body, True)[0] == rows(body, False)[0]).all()
@@ -66,19 +74,19 @@ def test_what_cannot_be_read_has_no_rows():
     ],
 )
 def test_why_a_look_means_nothing(image, why):
-    assert perceptual.degenerate(encoded(image, "PNG")) == why
+    assert perceptual.degenerate(perceptual.raster(np.asarray(image))) == why
 
 
 def test_31_bits_are_alike_and_32_are_not():
     threshold = Pdq().threshold
-    assert reach("hash256", threshold) == 31
+    assert reach("hash256", threshold) == reach("hash256", 0.8789) == 31  # as the help says
     assert (similarity("hash256", np.array([31.0, 32.0])) >= np.float32(threshold)).tolist() == [True, False]
 
 
 def test_equal_pixels_are_one_key_whatever_the_file():
     image = folders.picture(4)
-    assert exact.pixels(encoded(image, "PNG")) == exact.pixels(encoded(image, "BMP"))
-    assert exact.pixels(encoded(image, "PNG")) != exact.pixels(encoded(image.crop((0, 0, 95, 64)), "PNG"))
+    png, bmp = (exact.pixels(decoded(encoded(image, kind))) for kind in ("PNG", "BMP"))
+    assert png == bmp != exact.pixels(decoded(encoded(image.crop((0, 0, 95, 64)), "PNG")))
 
 
 def test_bytes_have_a_second_key_where_others_were_fetched():

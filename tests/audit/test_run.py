@@ -15,8 +15,9 @@ from tests.audit import folders
 from tests.audit.folders import audited, held, jpeg, picture, rows, shards, states, told, turned
 from tests.cli.processes import ROOT, environment
 from tests.images.pictures import encoded
-from wit_builder.audit import run
-from wit_builder.errors import ConfigError
+from wit_builder.audit import run, stages
+from wit_builder.audit.asked import DETECTORS
+from wit_builder.errors import BuildError, ConfigError
 from wit_builder.shardset import exclude, sources
 from wit_builder.shardset.cache import Cache
 
@@ -113,12 +114,9 @@ def test_several_sets_in_one_pass_are_what_each_is_alone(world, out):
     assert [one["overlap"] for one in told(both)["sets"]] == [5, 1]
 
 
-def test_shards_are_not_read_again_for_the_next_set(world, out):
-    kept = world / "shards" / ".audit"
-    before = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
-    audited(world, world / "other", out="next")
-    assert {path: path.stat().st_mtime_ns for path in kept.iterdir()} == before
-    assert len(before) == 2 * 3
+def test_what_was_made_of_the_shards_lies_beside_them(world, out):
+    found = sorted(path.name.partition("-")[0] for path in (world / "shards" / ".audit").iterdir())
+    assert found == [f"0000{n}.{name}" for n in range(3) for name in ("pdq", "sha256")]
 
 
 def test_any_number_of_workers_gives_the_same_files(world, out):
@@ -133,6 +131,27 @@ def test_a_threshold_of_a_set_is_its_own(world):
     assert [one["thresholds"]["pdq"] for one in told(out)["sets"]] == [1.0, 0.5]
     assert [row["overlap"] for row in rows(out) if row["eval_id"] == "thing/3.jpg"] == [False]
     assert told(out)["sets"][1]["overlap"] == 2
+
+
+def test_a_detector_of_vectors_takes_its_place_beside_the_others(world):
+    detectors = (*DETECTORS, folders.Colours())
+    out = audited(world, world / "mine", out="vectors", detectors=detectors)
+    found = {
+        int(row["eval_id"][6:-4]) for row in rows(out) if row["detector"] == "colours" and row["overlap"]
+    }
+    assert found == {0, 1, 2}  # and not 3 and 4, which are turned
+    assert told(out)["detectors"][-1]["id"] == "colours"
+    assert told(out)["unreadable"] == {"sha256": 0, "pdq": 0, "colours": 0}
+
+
+def test_a_shard_that_changed_meanwhile_ends_the_audit(world, tmp_path, monkeypatch):
+    """Between the search and the reading of what was found."""
+    shards(tmp_path / "shards", [jpeg(0), jpeg(1)])
+    cut = stages.groups
+    changed = lambda counts: shards(tmp_path / "shards", [jpeg(9), jpeg(8)]) and cut(counts)  # noqa: E731
+    monkeypatch.setattr(stages, "groups", changed)
+    with pytest.raises(BuildError, match="changed while it was audited"):
+        audited(tmp_path, world / "mine")
 
 
 def test_a_set_that_is_the_training_set_is_all_overlap(tmp_path):

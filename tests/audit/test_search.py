@@ -19,9 +19,10 @@ def flipped(rng, row, bits):
 
 
 def sought(kind, rows, reach, turns=1, groups=1):
+    """Each set has a smaller reach than the one before it."""
     images = len(rows) // turns
     image = np.repeat(np.arange(images), turns)
-    far = np.full(images, float(reach))
+    far = reach * (1 - np.arange(images) % groups / 5)
     return Sought(
         kind, rows, image, np.tile(np.arange(turns), images), far, np.arange(images) % groups, groups
     )

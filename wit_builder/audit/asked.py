@@ -51,7 +51,7 @@ class Asked:
                 known = ", ".join(one.id for one in self.detectors if one.kind != "key")
                 raise ConfigError(
                     f"--threshold is for {detector!r}, and detectors with one are {known}",
-                    "--threshold pdq=0.88",
+                    "--threshold pdq=0.8789",
                 )
             if of and of not in self.names:
                 raise ConfigError(
@@ -60,7 +60,7 @@ class Asked:
                 )
             if not 0 <= value <= 1:
                 raise ConfigError(
-                    f"--threshold {detector}={value:g}: a similarity is 0 to 1", "--threshold pdq=0.88"
+                    f"--threshold {detector}={value:g}: a similarity is 0 to 1", "--threshold pdq=0.8789"
                 )
 
     @property
@@ -119,7 +119,7 @@ def thresholds(words: Sequence[str]) -> tuple[tuple[str, str, float], ...]:
             found.append((of, detector, float(value)))
         except ValueError:
             raise ConfigError(
-                f"--threshold {word!r} is no [SET:]DETECTOR=SIMILARITY", "--threshold pdq=0.88"
+                f"--threshold {word!r} is no [SET:]DETECTOR=SIMILARITY", "--threshold pdq=0.8789"
             ) from None
     return tuple(found)
 

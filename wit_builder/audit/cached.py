@@ -3,7 +3,7 @@
 Such a file says which tar it was made of, by the sha256 of all its bytes, and by which detector; for another tar or
 detector it counts for nothing and is made again. Whether a tar is the same is not asked of its bytes each time: while
 its size, its inode and the time at which it was last changed (which no program can set) are those that were noted
-with the hash, it is. Of a shard in a store its version says so.
+with the hash, it is; they are noted once that time lies behind. Of a shard in a store its version says so.
 
 Where nobody may write beside a shard, or it lies in a store, the files lie in the user's cache.
 """
@@ -11,6 +11,7 @@ Where nobody may write beside a shard, or it lies in a store, the files lie in t
 import hashlib
 import mmap
 import os
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,13 @@ from wit_builder import storage, store
 from wit_builder.audit.detectors import Detector, Image, Rows
 from wit_builder.errors import BuildError
 from wit_builder.shards import index, sample
+from wit_builder.shards.removal import AUDIT
 from wit_builder.shardset.cache import Cache, default_folder
 from wit_builder.shardset.shard import Shard
 
-FOLDER = ".audit"
+SETTLED_S = (
+    2.0  # a file that changed within this time may change again without a new time; ask its bytes once more
+)
 _TOGETHER = 64  # images that a detector gets at once
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -52,7 +56,7 @@ def path(shard: Shard, detector: Detector, folder: Path | None) -> Path:
     name = f"{shard.name.removesuffix('.tar')}.{detector.id}-{detector.sha256[:8]}.npz"
     beside = Path(shard.url).parent
     if folder is None and not store.protocol(shard.url) and os.access(beside, os.W_OK):
-        return beside / FOLDER / name
+        return beside / AUDIT / name
     where = hashlib.sha256(shard.url.encode()).hexdigest()[:16]
     return (folder or default_folder().with_name("audit")) / f"{where}-{name}"
 
@@ -99,11 +103,13 @@ def make(
             made = _made(tar, missing, tell)
         if _sign(os.fstat(descriptor)) != opened:
             raise BuildError(f"{shard.url} changed while it was read", "run the same command again")
+        if abs(time.time() - os.fstat(descriptor).st_ctime) < SETTLED_S and not _remote_sign(shard):
+            sign = ""
     finally:
         os.close(descriptor)
     for name, detector in detectors.items():
         kept = made.get(name) or read(paths[name], digest, detector)
-        _write(paths[name], kept, {"tar": digest, "detector": detector.sha256, "sign": sign})
+        write(paths[name], kept, {"tar": digest, "detector": detector.sha256, "sign": sign})
     return digest
 
 
@@ -149,7 +155,8 @@ def _joined(found: Sequence[tuple[int, Rows | None]], samples: int) -> Kept:
     return Kept(rows, np.concatenate([np.zeros(0, np.int64), *numbers]), samples, len(found) - len(some))
 
 
-def _write(where: Path, kept: Kept, said: Mapping[str, Any]) -> None:
+def write(where: Path, kept: Kept, said: Mapping[str, Any]) -> None:
+    """Keep it. said: tar, detector (their sha256), and sign, by which the tar is known again."""
     said = {**said, "samples": kept.samples, "unreadable": kept.unreadable}
     with storage.whole(where) as temporary, temporary.open("wb") as file:
         np.savez(file, said=np.frombuffer(orjson.dumps(said), np.uint8), rows=kept.rows, sample=kept.sample)

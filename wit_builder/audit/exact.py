@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from wit_builder.audit.detectors import Image, Kind, Rows, described, words
-from wit_builder.images.square import decoded
+from wit_builder.images.square import Pixels
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -52,7 +52,6 @@ PIXELS_SAID = {
 }
 
 
-def pixels(body: bytes) -> bytes:
-    """The sha256, 32 bytes, of size and pixels. Raises ImageError."""
-    found = decoded(body)
+def pixels(found: Pixels) -> bytes:
+    """The sha256, 32 bytes, of size and pixels."""
     return sha256(repr(found.shape).encode() + found.tobytes()).digest()

@@ -22,6 +22,7 @@ from wit_builder.engine.task import Task
 from wit_builder.errors import ImageError
 from wit_builder.evalset import sets
 from wit_builder.evalset.sets import EvalSet
+from wit_builder.images.square import decoded
 
 IMAGES = 256  # of a task
 DEGENERATE = ("", "constant", "tiny", "placeholder")
@@ -55,7 +56,7 @@ def read(task: Task) -> None:
     """
     own = opened(task.params["sets"][task.arg["set"]])
     bodies = [place.read() for place in own.images[task.arg["first"] : task.arg["last"]]]
-    looks = [_look(body) for body in bodies]
+    looks = [look(body) for body in bodies]
     arrays: dict[str, Any] = {
         "readable": np.array([pixels != _NO_DIGEST for pixels, _ in looks]),
         "degenerate": np.array([DEGENERATE.index(why) for _, why in looks], np.uint8),
@@ -69,12 +70,13 @@ def read(task: Task) -> None:
     task.report({"done": len(bodies)})
 
 
-def _look(body: bytes) -> tuple[bytes, str]:
+def look(body: bytes) -> tuple[bytes, str]:
     """The sha256 of the pixels, and why they mean nothing; 32 zeros where the image cannot be read."""
     try:
-        return exact.pixels(body), perceptual.degenerate(body)
+        found = decoded(body)
     except ImageError:
         return _NO_DIGEST, ""
+    return exact.pixels(found), perceptual.degenerate(perceptual.raster(found))
 
 
 def _rows(name: str, detector: Detector, bodies: Sequence[bytes]) -> dict[str, NDArray[Any]]:

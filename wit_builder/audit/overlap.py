@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wit_builder.audit import exact
 from wit_builder.audit.detectors import Kind, similarity
 from wit_builder.audit.held import DEGENERATE, Held
+from wit_builder.audit.perceptual import TURNS
 from wit_builder.audit.search import Nearest, Numbers
 
 PAIRS = pa.schema(
@@ -103,7 +104,7 @@ def pairs(
     for order, one in enumerate(all_found):
         at = np.searchsorted(samples.column("number").to_numpy(), one.sample)
         said = samples.take(at)
-        turn = pa.array(one.turn, pa.int8(), mask=np.full(len(one.turn), one.detector != "pdq"))
+        turn = pa.array(one.turn % TURNS, pa.int8(), mask=np.full(len(one.turn), one.detector != "pdq"))
         columns = {
             "eval_set": pa.array(names).take(pa.array(held.group[one.image])),
             "eval_id": pa.array(keys).take(pa.array(one.image)),

@@ -103,7 +103,7 @@ class _Run:
         told = self._stage(
             "hash", f"{_STAGES}:make_rows", list(range(len(self.asked.shards))), self._params()
         )
-        groups = _groups([shard.samples for shard in self.asked.shards])
+        groups = stages.groups([shard.samples for shard in self.asked.shards])
         paths = [str(path) for path in engine.files(told, "told")]
         arguments = [[[number, paths[number]] for number in group] for group in groups]
         params = {
@@ -122,7 +122,8 @@ class _Run:
         of_pixels = np.isin(numbers, found.nearest[PDQ].other)
         with storage.whole(wanted) as temporary, temporary.open("wb") as file:
             np.save(file, np.stack([numbers, of_pixels]))
-        arguments = np.unique(numbers >> stages.SHARD_BITS).tolist()
+        told = [str(path) for path in engine.files(engine.done(self.work, "hash"), "told")]
+        arguments = [[place, told[place]] for place in np.unique(numbers >> stages.SHARD_BITS).tolist()]
         params = {**self._params(), "wanted": str(wanted)}
         return stages.samples(
             engine.files(self._stage("matched", f"{_STAGES}:read_matched", arguments, params), "samples")
@@ -172,19 +173,6 @@ def _merged(asked: Asked, searched: list[engine.Done]) -> _Merged:
     joined = {name: np.concatenate(rows, axis=1) for name, rows in back.items()}
     samples = max(int(count[0]) for count in counts.values())
     return _Merged(nearest, joined, samples, {name: int(count[1]) for name, count in counts.items()})
-
-
-def _groups(samples: Sequence[int]) -> list[list[int]]:
-    """The numbers of the shards, as many together as have SEARCHED samples."""
-    groups: list[list[int]] = []
-    held = stages.SEARCHED
-    for shard, count in enumerate(samples):
-        if held >= stages.SEARCHED:
-            groups.append([])
-            held = 0
-        groups[-1].append(shard)
-        held += count
-    return groups
 
 
 def _publish(asked: Asked, out: Path, images: Held, merged: _Merged, samples: pa.Table) -> None:

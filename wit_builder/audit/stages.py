@@ -3,7 +3,9 @@
 A sample of the shards is known by one number: its shard's, times 2**32, plus its own in the tar.
 """
 
-from collections.abc import Iterable, Iterator
+import mmap
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from wit_builder.audit.detectors import MARGIN, Detector, Rows
 from wit_builder.audit.search import Nearest, Numbers, nobody
 from wit_builder.curation import tables
 from wit_builder.engine.task import Task, read_json
-from wit_builder.errors import ImageError
+from wit_builder.errors import BuildError, ImageError
+from wit_builder.images.square import decoded
 from wit_builder.shards import index, sample
 from wit_builder.shardset.cache import Cache
 from wit_builder.shardset.shard import Shard
@@ -51,12 +54,29 @@ def make_rows(task: Task) -> None:
     arg: number of the shard; params: shards, detectors, cache (folder or None).
     Hands on `told` (JSON: tar, its sha256).
     """
-    shard: Shard = task.params["shards"][task.arg]
+    digest = _hashed(task, task.params["shards"][task.arg])
+    task.new_file("told", ".json").write_bytes(orjson.dumps({"tar": digest}))
+
+
+def _hashed(task: Task, shard: Shard) -> str:
+    """The sha256 of its tar, of which the detectors' rows are kept now."""
     cache = task.params["cache"] and Path(task.params["cache"])
-    digest = cached.make(
+    return cached.make(
         shard, task.params["detectors"], cache, Cache(), lambda samples: task.report({"done": samples})
     )
-    task.new_file("told", ".json").write_bytes(orjson.dumps({"tar": digest}))
+
+
+def groups(samples: Sequence[int]) -> list[list[int]]:
+    """The numbers of the shards, as many together as have SEARCHED samples."""
+    found: list[list[int]] = []
+    full = SEARCHED
+    for shard, count in enumerate(samples):
+        if full >= SEARCHED:
+            found.append([])
+            full = 0
+        found[-1].append(shard)
+        full += count
+    return found
 
 
 def look(task: Task) -> None:
@@ -102,7 +122,7 @@ def _pieces(kept: Iterable[Piece], most: int) -> Iterator[Piece]:
             whole = len(joined[0]) // most * most
             for start in range(0, whole, most):
                 yield joined[0][start : start + most], joined[1][start : start + most]
-            waiting = [(joined[0][whole:], joined[1][whole:])]
+            waiting = [(joined[0][whole:], joined[1][whole:])] * (whole < len(joined[0]))
     if waiting:
         yield _joined(waiting)
 
@@ -119,22 +139,27 @@ def _near(back: Nearest, numbers: Numbers) -> NDArray[np.float64]:
 def read_matched(task: Task) -> None:
     """Reads what is said of the samples of a shard that are near a set.
 
-    arg: number of the shard; params: shards, wanted (npy of int64 [2, n]: numbers, ascending, and whether the pixels
-    are wanted). Hands on `samples` (parquet of MATCHED).
+    arg: number of the shard, path of its `told`; params: shards, detectors, cache, wanted (npy of int64 [2, n]:
+    numbers, ascending, and whether the pixels are wanted). Hands on `samples` (parquet of MATCHED).
+    Raises BuildError when the shard is another than was searched.
     """
-    shard: Shard = task.params["shards"][task.arg]
+    place, told = task.arg
+    shard: Shard = task.params["shards"][place]
+    if _hashed(task, shard) != read_json(Path(told))["tar"]:
+        raise BuildError(f"{shard.url} changed while it was audited", "audit again, with another --out")
     numbers, pixels = _wanted(task.params["wanted"])
-    begin, end = np.searchsorted(numbers, [task.arg << SHARD_BITS, (task.arg + 1) << SHARD_BITS])
-    own = numbers[begin:end] - (task.arg << SHARD_BITS)
-    cache = Cache()
-    bounds = np.array(cache.bounds(shard), np.int64).reshape(-1, 2)
-    rows = []
-    with cache.path(shard).open("rb") as tar:
-        for number, (first, last), of_pixels in zip(own, bounds[own], pixels[begin:end], strict=True):
-            tar.seek(first)
-            rows.append(
-                _row(shard, (task.arg << SHARD_BITS) + int(number), tar.read(last - first), of_pixels)
-            )
+    begin, end = np.searchsorted(numbers, [place << SHARD_BITS, (place + 1) << SHARD_BITS])
+    own = numbers[begin:end] - (place << SHARD_BITS)
+    descriptor = Cache().open(shard)
+    try:
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
+            bounds = np.array(index.index(tar).bounds, np.int64).reshape(-1, 2)[own]
+            rows = [
+                _row(shard, (place << SHARD_BITS) + int(number), tar[first:last], of_pixels)
+                for number, (first, last), of_pixels in zip(own, bounds, pixels[begin:end], strict=True)
+            ]
+    finally:
+        os.close(descriptor)
     tables.write_parquet(task.new_file("samples", ".parquet"), pa.Table.from_pylist(rows, MATCHED))
 
 
@@ -170,7 +195,7 @@ def _size(value: Any) -> int | None:
 
 def _pixels(body: bytes) -> bytes:
     try:
-        return exact.pixels(body)
+        return exact.pixels(decoded(body))
     except ImageError:
         return NO_PIXELS
 

@@ -1,10 +1,13 @@
-"""`wit audit`."""
+"""`wit audit`, and what belongs to it."""
 
+import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from wit_builder.errors import ConfigError
 
 if TYPE_CHECKING:
     from wit_builder.audit.asked import Asked
@@ -25,27 +28,51 @@ class _Share(click.ParamType[float]):
         return share
 
 
-@click.command()
+COMMANDS: dict[str, str] = {  # name: module of a subcommand
+    "train-detector": "wit_builder.cli.audit_detector",
+}
+
+
+class _Audit(click.Group):
+    """Audits when no subcommand is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+
+@click.group(
+    cls=_Audit, invoke_without_command=True, subcommand_metavar="", options_metavar="[OPTIONS] [COMMAND]"
+)
 @click.option(
     "--shards",
     multiple=True,
-    required=True,
     metavar="WORD",
     help="A tar, a folder, a glob or `{00..41}`, on a disk or in a store. May be given several times.",
 )
 @click.option(
     "--eval-set",
     multiple=True,
-    required=True,
     type=click.Path(file_okay=False),
     metavar="FOLDER",
     help="Images, as CLIP_benchmark or ImageFolder has them. May be given several times.",
 )
 @click.option(
+    "--detector",
+    multiple=True,
+    metavar="WORD",
+    help="A learned one besides: detector.safetensors, MODEL:FILE=SIMILARITY or torchscript:FILE:SIDE=SIMILARITY.",
+)
+@click.option(
     "--threshold",
     multiple=True,
     metavar="[SET:]DETECTOR=SIMILARITY",
-    help="From which similarity on two images are one; pdq=0.88 is 31 of 256 bits. [default: each detector's own]",
+    help="From which similarity on two images are one; pdq=0.8789 is 31 of 256 bits. [default: each detector's own]",
 )
 @click.option(
     "--neighbours",
@@ -65,20 +92,21 @@ class _Share(click.ParamType[float]):
     type=_Share(),
     help="Exit with 1 when more than this share of a set overlaps: 0.5% or 0.005.",
 )
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
-)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 @click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, audit.json on stdout.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     shards: tuple[str, ...],
     eval_set: tuple[str, ...],
+    detector: tuple[str, ...],
     threshold: tuple[str, ...],
     neighbours: int,
     cache: Path | None,
     fail_above: float | None,
-    out: Path,
+    out: Path | None,
     workers: int | None,
     quiet: bool,
     json: bool,
@@ -94,14 +122,20 @@ def command(
 
     Writes audit.json, overlap.parquet (who is near whom), images.parquet (what each image is) and exclude.parquet.
     """
-    from wit_builder.audit.asked import Asked, thresholds
+    if ctx.invoked_subcommand is not None:
+        return 0
+    if out is None:
+        raise ConfigError("wit audit writes a folder, and none is named", "--out FOLDER")
+    from wit_builder.audit.asked import DETECTORS, Asked, thresholds
+    from wit_builder.audit.learned.named import named
     from wit_builder.shardset import sources
     from wit_builder.shardset.cache import Cache
 
     asked = Asked(
         sources.shards(shards, Cache()),
         tuple(str(Path(folder).absolute()) for folder in eval_set),
-        thresholds=thresholds(threshold),
+        (*DETECTORS, *named(detector)),
+        thresholds(threshold),
         neighbours=neighbours,
         cache=cache and cache.absolute(),
     )
