@@ -6,13 +6,14 @@ Here it is the lowest similarity from which on so large a share of the labelled 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder import stats, storage
+from wit_builder.audit.asked import Asked
 from wit_builder.errors import ConfigError
 
 FILE = "labels.parquet"
@@ -82,6 +83,16 @@ def thresholds(labels: Labels, precision: float = PRECISION) -> Mapping[tuple[st
     for pair, same in labels.items():
         groups[pair.eval_set, pair.detector].append((pair.similarity, same))
     return {group: _threshold(pairs, precision) for group, pairs in sorted(groups.items())}
+
+
+def following(asked: Asked, given: Labels) -> Asked:
+    """The same audit with the thresholds that follow. Where no pair may count, only those of similarity 1 do."""
+    found = {
+        (name, detector): 1.0 if one.similarity is None else one.similarity
+        for (name, detector), one in thresholds(given).items()
+    }
+    rest = [one for one in asked.thresholds if one[:2] not in found]
+    return replace(asked, thresholds=(*rest, *((*group, value) for group, value in found.items())))
 
 
 def _threshold(pairs: Iterable[tuple[float, bool]], precision: float) -> Threshold:

@@ -32,6 +32,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.road import BOUNDED, Watcher
 
 FILE = "audit.json"
+ASKED = "asked.json"  # all of it, to audit again with other thresholds
 PAIRS, IMAGES, EXCLUDE = "overlap.parquet", "images.parquet", "exclude.parquet"
 STAGES = ("sets", "hash", "search", "matched")
 PDQ = "pdq"
@@ -63,6 +64,16 @@ def start(asked: Asked, out: Path) -> bool:
     with storage.plain_errors(out):
         storage.write_json(begun, encoded)
     return False
+
+
+def asked_in(out: Path) -> Asked:
+    """What the audit in OUT was asked. Raises ConfigError when there is none, or one of another version."""
+    if not (out / ASKED).exists():
+        raise ConfigError(f"{str(out)!r} holds no finished audit", f"wit audit ... --out {out}")
+    asked = settings.decode(engine.read_json(out / ASKED))
+    if not isinstance(asked, Asked):
+        raise ConfigError(f"{str(out / ASKED)!r} says nothing of an audit", f"wit audit ... --out {out}")
+    return asked
 
 
 def _refuse_other(out: Path) -> None:
@@ -196,6 +207,7 @@ def _publish(asked: Asked, out: Path, images: Held, merged: _Merged, samples: pa
         tables.write_parquet(out / PAIRS, overlap.pairs(found, images, names, keys, samples))
         tables.write_parquet(out / IMAGES, overlap.images(state, images, names, keys, asked.labels))
         tables.write_parquet(out / EXCLUDE, left_out)
+        storage.write_json(out / ASKED, settings.encode(asked))
         storage.write_json(out / FILE, told)
 
 
@@ -234,7 +246,6 @@ def _told(
         "excluded": left_out.num_rows,
         "detectors": [*kinds[:1], exact.PIXELS_SAID, *kinds[1:]],
         "sets": sets,
-        "places": {"shards": [shard.url for shard in asked.shards], "sets": asked.sets},
         "versions": publish.versions(),
     }
 

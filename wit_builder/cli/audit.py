@@ -29,6 +29,7 @@ class _Share(click.ParamType[float]):
 
 
 COMMANDS: dict[str, str] = {  # name: module of a subcommand
+    "label": "wit_builder.cli.audit_label",
     "train-detector": "wit_builder.cli.audit_detector",
 }
 
@@ -87,6 +88,14 @@ class _Audit(click.Group):
     metavar="FOLDER",
     help="For the hashes of shards. [default: .audit beside them, else the user's cache]",
 )
+@click.option("--model", metavar="NAME", help="Adds what the overlap did to its accuracy; see `wit eval`.")
+@click.option("--checkpoint", type=click.Path(dir_okay=False), metavar="FILE", help="Its weights.")
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="The same from a folder of `wit eval` on these sets, instead of a checkpoint.",
+)
 @click.option(
     "--fail-above",
     type=_Share(),
@@ -105,6 +114,9 @@ def command(
     threshold: tuple[str, ...],
     neighbours: int,
     cache: Path | None,
+    model: str | None,
+    checkpoint: str | None,
+    results: Path | None,
     fail_above: float | None,
     out: Path | None,
     workers: int | None,
@@ -120,12 +132,17 @@ def command(
       wit audit --shards out/demo/shards --eval-set out/demo-eval --out out/audit
       wit train --shards out/demo/shards --exclude out/audit/exclude.parquet --out runs/clean
 
-    Writes audit.json, overlap.parquet (who is near whom), images.parquet (what each image is) and exclude.parquet.
+    Writes audit.json, report.html, overlap.parquet (who is near whom), images.parquet (what each image is) and
+    exclude.parquet.
     """
     if ctx.invoked_subcommand is not None:
         return 0
     if out is None:
         raise ConfigError("wit audit writes a folder, and none is named", "--out FOLDER")
+    if bool(model) != bool(checkpoint) or (model and results):
+        raise ConfigError(
+            "a model needs its checkpoint, and stands instead of --results", "--model NAME --checkpoint FILE"
+        )
     from wit_builder.audit.asked import DETECTORS, Asked, thresholds
     from wit_builder.audit.learned.named import named
     from wit_builder.shardset import sources
@@ -139,11 +156,37 @@ def command(
         neighbours=neighbours,
         cache=cache and cache.absolute(),
     )
-    _run(asked, out, workers, quiet, json)
+    run_audit(asked, out, workers, quiet, json)
+    if model:
+        results = _evaluated(asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json})
+    finish(asked, out, results)
     return _show(out, fail_above, json)
 
 
-def _run(asked: "Asked", out: Path, workers: int | None, quiet: bool, json: bool) -> None:
+def finish(asked: "Asked", out: Path, results: Path | None) -> None:
+    """Write effects, leaks and page of the audit that is in OUT."""
+    from wit_builder.audit import finish as finishing
+    from wit_builder.audit.pictures import Pictures
+
+    finishing.finish(out, Pictures(asked.opened, asked.shards), results)
+
+
+def _evaluated(asked: "Asked", out: Path, values: dict[str, Any]) -> Path:
+    """The folder of the model's results on the sets that have classes."""
+    from wit_builder.cli import evaluated
+
+    folders = tuple(
+        folder for folder, one in zip(asked.sets, asked.opened, strict=True) if one.kind == "classes"
+    )
+    if not folders:
+        raise ConfigError("no evaluation set has classes, so no accuracy can be split", "leave --model out")
+    usual = {"tasks": "zero-shot", "split": "test", "cache": None, "precision": "bf16"}
+    evaluated.measure(usual | values | {"eval_set": folders, "out": str(out / "results")})
+    return out / "results"
+
+
+def run_audit(asked: "Asked", out: Path, workers: int | None, quiet: bool, json: bool) -> None:
+    """Audit into OUT, or go on there."""
     from contextlib import closing
 
     from wit_builder.audit import run
@@ -202,6 +245,30 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
         if any(apart.values()):
             said = ", ".join(f"{n:,} {why}" for why, n in apart.items() if n)
             yield f"  {one['name']}: counted apart {said}"
+    for one in sets:
+        if effect := one.get("effect"):
+            yield f"  {one['name']}: {_effect(effect)}"
+        if leaks := one.get("leaks"):
+            yield f"  {one['name']}: captions of duplicates give away {_leaks(leaks)}"
+    yield f"  pictures              {out / 'report.html'}"
     yield f"  who is near whom      {out / 'overlap.parquet'}"
     yield f"  what each image is    {out / 'images.parquet'}"
     yield f"  what to leave out     {out / 'exclude.parquet'} ({many(told['excluded'], 'sample')})"
+
+
+def _effect(effect: Mapping[str, Any]) -> str:
+    """In words: `All 41.0%, Clean 40.2%, Overlap 60.0%; All - Clean +0.8 points, p 0.012 (Holm 0.024)`."""
+    shares = [
+        f"{name} {effect[key]['right'] / effect[key]['count']:.1%}"
+        for name, key in (("All", "all"), ("Clean", "clean"), ("Overlap", "overlap"))
+        if effect[key]["count"]
+    ]
+    if effect["inflation"] is None:
+        return f"{', '.join(shares)}; nothing is Clean, so there is nothing to compare with"
+    said = f"{', '.join(shares)}; All - Clean {100 * effect['inflation']:+.2f} points, p {effect['p_greater']:.3g}"
+    return said if effect["holm"] is None else f"{said} (Holm {effect['holm']:.3g})"
+
+
+def _leaks(leaks: Mapping[str, int]) -> str:
+    words = {"image": "the image alone", "class": "its class too", "caption": "its caption too"}
+    return ", ".join(f"{words[kind]} {n:,} times" for kind, n in leaks.items())
