@@ -13,6 +13,11 @@ train: .venv/train  ## after `make shards`: a small model on them, and what it m
 	  --text-encoder cbow --batch 64 --epochs 40 --lr 3e-3 --warmup 50 --weight-decay 0.5 --precision fp32 \
 	  --eval-set out/demo-eval --eval-every 160
 
+audit: .venv/shards  ## after `make shards`: pictures of an evaluation set that lie in them, beside those known to
+	.venv/bin/wit demo-web --eval-set out/demo-eval
+	.venv/bin/wit audit --shards out/demo/shards --eval-set out/demo-eval --out out/audit
+	$(PY) benchmarks/audit/demo.py out/audit out/demo out/demo-eval
+
 show:  ## what is in out/demo
 	.venv/bin/wit show out/demo
 
@@ -62,4 +67,4 @@ help:
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: shards train show check lint types layers test test-slow bench format lock clean help
+.PHONY: shards train audit show check lint types layers test test-slow bench format lock clean help

@@ -1,5 +1,7 @@
 import gzip
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from wit_builder.blocklist import lists, tombstones
@@ -40,6 +42,31 @@ def read(tmp_path):
 )
 def test_a_line_is_an_entry_in_its_one_spelling(read, kind, line, found):
     assert read(kind, f"# what it is\n\n{line}\n") == [found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [("sha256", [("sha256", A)]), ("urls", [("url", url_value("http://example.org/a.jpg"))])],
+)
+def test_of_a_parquet_file_the_column_of_the_kind_is_read(tmp_path, kind, found):
+    path = tmp_path / "exclude.parquet"
+    rows = {"key": ["1", "2"], "sha256": [A.upper(), None], "url": [None, "https://example.org/a.jpg"]}
+    pq.write_table(pa.table(rows), path)
+    read = lists.read(Blocklist(**{kind: (str(path),)})).to_pylist()
+    assert [(row["kind"], row["value"]) for row in read] == found
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"url": ["http://a.test/"]}, "has no column sha256"),
+        ({"sha256": ["ab"]}, "row 0: 'ab' is no SHA-256"),
+    ],
+)
+def test_a_parquet_file_without_such_entries_is_refused(tmp_path, table, said):
+    pq.write_table(pa.table(table), tmp_path / "list.parquet")
+    with pytest.raises(ConfigError, match=said):
+        lists.read(Blocklist(sha256=(str(tmp_path / "list.parquet"),)))
 
 
 def test_names_of_columns_may_come_first_and_nowhere_else(read):

@@ -90,3 +90,12 @@ def test_a_tar_that_is_cut_is_said_and_stays(made, tmp_path):
         "00003.tar",
         "00003_stats.json",
     ]
+
+
+def test_what_an_audit_made_of_the_shard_goes_with_it(made, tmp_path):
+    folder = shutil.copytree(made, tmp_path / "shards")
+    (folder / removal.AUDIT).mkdir()
+    for name in ("00003.pdq-1a2b3c4d.npz", "00004.pdq-1a2b3c4d.npz"):
+        (folder / removal.AUDIT / name).write_bytes(b"hashes")
+    removal.rewrite(folder, "00003", without([1]))
+    assert [path.name for path in (folder / removal.AUDIT).iterdir()] == ["00004.pdq-1a2b3c4d.npz"]

@@ -2,7 +2,10 @@
 
 Text, one entry a line; `#` begins a comment, blank lines count for nothing. A line of hashes may have other
 columns (quality, id, file name), with commas, semicolons, tabs or blanks between, and one of its columns is a
-hash; a first line of column names is known. UTF-8, also as .gz. Tombstones are parquet (tombstones.py).
+hash; a first line of column names is known. UTF-8, also as .gz.
+
+Parquet, such as an audit's exclude.parquet: the entries are the column sha256, pdq, url or domain, whichever the list
+is said to be of; a row without one is passed over. Tombstones are parquet of their own (tombstones.py).
 """
 
 import gzip
@@ -13,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from wit_builder import remote
 from wit_builder.blocklist import tombstones
@@ -24,7 +28,7 @@ MAX_LINE = 64 << 10  # bytes
 MAX_ENTRIES = 50_000_000  # of one list: 3.2 GB in memory
 
 _ROWS = 65_536
-_ENDINGS = (".txt", ".csv", ".tsv", ".gz")
+_ENDINGS = (".txt", ".csv", ".tsv", ".gz", ".parquet")
 _BETWEEN = re.compile(r"[,;\s]+")
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 _HEADERS = {
@@ -47,15 +51,16 @@ def read(lists: Blocklist) -> pa.Table:
     tables = [SCHEMA.empty_table()]
     for kind, words in kinds:
         radius = lists.pdq_radius if kind == "pdq" else None
-        tables += [_of_text(kind, radius, file.url) for file in remote.expand(words, _ENDINGS)]
+        tables += [_of_file(kind, radius, file.url) for file in remote.expand(words, _ENDINGS)]
     files = remote.expand(lists.tombstones, (".parquet",))
     tables += [tombstones.as_list(file.url, tombstones.read(file.url)) for file in files]
     return pa.concat_tables(tables)
 
 
-def _of_text(kind: Kind, radius: int | None, url: str) -> pa.Table:
+def _of_file(kind: Kind, radius: int | None, url: str) -> pa.Table:
     with remote.opened(url) as file:
-        pieces = list(_values(kind, url, file))
+        lines = _rows_of(kind, url, file) if url.lower().endswith(".parquet") else _lines(kind, url, file)
+        pieces = list(_values(kind, url, lines))
     values = pa.chunked_array(pieces, pa.string())
     if not len(values):
         raise ConfigError(f"{url} lists nothing", "leave it out, or put back the list that it was")
@@ -71,18 +76,15 @@ def _of_text(kind: Kind, radius: int | None, url: str) -> pa.Table:
     )
 
 
-def _values(kind: Kind, url: str, file: BinaryIO) -> Iterator[pa.Array]:
-    """The values, many at a time."""
+def _values(kind: Kind, url: str, words: Iterable[tuple[str, str]]) -> Iterator[pa.Array]:
+    """The values of these words, each with its place in the file; many at a time."""
     some: list[str] = []
     total = 0
-    for number, line in _lines(url, file):
-        word = _word(kind, line, number)
-        if word is None:
-            continue
+    for place, word in words:
         try:
             some.append(value_of(kind, word))
         except ConfigError as error:
-            raise ConfigError(f"{url}, line {number}: {error}", _hint(kind)) from error
+            raise ConfigError(f"{url}, {place}: {error}", _hint(kind)) from error
         if len(some) == _ROWS:
             total += len(some)
             yield pa.array(some, pa.string())
@@ -106,7 +108,26 @@ def _word(kind: Kind, line: str, number: int) -> str | None:
     return None if is_header else line
 
 
-def _lines(url: str, file: BinaryIO) -> Iterator[tuple[int, str]]:
+def _rows_of(kind: Kind, url: str, file: BinaryIO) -> Iterator[tuple[str, str]]:
+    """The entries of a parquet file's column, without those that are null."""
+    try:
+        column = pq.read_table(file, columns=[kind]).column(kind).cast(pa.string())
+    except (pa.ArrowException, KeyError, OSError, ValueError) as error:
+        raise ConfigError(
+            f"{url} has no column {kind} of texts that can be read", f"a parquet file with the column {kind}"
+        ) from error
+    return ((f"row {row}", word) for row, word in enumerate(column.to_pylist()) if word)
+
+
+def _lines(kind: Kind, url: str, file: BinaryIO) -> Iterator[tuple[str, str]]:
+    """The entries of a text."""
+    for number, line in _numbered(url, file):
+        word = _word(kind, line, number)
+        if word is not None:
+            yield f"line {number}", word
+
+
+def _numbered(url: str, file: BinaryIO) -> Iterator[tuple[int, str]]:
     """Each line with its number from 1, without blanks around it."""
     for number, raw in enumerate(_raw_lines(url, file), 1):
         if len(raw) > MAX_LINE:

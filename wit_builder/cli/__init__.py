@@ -23,6 +23,7 @@ COMMANDS = {  # name: (module, one line)
     "forget": ("wit_builder.cli.forget", "Remove pairs from a finished build, and keep them out."),
     "ablate": ("wit_builder.cli.ablate", "Several presets on one pool: what each keeps, what they share."),
     "train": ("wit_builder.cli.train", "Train CLIP on shards, by the paper's recipe."),
+    "audit": ("wit_builder.cli.audit", "Which images of evaluation sets lie in the shards."),
     "eval": ("wit_builder.cli.eval", "What a checkpoint is worth, on evaluation sets."),
     "export": ("wit_builder.cli.export", "A checkpoint as safetensors, for open_clip and the hub."),
     "verify": ("wit_builder.cli.verify", "Compare a build's shards with its manifest."),

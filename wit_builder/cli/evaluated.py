@@ -32,7 +32,20 @@ if TYPE_CHECKING:
 
 
 def run(values: Mapping[str, Any]) -> None:
-    """Do what the options say. Raises ConfigError before anything is started."""
+    """Do what the options say, and tell of it. Raises ConfigError before anything is started."""
+    found = measure(values)
+    for result in found:
+        click.echo(line(result))
+    if found:
+        from wit_builder.evaluate import worth
+
+        for one in worth.every(Path(values["out"])):
+            if one.words:
+                click.echo(f"{one.set}: zero-shot is worth {one.words} labelled images a class")
+
+
+def measure(values: Mapping[str, Any]) -> "list[Result]":
+    """Do what the options say; the results, on the first rank. Raises ConfigError as `run`."""
     for name in ("model", "checkpoint", "eval_set", "out"):
         if not values[name]:
             raise ConfigError(f"--{name.replace('_', '-')} is not given", f"{typed.command('eval')} --help")
@@ -40,7 +53,7 @@ def run(values: Mapping[str, Any]) -> None:
     from wit_builder.cli.trained import once
     from wit_builder.evalset import sets
     from wit_builder.evaluate import run as runs
-    from wit_builder.evaluate import training, worth
+    from wit_builder.evaluate import training
     from wit_builder.model.loaded import opened
     from wit_builder.model.ranks import joined
 
@@ -66,11 +79,7 @@ def run(values: Mapping[str, Any]) -> None:
             from wit_builder.report import evaluation
 
             shown.say(f"pictures: {evaluation.write(Path(values['out']), some)}")
-    for result in found:
-        click.echo(line(result))
-    for one in worth.every(Path(values["out"])) if found else ():
-        if one.words:
-            click.echo(f"{one.set}: zero-shot is worth {one.words} labelled images a class")
+    return found
 
 
 def default_cache() -> Path:

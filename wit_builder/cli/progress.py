@@ -42,6 +42,10 @@ WHAT = {
     "pack": "write shards",
     "pool": "read its shards",
     "compare": "what each keeps",
+    "sets": "read the evaluation sets",
+    "hash": "hash the shards' images",
+    "search": "compare them",
+    "matched": "read what was found",
     "train": "a small CLIP on what each keeps",
 }
 RULES = "apply its rules"  # what any other stage does: it is a preset's

@@ -76,7 +76,7 @@ def links(hashes: Words, incumbents: Words, radius: int, which: Sequence[int], o
     for block in which:
         new = _table(words, np.arange(count), root, block, of)
         old = _table(words, np.arange(count, len(order)), root, block, of)
-        flips = _flips(radius) if of == BLOCKS else np.zeros(1, np.int64)
+        flips = masks(radius) if of == BLOCKS else np.zeros(1, np.int64)
         _link_tables(new, new, True, flips, root, radius)
         _link_tables(new, old, False, flips, root, radius)
     _flatten(root)
@@ -84,12 +84,12 @@ def links(hashes: Words, incumbents: Words, radius: int, which: Sequence[int], o
     return order[linked], order[root[linked]]
 
 
-def _flips(radius: int) -> Rows:
+def masks(radius: int) -> Rows:
     """What may be turned over in a block's value: each set of at most `radius // 16` of its bits."""
     sets = (
         chosen for size in range(radius // BLOCKS + 1) for chosen in combinations(range(BLOCK_BITS), size)
     )
-    return np.array([sum(1 << bit for bit in chosen) for chosen in sets])
+    return np.array([sum(1 << bit for bit in chosen) for chosen in sets], np.int64)
 
 
 class _Table(NamedTuple):

@@ -28,6 +28,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 DECIMALS = 6
 
 Levels = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
 
 
 def phash(picture: Raster) -> tuple[str, int]:
@@ -38,19 +39,37 @@ def phash(picture: Raster) -> tuple[str, int]:
     """
     if min(picture.width, picture.height) < MIN_SIDE:
         return "0" * 64, 0
-    samples = _samples(picture)
+    samples = _samples(_small(picture))
+    return _hash(samples).hex(), _quality(samples)
+
+
+def phash_turned(picture: Raster) -> tuple[tuple[str, ...], int]:
+    """The hashes of the picture as it lies, turned by 90, 180 and 270 degrees counterclockwise, and of its mirror
+    image turned so: eight, in this order. And the quality; see `phash`.
+    """
+    if min(picture.width, picture.height) < MIN_SIDE:
+        return ("0" * 64,) * 8, 0
+    small = _small(picture)
+    turned = [np.rot90(side, times) for side in (small, small[:, ::-1]) for times in range(4)]
+    return tuple(_hash(_samples(pixels)).hex() for pixels in turned), _quality(_samples(small))
+
+
+def _small(picture: Raster) -> Pixels:
+    size = min(picture.width, SIDE), min(picture.height, SIDE)
+    return resample(picture, (0, 0, picture.width, picture.height), size, "bilinear").array()
+
+
+def _samples(small: Pixels) -> Levels:
+    """Luma, 0 to 255, at the middles of 64 x 64 fields."""
+    height, width, _ = small.shape
+    samples: Levels = small.take(_middles(height), axis=0).take(_middles(width), axis=1) @ LUMA
+    return samples
+
+
+def _hash(samples: Levels) -> bytes:
     spectrum = (_cosines() @ samples @ _cosines().T).round(DECIMALS).ravel()
     bits = spectrum > np.partition(spectrum, 127)[127]
-    return np.packbits(bits[::-1]).tobytes().hex(), _quality(samples)
-
-
-def _samples(picture: Raster) -> Levels:
-    """Luma, 0 to 255, at the middles of 64 x 64 fields."""
-    size = min(picture.width, SIDE), min(picture.height, SIDE)
-    small = resample(picture, (0, 0, picture.width, picture.height), size, "bilinear").array()
-    across, down = map(_middles, size)
-    samples: Levels = small.take(down, axis=0).take(across, axis=1) @ LUMA
-    return samples
+    return np.packbits(bits[::-1]).tobytes()
 
 
 @cache

@@ -16,6 +16,8 @@ from wit_builder.shards.stats import Stats
 from wit_builder.shards.tar import TarWriter
 from wit_builder.shards.writer import paths
 
+AUDIT = ".audit"  # beside shards: what an audit made of their images
+
 Texts = Mapping[str, list[dict[str, str]]]
 Change = Callable[[pa.Table], tuple[pa.Table, Texts]]
 """Rows of a sidecar, a row group at a time: those that stay, as they are to stand, and the alt_texts of keys
@@ -30,6 +32,8 @@ def rewrite(folder: Path, stem: str, change: Change) -> None:
     that is full, read-only or forbidden.
     """
     tar, table, stats_path = paths(folder, stem)
+    for path in (folder / AUDIT).glob(f"{stem}.*"):
+        path.unlink()
     stats, stay, gone, texts = Stats(), set[str](), set[str](), dict[str, list[dict[str, str]]]()
     with storage.whole(table) as new_table:
         for before, kept, changed in _changed(table, new_table, change):

@@ -1,0 +1,76 @@
+"""Thresholds follow from what people said of pairs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wit_builder import stats
+from wit_builder.audit import labels
+from wit_builder.audit.labels import Pair
+from wit_builder.errors import ConfigError
+
+
+def pair(similarity, number=0, eval_set="pets", detector="pdq"):
+    return Pair(eval_set, f"e{number}", "00000.tar", f"k{number}", detector, similarity)
+
+
+def said(*pairs):
+    """Labels of pairs of similarity and answer."""
+    return {pair(similarity, number): same for number, (similarity, same) in enumerate(pairs)}
+
+
+def test_the_threshold_is_the_lowest_that_is_precise_enough():
+    given_ = said((0.99, True), (0.95, True), (0.93, False), (0.92, True), (0.90, True), (0.85, False))
+    assert labels.thresholds(given_, 0.95)["pets", "pdq"].similarity == 0.95
+    found = labels.thresholds(given_, 0.8)["pets", "pdq"]
+    assert (found.similarity, found.same, found.labelled) == (0.90, 4, 5)
+    assert (found.low, found.high) == stats.clopper_pearson(4, 5, 0.95)
+
+
+def test_pairs_of_one_similarity_are_above_together():
+    assert labels.thresholds(said((0.9, True), (0.9, False)))["pets", "pdq"].similarity is None
+
+
+def test_where_none_is_the_same_no_pair_may_count():
+    assert labels.thresholds(said((0.99, False), (0.9, False)))["pets", "pdq"].similarity is None
+
+
+def test_sets_and_detectors_have_thresholds_of_their_own():
+    given_ = {
+        pair(0.9): True,
+        pair(0.9, eval_set="cars"): False,
+        pair(0.7, detector="copy"): True,
+    }
+    found = labels.thresholds(given_)
+    assert {group: one.similarity for group, one in found.items()} == {
+        ("cars", "pdq"): None,
+        ("pets", "copy"): 0.7,
+        ("pets", "pdq"): 0.9,
+    }
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.5, 0.6, 0.7, 0.8, 0.9]), st.booleans()), min_size=1, max_size=20)
+)
+def test_no_lower_threshold_would_do_and_this_one_does(pairs):
+    found = labels.thresholds(said(*pairs), 0.75)["pets", "pdq"]
+
+    def precise(least):
+        above = [same for similarity, same in pairs if similarity >= least]
+        return sum(above) > 0 and sum(above) >= 0.75 * len(above)
+
+    fine = [similarity for similarity, _ in pairs if precise(similarity)]
+    assert found.similarity == (min(fine) if fine else None)
+
+
+def test_labels_are_kept(tmp_path):
+    given_ = {pair(0.5): True, pair(0.25, 1): False}
+    labels.write(tmp_path, given_)
+    assert labels.read(tmp_path) == given_
+    assert labels.read(tmp_path / "none") == {}
+
+
+def test_a_file_that_holds_none_is_one_sentence(tmp_path):
+    (tmp_path / labels.FILE).write_bytes(b"PAR1 no")
+    with pytest.raises(ConfigError, match="holds no labels"):
+        labels.read(tmp_path)

@@ -1,0 +1,36 @@
+"""What captions of duplicates give away."""
+
+import pytest
+
+from wit_builder.audit.leakage import of_captions, of_classes
+
+
+@pytest.mark.parametrize(
+    ("caption", "names", "leak"),
+    [
+        ("A tabby cat, asleep", ["tabby cat", "tabby"], "class"),
+        ("TABBY-CAT!", ["tabby cat"], "class"),
+        ("a concatenation", ["cat"], "image"),
+        ("cats", ["cat"], "image"),
+        ("the cat's tail", ["cat"], "class"),
+        ("", ["cat"], "image"),
+        (None, ["cat"], "image"),
+        ("anything", ["?!"], "image"),
+        ("ein Ma\u00dfkrug", ["MASSKRUG"], "class"),
+    ],
+)
+def test_a_class_is_named_by_whole_words_in_one_normal_form(caption, names, leak):
+    assert of_classes([caption], [names]) == [leak]
+
+
+@pytest.mark.parametrize(
+    ("caption", "own", "leak"),
+    [
+        ("Two dogs run.", ["A picnic", "two dogs run"], "caption"),
+        ("Two dogs run fast.", ["two dogs run"], "image"),
+        ("", [""], "image"),
+        (None, ["two dogs run"], "image"),
+    ],
+)
+def test_a_caption_leaks_word_for_word(caption, own, leak):
+    assert of_captions([caption], [own]) == [leak]

@@ -1,0 +1,83 @@
+"""`wit audit` as it is typed."""
+
+import json
+
+import pytest
+
+from tests.audit.folders import held, jpeg, shards
+
+
+@pytest.fixture
+def typed(wit, tmp_path):
+    """The command on a set of four images of which one is in the shards."""
+    shards(tmp_path / "shards", [jpeg(n) for n in range(3)])
+    held(tmp_path / "mine", [jpeg(n) for n in (2, 20, 21, 22)])
+    words = [
+        "audit",
+        "--shards",
+        tmp_path / "shards",
+        "--eval-set",
+        tmp_path / "mine",
+        "--quiet",
+        "--workers",
+        1,
+    ]
+    return lambda *more: wit(*words, "--out", tmp_path / "out", *more)
+
+
+def test_it_says_what_overlaps_and_where_the_files_are(typed):
+    said = typed()
+    assert (said.code, said.err) == (0, "")
+    assert "1 evaluation set against 3 samples" in said.out
+    assert "  mine         4         1   25.00%          1        1        1\n" in said.out
+    assert "exclude.parquet (1 sample)" in said.out
+
+
+@pytest.mark.parametrize(("share", "code"), [("25%", 0), ("0.25", 0), ("24.9%", 1), ("0", 1)])
+def test_more_than_may_overlap_is_exit_code_1(typed, share, code):
+    said = typed("--fail-above", share)
+    assert said.code == code
+    assert ("more than" in said.err) == bool(code)
+
+
+def test_json_is_audit_json(typed, tmp_path):
+    typed()
+    assert json.loads(typed("--json").out) == json.loads((tmp_path / "out" / "audit.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--fail-above", "half"], "'half' is no share"),
+        (["--fail-above", "101%"], "'101%' is no share"),
+        (["--threshold", "0.9"], "--threshold is for ''"),
+        (["--threshold", "pdq"], "--threshold 'pdq' is no [SET:]DETECTOR=SIMILARITY"),
+        (["--threshold", "sha256=1"], "detectors with one are pdq"),
+    ],
+)
+def test_an_option_that_means_nothing_is_one_sentence(typed, more, said):
+    answer = typed(*more)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["audit"], "--out FOLDER"),
+        (["audit", "--out", "out"], "--shards OUT/shards"),
+        (["audit", "--out", "out", "--shards", "shards"], "--eval-set FOLDER"),
+    ],
+)
+def test_what_is_missing_is_said_with_a_hint(wit, tmp_path, words, hint):
+    shards(tmp_path / "shards", [jpeg(0)])
+    said = wit(*words)
+    assert (said.code, said.hint) == (2, hint)
+
+
+def test_torch_is_not_imported(typed):
+    import sys
+
+    before = {name for name in ("torch", "scipy") if name in sys.modules}
+    typed()
+    assert {name for name in ("torch", "scipy") if name in sys.modules} == before

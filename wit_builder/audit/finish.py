@@ -1,0 +1,63 @@
+"""What a finished audit is looked at by: effects on scores, what captions give away, and the page.
+
+May be done again whenever there is more to say: with the results of another checkpoint, or after labels.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow.parquet as pq
+
+from wit_builder import storage
+from wit_builder.audit import leakage, page, scored
+from wit_builder.audit.pictures import Pictures
+from wit_builder.audit.run import FILE, IMAGES, PAIRS
+from wit_builder.evalset.sets import EvalSet
+
+
+def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
+    """Write audit.json with effects and leaks in it, and report.html.
+
+    results: folder of `wit eval` on the same sets, those of them that have classes; None leaves effects as they are
+    absent. Raises ConfigError when it holds nothing of such a set, or was made of other data.
+    """
+    told = orjson.loads((out / FILE).read_bytes())
+    pairs = pq.read_table(out / PAIRS)
+    named = {one.name: one for one in pictures.sets}
+    said = {
+        one.name: scored.predictions(results, one.name)
+        for one in pictures.sets
+        if results and one.kind == "classes"
+    }
+    effects = scored.effects(pq.read_table(out / IMAGES), said)
+    rows = pairs.to_pylist()
+    for one in told["sets"]:
+        one["leaks"] = _leaks(rows, named[one["name"]])
+        one.pop("effect", None)
+        if one["name"] in effects:
+            one["effect"] = asdict(effects[one["name"]])
+    storage.write_json(out / FILE, told)
+    page.write(out, told, pairs, effects, pictures)
+
+
+def _leaks(rows: Iterable[Mapping[str, Any]], own: EvalSet) -> dict[str, int]:
+    """Of each image that overlaps the worst that its duplicates' captions give away: how often what."""
+    places = {key: number for number, key in enumerate(own.keys)}
+    found = [
+        row for row in rows if row["eval_set"] == own.name and row["overlap"] and row["eval_id"] in places
+    ]
+    captions, numbers = [row["caption"] for row in found], [places[row["eval_id"]] for row in found]
+    if own.kind == "classes":
+        kinds = leakage.of_classes(captions, [own.classes[own.labels[number]] for number in numbers])
+    elif own.kind == "captions":
+        kinds = leakage.of_captions(captions, [own.captions[number] for number in numbers])
+    else:
+        kinds = ["image"] * len(found)
+    worst: dict[int, str] = {}
+    for number, kind in zip(numbers, kinds, strict=True):
+        worst[number] = kind if kind != "image" else worst.get(number, kind)
+    return dict(sorted(Counter(worst.values()).items()))

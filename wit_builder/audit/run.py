@@ -1,0 +1,254 @@
+"""An audit from start to end.
+
+    sets  -> rows of their images        (held.read)
+    shards -> rows of their images       (stages.make_rows; kept beside the shards, so made once)
+    both  -> who is near whom            (stages.look, some shards a task)
+    near  -> what the samples are        (stages.read_matched) -> tables and audit.json in OUT
+
+Memory holds the rows of the sets and their neighbours, never those of the shards. `OUT/work` holds the stages while
+the audit runs; killed, the same command goes on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wit_builder import build, publish, settings, storage
+from wit_builder.audit import exact, held, overlap, stages
+from wit_builder.audit.asked import Asked
+from wit_builder.audit.held import Held
+from wit_builder.audit.search import Nearest, merge, nobody
+from wit_builder.curation import tables
+from wit_builder.engine import task as engine
+from wit_builder.engine.local import Executor
+from wit_builder.engine.stage import number, run_stage
+from wit_builder.errors import ConfigError
+from wit_builder.road import BOUNDED, Watcher
+
+FILE = "audit.json"
+ASKED = "asked.json"  # all of it, to audit again with other thresholds
+PAIRS, IMAGES, EXCLUDE = "overlap.parquet", "images.parquet", "exclude.parquet"
+STAGES = ("sets", "hash", "search", "matched")
+PDQ = "pdq"
+_ANEW = {"thresholds": None}  # may change
+_STAGES = "wit_builder.audit.stages"
+
+
+def start(asked: Asked, out: Path) -> bool:
+    """Make OUT ready; whether it holds this very audit already. One with other thresholds is done anew.
+
+    Raises ConfigError when OUT holds something else.
+    """
+    encoded = asked.encoded()
+    begun, finished = out / "work" / FILE, out / FILE
+    path = begun if begun.exists() else finished
+    if path.exists():
+        before = engine.read_json(path)
+        before = before.get("asked", {}) if path == finished else before
+        if changed := settings.differences(before | _ANEW, encoded | _ANEW):
+            raise ConfigError(
+                f"{str(out)!r} holds another audit: {'; '.join(changed[:3])}",
+                "name another folder with --out",
+            )
+        if not settings.differences(before, encoded):
+            return path == finished
+        publish.clear(out / "work")
+    else:
+        _refuse_other(out)
+    with storage.plain_errors(out):
+        storage.write_json(begun, encoded)
+    return False
+
+
+def asked_in(out: Path) -> Asked:
+    """What the audit in OUT was asked. Raises ConfigError when there is none, or one of another version."""
+    if not (out / ASKED).exists():
+        raise ConfigError(f"{str(out)!r} holds no finished audit", f"wit audit ... --out {out}")
+    asked = settings.decode(engine.read_json(out / ASKED))
+    if not isinstance(asked, Asked):
+        raise ConfigError(f"{str(out / ASKED)!r} says nothing of an audit", f"wit audit ... --out {out}")
+    return asked
+
+
+def _refuse_other(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(path.name[0] != "." for path in out.iterdir())):
+        raise ConfigError(f"{str(out)!r} is not empty and holds no audit", "name another folder with --out")
+
+
+def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:
+    """Audit, and write what came of it into OUT, which is ready.
+
+    Raises BuildError when a stage stops or a shard changes meanwhile, engine.task.Stopped when asked to stop.
+    """
+    with build.only_one(out):
+        publish.tidy(out)
+        work = out / "work"
+        own = _Run(asked, work, executor, watcher)
+        read = own.images()
+        found = _merged(asked, own.searched(read))
+        images = held.load(tuple(_paths(read, "rows")), asked.counts)
+        _publish(asked, out, images, found, own.samples(found))
+        publish.clear(work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    asked: Asked
+    work: Path
+    executor: Executor
+    watcher: Watcher
+
+    def images(self) -> list[engine.Done]:
+        """Rows of the images of the sets."""
+        params = {"sets": self.asked.sets, "detectors": self.asked.by_id}
+        return self._stage("sets", "wit_builder.audit.held:read", held.cut(self.asked.sets), params)
+
+    def searched(self, images: list[engine.Done]) -> list[engine.Done]:
+        """Rows of the shards, and who is near."""
+        told = self._stage(
+            "hash", f"{_STAGES}:make_rows", list(range(len(self.asked.shards))), self._params()
+        )
+        groups = stages.groups([shard.samples for shard in self.asked.shards])
+        paths = [str(path) for path in engine.files(told, "told")]
+        arguments = [[[number, paths[number]] for number in group] for group in groups]
+        params = {
+            **self._params(),
+            "held": _paths(images, "rows"),
+            "counts": self.asked.counts,
+            "thresholds": {one.id: self.asked.threshold(one) for one in self.asked.detectors},
+            "neighbours": self.asked.neighbours,
+        }
+        return self._stage("search", f"{_STAGES}:look", arguments, params)
+
+    def samples(self, found: "_Merged") -> pa.Table:
+        """What is said of the samples that were found, in the order of their numbers."""
+        wanted = self.work / "wanted.npy"
+        numbers = found.numbers()
+        of_pixels = np.isin(numbers, found.nearest[PDQ].other)
+        with storage.whole(wanted) as temporary, temporary.open("wb") as file:
+            np.save(file, np.stack([numbers, of_pixels]))
+        told = [str(path) for path in engine.files(engine.done(self.work, "hash"), "told")]
+        arguments = [[place, told[place]] for place in np.unique(numbers >> stages.SHARD_BITS).tolist()]
+        params = {**self._params(), "wanted": str(wanted)}
+        return stages.samples(
+            engine.files(self._stage("matched", f"{_STAGES}:read_matched", arguments, params), "samples")
+        )
+
+    def _params(self) -> dict[str, Any]:
+        return {
+            "shards": self.asked.shards,
+            "detectors": self.asked.by_id,
+            "cache": self.asked.cache and str(self.asked.cache),
+        }
+
+    def _stage(
+        self, name: str, function: str, arguments: list[Any], params: Mapping[str, Any]
+    ) -> list[engine.Done]:
+        tasks = number(arguments)
+        progress = self.watcher.stage(name, len(tasks))
+        return run_stage(self.executor, self.work, name, function, tasks, params, BOUNDED, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """What all searches found: by detector neighbours of the images, and rows of stages.look's `back`."""
+
+    nearest: dict[str, Nearest]
+    back: dict[str, NDArray[np.float64]]
+    samples: int
+    unreadable: dict[str, int]
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Of all samples that were found, ascending."""
+        near = [one.other[one.other >= 0] for one in self.nearest.values()]
+        return np.unique(np.concatenate([*near, *(rows[0].astype(np.int64) for rows in self.back.values())]))
+
+
+def _merged(asked: Asked, searched: list[engine.Done]) -> _Merged:
+    images = sum(asked.counts)
+    nearest = {one.id: nobody(images, asked.neighbours) for one in asked.detectors}
+    back: dict[str, list[NDArray[np.float64]]] = {one.id: [] for one in asked.detectors}
+    counts = {one.id: np.zeros(2, np.int64) for one in asked.detectors}
+    for path in engine.files(searched, "found"):
+        with np.load(path, allow_pickle=False) as found:
+            for name in nearest:
+                merge(nearest[name], found[f"{name}.near"])
+                back[name].append(found[f"{name}.back"])
+                counts[name] += found[f"{name}.counts"]
+    joined = {name: np.concatenate(rows, axis=1) for name, rows in back.items()}
+    samples = max(int(count[0]) for count in counts.values())
+    return _Merged(nearest, joined, samples, {name: int(count[1]) for name, count in counts.items()})
+
+
+def _publish(asked: Asked, out: Path, images: Held, merged: _Merged, samples: pa.Table) -> None:
+    names = asked.names
+    keys = [key for one in asked.opened for key in one.keys]
+    thresholds = {one.id: asked.threshold(one) for one in asked.detectors}
+    found = [
+        overlap.found(one.id, one.kind, merged.nearest[one.id], images, thresholds[one.id])
+        for one in asked.detectors
+    ]
+    near = next(one for one in found if one.detector == PDQ)
+    found.insert(1, overlap.equal_pixels(near, images, samples))
+    backs = [
+        overlap.back(one.id, one.kind, merged.back[one.id], thresholds[one.id]) for one in asked.detectors
+    ]
+    backs.insert(1, overlap.back_of(found[1]))
+    state = overlap.states(found, images)
+    left_out = overlap.excluded(backs, images, names, keys, samples)
+    told = _told(asked, merged, images, state, found, left_out)
+    with storage.plain_errors(out):
+        tables.write_parquet(out / PAIRS, overlap.pairs(found, images, names, keys, samples))
+        tables.write_parquet(out / IMAGES, overlap.images(state, images, names, keys, asked.labels))
+        tables.write_parquet(out / EXCLUDE, left_out)
+        storage.write_json(out / ASKED, settings.encode(asked))
+        storage.write_json(out / FILE, told)
+
+
+def _told(
+    asked: Asked,
+    merged: _Merged,
+    images: Held,
+    state: NDArray[Any],
+    found: Sequence[overlap.Found],
+    left_out: pa.Table,
+) -> dict[str, Any]:
+    """What audit.json says."""
+    kinds = [
+        {
+            "id": one.id,
+            "sha256": one.sha256,
+            "kind": one.kind,
+            "threshold": one.threshold,
+            "source": one.source,
+        }
+        for one in asked.detectors
+    ]
+    sets = [
+        {
+            "name": one.name,
+            "kind": one.kind,
+            **overlap.counts(state, found, begin, end),
+            "thresholds": {detector.id: asked.threshold(detector)[place] for detector in asked.detectors},
+        }
+        for place, (one, (begin, end)) in enumerate(zip(asked.opened, pairwise(images.first), strict=True))
+    ]
+    return {
+        "asked": asked.encoded(),
+        "samples": merged.samples,
+        "unreadable": merged.unreadable,
+        "excluded": left_out.num_rows,
+        "detectors": [*kinds[:1], exact.PIXELS_SAID, *kinds[1:]],
+        "sets": sets,
+        "versions": publish.versions(),
+    }
+
+
+def _paths(records: list[engine.Done], kind: str) -> list[str]:
+    return [str(path) for path in engine.files(records, kind)]

@@ -1,0 +1,60 @@
+"""`wit audit label`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from wit_builder.audit.asked import Asked
+
+
+@click.command()
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default="any that is free",
+    help="Port on 127.0.0.1 to serve the page at.",
+)
+@click.option(
+    "--results", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="See `wit audit`."
+)
+def command(out: Path, port: int, results: Path | None) -> None:
+    """Look at pairs one by one, say which are one image, and have the audit in OUT follow.
+
+    Opens nothing by itself: prints the address of a local page, whose keys are y, n, s (later) and u (back). Ctrl-C
+    ends it; then the thresholds that follow from all labels are applied, and OUT is written anew. Labels are kept in
+    OUT/labels.parquet as they are given.
+
+    \b
+    Example:
+      wit audit label out/audit
+    """
+    from wit_builder.audit import labelling, labels, run
+    from wit_builder.audit.pictures import Pictures
+    from wit_builder.cli.audit import finish, run_audit
+
+    asked = run.asked_in(out)
+    before = thresholds(asked)
+    rows = labelling.pairs(out / run.PAIRS, before)
+    pictures = Pictures(asked.opened, asked.shards)
+    given = labelling.serve(out, rows, pictures, port, lambda line: click.echo(line, err=True))
+    followed = labels.following(asked, given)
+    for (name, detector), value in thresholds(followed).items():
+        if value != before[name, detector]:
+            click.echo(f"{name}: {detector} from {value:.4f} on, before {before[name, detector]:.4f}")
+    if thresholds(followed) != before:
+        run_audit(followed, out, None, False, False)
+        finish(followed, out, results)
+
+
+def thresholds(asked: "Asked") -> "dict[tuple[str, str], float]":
+    """By set and detector, of detectors that have some."""
+    return {
+        (name, one.id): value
+        for one in asked.detectors
+        if one.kind != "key"
+        for name, value in zip(asked.names, asked.threshold(one), strict=True)
+    }
