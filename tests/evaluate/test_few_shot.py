@@ -28,11 +28,11 @@ def test_draws_differ_and_do_not_depend_on_the_order():
 
 
 def test_on_real_digits_more_shots_are_worth_more():
-    found = few_shot.few_shot(TRAIN, KEYS, HELD, TEST.features, accuracy, draws=3)
+    found = few_shot.few_shot(TRAIN, KEYS, HELD, TEST.features, accuracy, draws=2)
     means = [np.mean([accuracy(TEST.labels, logits) for logits in shot.logits]) for shot in found]
     assert [shot.shots for shot in found] == [1, 2, 4, 8, 16]
     assert means == sorted(means) and means[0] > 0.3 and means[-1] > 0.8
-    assert all(len(shot.logits) == 3 and shot.strength in STRENGTHS for shot in found)
+    assert all(len(shot.logits) == 2 and shot.strength in STRENGTHS for shot in found)
 
 
 def test_the_smallest_class_says_how_many_shots_there_are():

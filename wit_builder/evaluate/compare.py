@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder import stats
 from wit_builder.errors import ConfigError
@@ -171,7 +172,7 @@ def _answers(metric: str, table: pa.Table) -> Any:
     name = metric.removeprefix("lp_")
     if "@" in name:
         wanted, places = name.split("_", 1)[0], int(name.rpartition("@")[2])
-        return _column(table.filter(pa.compute.equal(table["wanted"], wanted)), "rank") < places
+        return _column(table.filter(pc.equal(table["wanted"], wanted)), "rank") < places
     if "scores" in table.column_names:
         return _several(name, table)
     labels, right = _column(table, "label"), _column(table, "right")
