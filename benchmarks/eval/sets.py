@@ -49,12 +49,11 @@ def _cifar10(data: Path, archive: zipfile.ZipFile, out: Path, most: int | None) 
     train, test = (
         sorted(path for path in archive.namelist() if path.startswith(one)) for one in ("train", "test")
     )
-    train, test = _some(train, most), _some(test, most)
-    val = train[::5]  # of the whole set a fifth of each class: 300 images in succession
-    splits = {"train": sorted({*train} - {*val}), "val": val, "test": test}
-    for split, paths in splits.items():
+    val = train[::5]  # a fifth of each class: 300 images in succession
+    for split, found in (("train", sorted({*train} - {*val})), ("val", val), ("test", test)):
+        paths = _some(found, most)
         _write(out, split, ((archive.read(path), classes.index(path.split("/")[1])) for path in paths))
-    return len(test)
+    return len(paths)
 
 
 def _clothing(data: Path, archive: zipfile.ZipFile, out: Path, most: int | None) -> int:
