@@ -17,6 +17,11 @@ def square(task: Task) -> None:
     task.report({"done": 1, "total": 1})
 
 
+def slow_square(task: Task) -> None:
+    time.sleep(0.5)
+    square(task)
+
+
 def die_once(task: Task) -> None:
     """Killed by SIGKILL at its first attempt."""
     mark = task.home / "tried"

@@ -12,10 +12,9 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
-from wit_builder import storage
 from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, open_task, run_task
-from wit_builder.errors import BuildError, Dropped, WitError
+from wit_builder.engine.tries import Tries
 
 GRACE_S = 5.0  # from the wish to stop to the kill
 POLL_S = 0.25  # how often signals and timeouts are looked at
@@ -67,7 +66,7 @@ class LocalExecutor:
         slots = min(len(ids), io_tasks(self.workers) if needs.io else self.workers)
         cpus = max(1, self.workers // slots) if needs.io else 1
         self._keep(slots)  # a worker that waits has the memory of the stage before
-        with _stop_on_signal() as asked:
+        with stop_on_signal() as asked:
             run = _Run(root, stage, deque(ids), needs, progress, slots, cpus, self._worker, self._idle, asked)
             return run.finish()
 
@@ -135,26 +134,27 @@ class _Run:
     asked: Callable[[], int]  # how often a signal asked to stop
 
     busy: list[_Worker] = field(default_factory=list)
-    tries: Counter[str] = field(default_factory=Counter)
-    given_up: dict[str, str] = field(default_factory=dict)
     news: dict[str, Mapping[str, int]] = field(default_factory=dict)  # what running tasks told last
     counts: Counter[str] = field(default_factory=Counter)  # what all tasks told, summed
     done: int = 0
-    fatal: WitError | None = None  # concerns the whole build: no use in going on
+    tries: Tries = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tries = Tries(self.root / self.stage, self.needs.retries)
 
     def finish(self) -> dict[str, str]:
         try:
-            while (self.todo or self.busy) and not self.asked() and self.fatal is None:
+            while (self.todo or self.busy) and not self.asked() and self.tries.fatal is None:
                 self._start()
                 self._listen(POLL_S)
                 self._enforce_timeout()
-            if self.asked() or self.fatal:
+            if self.asked() or self.tries.fatal:
                 self._wind_down()
-                raise self.fatal or Stopped
+                raise self.tries.fatal or Stopped
         finally:
             for worker in self.busy:
                 _end(worker.child)
-        return self.given_up
+        return self.tries.given_up
 
     def _start(self) -> None:
         while self.todo and len(self.busy) < self.slots:
@@ -197,19 +197,8 @@ class _Run:
         self.busy.remove(worker)
         code = _end(worker.child, 0.0 if reason else children.LAST_WORDS_S)
         self._note(worker.task, {})
-        if isinstance(reason, WitError) and not isinstance(reason, Dropped):
-            self.fatal = self.fatal or reason
-        else:
-            self._try_again(worker.task, reason or f"its process died ({_exit(code)})")
-
-    def _try_again(self, task: str, reason: str | BaseException) -> None:
-        self.tries[task] += 1
-        if self.tries[task] <= self.needs.retries:
-            self.todo.append(task)
-        elif isinstance(reason, str):
-            self.given_up[task] = reason
-        else:
-            self.given_up[task] = _sentence(reason) + _written(reason, self.root / self.stage, task)
+        if self.tries.failed(worker.task, reason or f"its process died ({exit_of(code)})"):
+            self.todo.append(worker.task)
 
     def _enforce_timeout(self) -> None:
         limit = self.needs.timeout_s
@@ -234,36 +223,16 @@ def _end(child: children.Child, wait_s: float = 0.0) -> int | None:
     return code
 
 
-def _exit(code: int | None) -> str:
+def exit_of(code: int | None) -> str:
+    """How a process ended, in words. code: negative for a signal, None where it did not say."""
     if code is None:
         return "it answered no more"
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _sentence(error: BaseException) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, MemoryError):
-        return "out of memory"
-    words = " ".join(str(error).split())[:500]
-    return words if isinstance(error, WitError) else f"{type(error).__name__}: {words}"
-
-
-def _written(error: BaseException, folder: Path, task: str) -> str:
-    """Where the traceback of an unknown exception stands."""
-    notes = getattr(error, "__notes__", [])
-    if not notes:
-        return ""
-    path = folder / f"{task}.error.txt"
-    try:
-        storage.write_bytes(path, "\n".join(notes).encode("utf-8", "replace"))
-    except BuildError:
-        return ""  # the disk is full: what went wrong before is worth more
-    return f" (where: {path})"
-
-
 @contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], int]]:
-    """Counts SIGINT and SIGTERM instead of obeying them."""
+def stop_on_signal() -> Iterator[Callable[[], int]]:
+    """Counts SIGINT and SIGTERM instead of obeying them; yields how often they came."""
     asked: list[int] = []
     previous = {}
     try:

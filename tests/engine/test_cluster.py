@@ -1,0 +1,71 @@
+"""What a cluster adds to the executors' contract (test_stage.py): nodes that are lost, blind or not there."""
+
+import sys
+from contextlib import closing
+
+import pytest
+
+from tests.engine import clusters
+from wit_builder.engine import local
+from wit_builder.engine import task as engine
+from wit_builder.engine.cluster import RayExecutor
+from wit_builder.engine.local import Needs
+from wit_builder.engine.stage import number, run_stage
+from wit_builder.errors import ConfigError
+
+SLOW = "tests.engine.jobs:slow_square"
+
+
+def test_a_lost_node_costs_its_tries_and_not_the_stage(tmp_path):
+    """The second of three nodes is killed while it works; the others take over what it had."""
+    with clusters.cluster(3) as nodes, closing(RayExecutor(nodes.address)) as executor:
+        lost = []
+
+        def lose(counts, done):
+            if done >= 2 and not lost:
+                lost.append(nodes.list_all_nodes()[1])
+                nodes.remove_node(lost[0], allow_graceful=False)
+
+        records = run_stage(executor, tmp_path, "s", SLOW, number(list(range(12))), {}, Needs(), lose)
+        assert lost
+    assert [int(path.read_text()) for path in engine.files(records, "square")] == [n * n for n in range(12)]
+
+
+def test_a_stage_begun_on_a_cluster_ends_on_one_machine(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(counts, done):
+        if done >= 3:
+            raise Enough
+
+    arguments = number(list(range(8)))
+    with clusters.cluster(2) as nodes, closing(RayExecutor(nodes.address)) as executor, pytest.raises(Enough):
+        run_stage(executor, tmp_path, "s", SLOW, arguments, {}, Needs(), stop)
+    begun = {path.name: path.read_bytes() for path in (tmp_path / "s" / "done").iterdir()}
+    with closing(local.LocalExecutor(1)) as executor:
+        records = run_stage(executor, tmp_path, "s", SLOW, arguments, {}, Needs(), lambda counts, done: None)
+    assert [int(path.read_text()) for path in engine.files(records, "square")] == [n * n for n in range(8)]
+    assert len(begun) >= 3
+    assert all((tmp_path / "s" / "done" / name).read_bytes() == data for name, data in begun.items())
+
+
+def test_a_node_that_does_not_see_the_folder_is_named(tmp_path):
+    with (
+        clusters.cluster(1) as nodes,
+        closing(RayExecutor(nodes.address)) as executor,
+        pytest.raises(ConfigError, match=r"of the Ray cluster does not see '.*/nowhere'"),
+    ):
+        executor.run(tmp_path / "nowhere", "s", ["00000"], Needs(), lambda counts, done: None)
+
+
+def test_no_cluster_is_one_sentence():
+    with pytest.raises(ConfigError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
+        RayExecutor("127.0.0.1:9")
+
+
+def test_without_ray_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match="needs Ray, which is not installed") as caught:
+        RayExecutor()
+    assert "wit-builder[cluster]" in caught.value.hint

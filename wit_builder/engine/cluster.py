@@ -1,0 +1,256 @@
+"""The executor of a Ray cluster: tasks on whatever nodes it has, all of which see the folder of the run.
+
+A task runs as on one machine, in a child process of its own: a crash, a hang or a blow-up of memory ends that child
+and is told with the same words. What Ray itself loses, a worker or a node, it starts anew. Only ids, counts and
+reasons travel; what tasks make lies in files.
+"""
+
+import logging
+import socket
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from wit_builder.engine import children, local
+from wit_builder.engine.local import Needs, Progress
+from wit_builder.engine.task import Stopped
+from wit_builder.engine.tries import Tries
+from wit_builder.errors import BuildError, ConfigError
+
+IO_CPUS = 4  # cores of a task that waits on the network, for its own pixels; fewer where no node has as many
+AHEAD = 4  # tasks for each core of the cluster that Ray is told of
+_POLL_S = 0.5  # between two looks at progress and signals
+_KNOCK_S = 10.0  # until somebody answers at the cluster's address
+_NO_CLUSTER = "start one with `ray start --head`, name it with --address, or build with --executor local"
+
+
+class RayExecutor:
+    """Runs tasks on the cluster at that address (`auto`: the one that this machine belongs to).
+
+    memory_bytes: what one task's process may allocate; by default as much as its machine has.
+    Raises ConfigError when Ray is not installed, no cluster answers, or one of its nodes does not see a run's folder.
+    """
+
+    def __init__(self, address: str = "auto", memory_bytes: int | None = None) -> None:
+        try:
+            import ray
+        except ImportError:
+            raise ConfigError(
+                "--executor ray needs Ray, which is not installed", "pip install 'wit-builder[cluster]'"
+            ) from None
+        self._ray: Any = ray
+        self._memory_bytes = memory_bytes
+        try:
+            _knock(address)
+            ray.init(
+                address=address, log_to_driver=False, logging_level=logging.ERROR, namespace=uuid.uuid4().hex
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise ConfigError(f"no Ray cluster answers at {address!r}: {why}", _NO_CLUSTER) from error
+
+    def run(
+        self, root: Path, stage: str, ids: Sequence[str], needs: Needs, progress: Progress
+    ) -> dict[str, str]:
+        """See local.Executor."""
+        if not ids:
+            return {}
+        root = root.absolute()
+        self._check_nodes(root)
+        run = _Run(self._ray, root, stage, deque(ids), needs, progress, self._memory_bytes)
+        try:
+            with local.stop_on_signal() as asked:
+                return run.finish(asked)
+        except self._ray.exceptions.RayError as error:
+            raise BuildError(
+                f"the Ray cluster failed: {' '.join(str(error).split())[:300]}",
+                "what was done is kept: the same command with `--resume` goes on, there or elsewhere",
+            ) from error
+        finally:
+            run.close()
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self._ray.shutdown()
+
+    def _check_nodes(self, root: Path) -> None:
+        """Raise ConfigError for a node that does not see what the driver wrote."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        sees = self._ray.remote(num_cpus=0)(_sees)
+        nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        found = self._ray.get(
+            [
+                sees.options(
+                    scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
+                ).remote(str(root))
+                for node in nodes
+            ]
+        )
+        blind = [node["NodeManagerHostname"] for node, saw in zip(nodes, found, strict=True) if not saw]
+        if blind:
+            raise ConfigError(
+                f"the node {blind[0]} of the Ray cluster does not see {str(root)!r}",
+                "--out (or --scratch) in a folder that all nodes share",
+            )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call of RayExecutor.run."""
+
+    ray: Any
+    root: Path
+    stage: str
+    todo: deque[str]
+    needs: Needs
+    progress: Progress
+    memory_bytes: int | None
+
+    tries: Tries = field(init=False)
+    running: dict[Any, str] = field(default_factory=dict)  # reference to task
+    news: Any = None  # the actor that hears of all tasks
+    done: int = 0
+    counts: Counter[str] = field(default_factory=Counter)  # what committed tasks told, summed
+    stop: Path = field(init=False)  # is there when running tasks shall commit and end
+
+    def __post_init__(self) -> None:
+        self.tries = Tries(self.root / self.stage, self.needs.retries)
+        self.stop = self.root / f".stop-{uuid.uuid4().hex[:8]}"
+
+    def finish(self, asked: Any) -> dict[str, str]:
+        cores = max(1, int(self.ray.cluster_resources().get("CPU", 1)))
+        cpus = min(IO_CPUS, self._largest_node()) if self.needs.io else 1
+        self.news = self.ray.remote(num_cpus=0)(_News).remote()
+        attempt = self.ray.remote(num_cpus=cpus, max_retries=-1)(_attempt)
+        while (self.todo or self.running) and not asked() and self.tries.fatal is None:
+            while self.todo and len(self.running) < AHEAD * cores:
+                task = self.todo.popleft()
+                timeout, memory = self.needs.timeout_s, self.memory_bytes
+                reference = attempt.remote(
+                    str(self.root), self.stage, task, cpus, timeout, memory, self.news, str(self.stop)
+                )
+                self.running[reference] = task
+            self._listen()
+        if asked() or self.tries.fatal:
+            self._wind_down(asked)
+            raise self.tries.fatal or Stopped
+        return self.tries.given_up
+
+    def close(self) -> None:
+        """No task of this run goes on."""
+        for reference in self.running:
+            self.ray.cancel(reference, force=True)
+        self.stop.unlink(missing_ok=True)
+
+    def _listen(self) -> None:
+        ready, _ = self.ray.wait(list(self.running), num_returns=len(self.running), timeout=_POLL_S)
+        for reference in ready:
+            task = self.running.pop(reference)
+            reason, told = self.ray.get(reference)
+            if reason is None:
+                self.done += 1
+                self.counts.update(told)
+            elif self.tries.failed(task, reason):
+                self.todo.append(task)
+        counts = Counter(self.counts)
+        for told in self.ray.get(self.news.of.remote(list(self.running.values()))):
+            counts.update(told)
+        self.progress(counts, self.done)
+
+    def _wind_down(self, asked: Any) -> None:
+        """Give network tasks time to commit; the others have nothing to lose."""
+        if not self.needs.io:
+            return
+        self.stop.touch()
+        deadline = time.monotonic() + local.GRACE_S
+        while self.running and time.monotonic() < deadline and asked() < 2:
+            self._listen()
+
+    def _largest_node(self) -> int:
+        return max(int(node["Resources"].get("CPU", 1)) for node in self.ray.nodes() if node["Alive"]) or 1
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), _KNOCK_S).close()
+
+
+class _News:
+    """Hears what tasks tell."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Mapping[str, int]] = {}
+
+    def tell(self, task: str, counts: Mapping[str, int]) -> None:
+        self._told[task] = counts
+
+    def of(self, running: list[str]) -> list[Mapping[str, int]]:
+        """What these have told last; what others have is forgotten."""
+        self._told = {task: self._told[task] for task in running if task in self._told}
+        return list(self._told.values())
+
+
+def _sees(root: str) -> bool:
+    return Path(root).is_dir()
+
+
+_idle: list[children.Child] = []  # of this worker of Ray's, kept for its next task
+
+
+def _attempt(
+    root: str,
+    stage: str,
+    task: str,
+    cpus: int,
+    timeout_s: float | None,
+    memory_bytes: int | None,
+    news: Any,
+    stop: str,
+) -> tuple[str | BaseException | None, Mapping[str, int]]:
+    """One try of a task, in a child of this worker: None when it is committed, else why not; what it told last."""
+    child = (
+        _idle.pop() if _idle else children.Child("wit_builder.engine.local:serve_task", _memory(memory_bytes))
+    )
+    began, asked, told = time.monotonic(), False, dict[str, int]()
+    try:
+        child.call(root, stage, task, cpus)
+        while True:
+            if wait([child.pipe.fileno()], 0.25):
+                kind, value = child.answer()
+                if kind == "news":
+                    told = value
+                    news.tell.remote(task, told)
+                elif kind == "done":
+                    _idle.append(child)
+                    return None, told
+                elif kind == "failed":
+                    return _ended(child, value), {}
+            if timeout_s is not None and time.monotonic() - began > timeout_s:
+                return _ended(child, f"it took more than {timeout_s:g} s"), {}
+            if not asked and Path(stop).exists():
+                asked = True
+                child.stop_soon()
+    except (EOFError, OSError):
+        code = child.kill(children.LAST_WORDS_S)
+        return _ended(child, f"its process died ({local.exit_of(code)})"), {}
+    except BaseException:  # this worker is cancelled
+        _ended(child, "")
+        raise
+
+
+def _ended(child: children.Child, reason: str | BaseException) -> str | BaseException:
+    child.kill()
+    child.close()
+    return reason
+
+
+def _memory(asked: int | None) -> int:
+    return asked or local.machine_memory()

@@ -1,0 +1,53 @@
+"""What becomes of tasks that fail: tried again, given up with a reason, or the end of the whole build."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wit_builder import storage
+from wit_builder.errors import BuildError, Dropped, WitError
+
+
+@dataclass(slots=True)
+class Tries:
+    """Those of one stage. retries: of a task, before it is given up."""
+
+    folder: Path
+    retries: int
+    given_up: dict[str, str] = field(default_factory=dict)  # task to reason
+    fatal: WitError | None = None  # concerns the whole build: no use in going on
+    _tries: Counter[str] = field(default_factory=Counter)
+
+    def failed(self, task: str, reason: str | BaseException) -> bool:
+        """A try is over; whether there is another. reason: an exception, or in words how its process ended."""
+        if isinstance(reason, WitError) and not isinstance(reason, Dropped):
+            self.fatal = self.fatal or reason
+            return False
+        self._tries[task] += 1
+        if self._tries[task] <= self.retries:
+            return True
+        if isinstance(reason, str):
+            self.given_up[task] = reason
+        else:
+            self.given_up[task] = _sentence(reason) + self._written(reason, task)
+        return False
+
+    def _written(self, error: BaseException, task: str) -> str:
+        """Where the traceback of an unknown exception stands."""
+        notes = getattr(error, "__notes__", [])
+        if not notes:
+            return ""
+        path = self.folder / f"{task}.error.txt"
+        try:
+            storage.write_bytes(path, "\n".join(notes).encode("utf-8", "replace"))
+        except BuildError:
+            return ""  # the disk is full: what went wrong before is worth more
+        return f" (where: {path})"
+
+
+def _sentence(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    words = " ".join(str(error).split())[:500]
+    return words if isinstance(error, WitError) else f"{type(error).__name__}: {words}"
