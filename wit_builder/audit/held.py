@@ -35,8 +35,8 @@ _NO_DIGEST = bytes(32)
 
 @lru_cache(maxsize=4)
 def opened(folder: str) -> EvalSet:
-    """The set in that folder. Raises ConfigError."""
-    return sets.read(Path(folder))
+    """The set that this word means. Raises ConfigError."""
+    return sets.read(folder)
 
 
 def cut(folders: Sequence[str]) -> list[dict[str, int]]:
