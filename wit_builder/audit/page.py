@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from wit_builder import stats, storage
-from wit_builder.audit import figure, leakage
+from wit_builder.audit import canary, figure, leakage
 from wit_builder.audit.effect import Effect
 from wit_builder.audit.pictures import Pictures
 from wit_builder.report.contact_sheet import data_uri, link_to
@@ -49,6 +49,10 @@ class Shown:
     hits: tuple[Pair, ...]
     near: tuple[Pair, ...]
     leaks: str  # what captions give away
+    recalls: Mapping[
+        str, Mapping[str, float]
+    ]  # by detector, by transform: of copies that were made, those found
+    wrong: Mapping[str, tuple[int, int]]  # by detector: images taken for another one's copy, of so many pairs
 
 
 def write(
@@ -86,6 +90,11 @@ def _shown(
         tuple(_pair(row, pictures) for row in above[:HITS]),
         tuple(_pair(row, pictures) for row in below[:NEAR]),
         leakage.said(told["kind"], told.get("leaks", {})),
+        {name: canary.recalls(tried) for name, tried in told.get("canaries", {}).items()},
+        {
+            name: (sum(one["wrong"] for one in tried), sum(one["pairs"] for one in tried))
+            for name, tried in told.get("canaries", {}).items()
+        },
     )
 
 

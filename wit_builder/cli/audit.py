@@ -96,6 +96,14 @@ class _Audit(click.Group):
     help="The same from a folder of `wit eval` on these sets, instead of a checkpoint.",
 )
 @click.option(
+    "--canaries",
+    type=click.IntRange(0, 10_000),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Images of each set of which copies are made, to see how many would be found.",
+)
+@click.option(
     "--fail-above",
     type=_Share(),
     help="Exit with 1 when more than this share of a set overlaps: 0.5% or 0.005.",
@@ -116,6 +124,7 @@ def command(
     model: str | None,
     checkpoint: str | None,
     results: Path | None,
+    canaries: int,
     fail_above: float | None,
     out: Path | None,
     workers: int | None,
@@ -163,7 +172,7 @@ def command(
     run_audit(asked, out, workers, quiet, json)
     if model:
         results = _evaluated(asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json})
-    finish(asked, out, results)
+    finish(asked, out, results, canaries)
     return show(out, fail_above, json)
 
 
@@ -173,12 +182,12 @@ def _from_anywhere(word: str) -> str:
     return str(path.absolute()) if path.exists() else word
 
 
-def finish(asked: "Asked", out: Path, results: Path | None) -> None:
-    """Write effects, leaks and page of the audit that is in OUT."""
+def finish(asked: "Asked", out: Path, results: Path | None, canaries: int) -> None:
+    """Write effects, leaks, recalls and page of the audit that is in OUT."""
     from wit_builder.audit import finish as finishing
     from wit_builder.audit.pictures import Pictures
 
-    finishing.finish(out, Pictures(asked.opened, asked.shards), results)
+    finishing.finish(out, Pictures(asked.opened, asked.shards), results, asked.detectors, canaries)
 
 
 def _evaluated(asked: "Asked", out: Path, values: dict[str, Any]) -> Path:
@@ -239,7 +248,7 @@ def show(out: Path, fail_above: float | None = None, json: bool = False) -> int:
 
 
 def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
-    from wit_builder.audit import leakage
+    from wit_builder.audit import canary, leakage
     from wit_builder.cli.progress import many
 
     sets, found = told["sets"], [one["id"] for one in told["detectors"]]
@@ -264,6 +273,9 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {one['name']}: {_effect(effect)}"
         if leaks := leakage.said(one["kind"], one.get("leaks", {})):
             yield f"  {one['name']}: {leaks}"
+        for detector, tried in one.get("canaries", {}).items():
+            said = ", ".join(f"{name} {share:.0%}" for name, share in canary.recalls(tried).items())
+            yield f"  {one['name']}: of copies {detector} would find: {said}"
     yield f"  pictures              {out / 'report.html'}"
     yield f"  who is near whom      {out / 'overlap.parquet'}"
     yield f"  what each image is    {out / 'images.parquet'}"
