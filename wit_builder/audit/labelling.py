@@ -57,23 +57,35 @@ def pairs(overlap: Path, thresholds: Mapping[tuple[str, str], float]) -> list[di
 
 
 def serve(
-    out: Path, found: Sequence[Mapping[str, Any]], pictures: Pictures, port: int, say: Callable[[str], None]
+    out: Path,
+    found: Sequence[Mapping[str, Any]],
+    pictures: Pictures,
+    own: Mapping[str, float],
+    port: int,
+    say: Callable[[str], None],
 ) -> Labels:
-    """Serve until SIGINT or SIGTERM, and return all labels. port: 0 for any. say: is told the address.
+    """Serve until SIGINT or SIGTERM, and return all labels.
+
+    own: thresholds of the detectors. port: 0 for any. say: is told the address.
 
     Raises ConfigError while another command is working on OUT.
     """
     with build.only_one(out):  # a second page would write over these labels
         given = labels.read(out)
-        app = application(out, found, pictures, given, secrets.token_urlsafe(16))
+        app = application(out, found, pictures, own, given, secrets.token_urlsafe(16))
         asyncio.run(_serve(app, port, say))
     return given
 
 
 def application(
-    out: Path, found: Sequence[Mapping[str, Any]], pictures: Pictures, given: Labels, token: str
+    out: Path,
+    found: Sequence[Mapping[str, Any]],
+    pictures: Pictures,
+    own: Mapping[str, float],
+    given: Labels,
+    token: str,
 ) -> web.Application:
-    """The page and what it asks for. given: labels so far, which it changes."""
+    """The page and what it asks for. own: thresholds of the detectors. given: labels so far, which it changes."""
     known = [Pair(**{name: row[name] for name in _COLUMNS}) for row in found]
 
     async def page(request: web.Request) -> web.Response:
@@ -85,7 +97,7 @@ def application(
         waiting = [number for number, pair in enumerate(known) if pair not in given]
         number = waiting[min(skip, len(waiting) - 1)] if waiting else None
         shown = None if number is None else _shown(found[number]) | {"number": number}
-        return web.json_response({"pair": shown, "left": len(waiting), "thresholds": _told(given)})
+        return web.json_response({"pair": shown, "left": len(waiting), "thresholds": _told(given, own)})
 
     async def image(request: web.Request) -> web.Response:
         pair = known[int(request.match_info["number"])]
@@ -115,7 +127,7 @@ def application(
         else:
             raise web.HTTPBadRequest
         labels.write(out, given)
-        return web.json_response({"labelled": len(given), "thresholds": _told(given)})
+        return web.json_response({"labelled": len(given), "thresholds": _told(given, own)})
 
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_plain_faults])
     app.router.add_get("/", page)
@@ -145,13 +157,14 @@ async def _plain_faults(request: web.Request, handler: Callable[[web.Request], A
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = (*_COLUMNS, "caption", "url", "overlap", "rank", "turn")
+    names = (*_COLUMNS, "caption", "url", "width", "height", "overlap", "rank", "turn")
     return {name: row.get(name) for name in names}
 
 
-def _told(given: Labels) -> list[dict[str, Any]]:
+def _told(given: Labels, own: Mapping[str, float]) -> list[dict[str, Any]]:
+    moved = labels.moved(given, own)
     return [
-        {"eval_set": name, "detector": detector} | asdict(one)
+        {"eval_set": name, "detector": detector, "moved": moved[name, detector]} | asdict(one)
         for (name, detector), one in labels.thresholds(given).items()
     ]
 

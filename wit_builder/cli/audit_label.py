@@ -41,8 +41,9 @@ def command(out: Path, port: int, results: Path | None) -> None:
     results, canaries = results or results_of(out), canaries_of(out)
     before = thresholds(asked)
     rows = labelling.pairs(out / run.PAIRS, before)
+    own = {one.id: one.threshold for one in asked.detectors}
     pictures = Pictures(asked.opened, asked.shards)
-    given = labelling.serve(out, rows, pictures, port, lambda line: click.echo(line, err=True))
+    given = labelling.serve(out, rows, pictures, own, port, lambda line: click.echo(line, err=True))
     followed = labels.following(asked, given)
     for (name, detector), value in thresholds(followed).items():
         if value != before[name, detector]:
