@@ -91,10 +91,7 @@ def _shown(
         tuple(_pair(row, pictures) for row in below[:NEAR]),
         leakage.said(told["kind"], told.get("leaks", {})),
         {name: canary.recalls(tried) for name, tried in told.get("canaries", {}).items()},
-        {
-            name: (sum(one["wrong"] for one in tried), sum(one["pairs"] for one in tried))
-            for name, tried in told.get("canaries", {}).items()
-        },
+        {name: canary.mistaken(tried) for name, tried in told.get("canaries", {}).items()},
     )
 
 
