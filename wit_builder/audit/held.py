@@ -36,7 +36,7 @@ _NO_DIGEST = bytes(32)
 @lru_cache(maxsize=4)
 def opened(folder: str) -> EvalSet:
     """The set in that folder. Raises ConfigError."""
-    return sets.read(Path(folder))
+    return sets.read(folder)
 
 
 def cut(folders: Sequence[str]) -> list[dict[str, int]]:

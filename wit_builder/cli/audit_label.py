@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wit_builder.cli import executors
+
 if TYPE_CHECKING:
     from wit_builder.audit.asked import Asked
 
@@ -46,7 +48,7 @@ def command(out: Path, port: int, results: Path | None) -> None:
         if value != before[name, detector]:
             click.echo(f"{name}: {detector} from {value:.4f} on, before {before[name, detector]:.4f}")
     if thresholds(followed) != before:
-        run_audit(followed, out, None, False, False)
+        run_audit(followed, out, executors.HERE, False, False)
         finish(followed, out, results)
 
 

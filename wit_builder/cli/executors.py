@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from wit_builder.engine.local import Executor
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 OPTIONS: dict[str, dict[str, Any]] = {  # of every command whose tasks may run elsewhere
     "--workers": {
@@ -27,6 +29,15 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of every command whose tasks may run e
         "help": "Of the Ray cluster.",
     },
 }
+
+HERE: Mapping[str, Any] = {"workers": None, "executor": "local", "address": "auto"}
+
+
+def decorate(command: F) -> F:
+    """Gives a command these options."""
+    for flag, more in reversed(OPTIONS.items()):
+        command = click.option(flag, **more)(command)
+    return command
 
 
 @contextmanager
