@@ -4,7 +4,8 @@
 
 The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt). Both as their users start them, with their
 own defaults: whole commands, in bf16 on all cores, from an empty cache. The model is open_clip's ViT-B-32 with random
-weights. CPU seconds are those of all processes. Accuracies are compared in fp32 with `--precision fp32`.
+weights, or one that `wit export` has written. CPU seconds are those of all processes. With `--precision fp32`
+accuracies are the same to the last digit.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main() -> None:
     arguments.add_argument("--peer", type=Path, required=True, help="Python with clip_benchmark")
     arguments.add_argument("--set", default="cifar10")
     arguments.add_argument("--images", type=int, help="so many of it alone")
-    arguments.add_argument("--checkpoint", type=Path, help="else one with random weights is made")
+    arguments.add_argument("--exported", type=Path, help="folder of `wit export`, instead of random weights")
     arguments.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
     arguments.add_argument("--rounds", type=int, default=1)
     arguments.add_argument("--data", type=Path, default=HERE.parents[2] / "shared" / "data")
@@ -58,17 +59,24 @@ def _made(given: argparse.Namespace, scratch: Path) -> None:
 
     given.folder = scratch / given.set
     given.images = make(given.data, given.set, given.folder, given.images)
-    if given.checkpoint is None:
-        import open_clip
-        import torch
+    if given.exported:
+        folder = given.exported.absolute()
+        given.model, given.checkpoint = (
+            folder / "open_clip_config.json",
+            folder / "open_clip_model.safetensors",
+        )
+        return
+    import open_clip
+    import torch
 
-        torch.manual_seed(0)
-        given.checkpoint = scratch / "random.pt"
-        torch.save(open_clip.create_model(MODEL).state_dict(), given.checkpoint)
+    torch.manual_seed(0)
+    given.model, given.checkpoint = MODEL, scratch / "random.pt"
+    torch.save(open_clip.create_model(MODEL).state_dict(), given.checkpoint)
 
 
 def _theirs(given: argparse.Namespace, out: Path) -> list[str]:
-    words = ["-m", "clip_benchmark.cli", "eval", "--model", MODEL, "--pretrained", given.checkpoint]
+    named = (f"local-dir:{given.exported.absolute()}", "") if given.exported else (MODEL, given.checkpoint)
+    words = ["-m", "clip_benchmark.cli", "eval", "--model", named[0], "--pretrained", named[1]]
     words += [
         "--dataset",
         f"wds/{given.set}",
@@ -82,7 +90,7 @@ def _theirs(given: argparse.Namespace, out: Path) -> list[str]:
 
 
 def _ours(given: argparse.Namespace, out: Path) -> list[str]:
-    words = ["-m", "wit_builder", "eval", "--model", MODEL, "--checkpoint", given.checkpoint]
+    words = ["-m", "wit_builder", "eval", "--model", given.model, "--checkpoint", given.checkpoint]
     words += ["--eval-set", given.folder, "--out", out / "results", "--cache", out / "cache"]
     return [sys.executable, *map(str, words), "--precision", given.precision]
 

@@ -100,10 +100,14 @@ def test_what_is_of_another_set_is_done_again(tmp_path, name, text):
 
 
 def test_results_of_two_checkpoints_do_not_mix(tmp_path):
-    measured(tmp_path, folders(tmp_path / "a"))
+    first = opened(*tiny.files())
+    measured(tmp_path, folders(tmp_path / "a"), loaded=first)
     with pytest.raises(ConfigError, match="holds results of another run: weights_sha256") as caught:
         measured(tmp_path, tmp_path / "a", loaded=opened(*saved(tmp_path, seed=1)))
     assert caught.value.hint == "another --out"
+    quick = opened(*saved(tmp_path, tiny.CONFIG | {"quick_gelu": True}))  # the same weights, another network
+    with pytest.raises(ConfigError, match="another run: fingerprint"):
+        measured(tmp_path, tmp_path / "a", loaded=replace(quick, weights_sha256=first.weights_sha256))
     with pytest.raises(ConfigError, match="precision 'fp32', now it is 'bf16'"):
         measured(tmp_path, tmp_path / "a", precision="bf16")
 

@@ -124,7 +124,12 @@ def check(
         )
     if (out / results.ALL).exists():
         before = results.read_all(out)[0]
-        for key, now in (("weights_sha256", loaded.weights_sha256), ("precision", precision)):
+        same = {
+            "weights_sha256": loaded.weights_sha256,
+            "fingerprint": loaded.fingerprint,
+            "precision": precision,
+        }
+        for key, now in same.items():
             if before.get(key) != now:
                 raise ConfigError(
                     f"{str(out)!r} holds results of another run: {key} {before.get(key)!r}, now it is {now!r}",
@@ -138,6 +143,7 @@ def described(loaded: Loaded, precision: Precision, ranks: Ranks) -> dict[str, A
         "name": loaded.name,
         "checkpoint": loaded.checkpoint,
         "weights_sha256": loaded.weights_sha256,
+        "fingerprint": loaded.fingerprint,
         "preprocess": asdict(loaded.preprocess),
         "precision": precision,
         "device": ranks.device.type,
