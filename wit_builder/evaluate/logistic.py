@@ -107,7 +107,7 @@ class _Whitened:
     """
 
     def __init__(self, features: Features, labels: Labels, device: torch.device) -> None:
-        rows = torch.from_numpy(np.ascontiguousarray(features)).to(device)
+        rows = torch.tensor(features, device=device)
         self._mean = rows.mean(dim=0, dtype=torch.float64)
         rows = rows - self._mean.float()
         spread, axes = torch.linalg.eigh(_squares(rows) / len(rows))
@@ -115,7 +115,7 @@ class _Whitened:
         self._spread, self._axes = spread[steep], axes[:, steep]
         self._rows = rows @ self._axes.float()
         self._exclusive = labels.ndim == 1
-        self._labels = torch.from_numpy(labels).to(device)
+        self._labels = torch.tensor(labels, device=device)
         if labels.ndim == 1 and labels.max() == 1:
             self._labels = self._labels[:, None]  # two classes: one vector of weights
         soft = self._labels.ndim == 1
