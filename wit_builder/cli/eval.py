@@ -58,9 +58,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
     \b
     Examples:
-      wit eval --model ViT-B-32 --checkpoint runs/b32/checkpoints/epoch_32.pt --eval-set sets/cifar10 --out results
-      torchrun --nproc-per-node 8 -m wit_builder eval --model ViT-L-14 --checkpoint l14.pt --eval-set sets/food101 \\
-          --out results
+      wit eval --model ViT-B-32 --checkpoint epoch_32.pt --eval-set sets/cifar10 --out results
+      wit eval --model ViT-B-32 --checkpoint epoch_32.pt --eval-set wds/food101 --out results
 
     Writes results.json, a JSON and a parquet of predictions for each set and task, and the files that CLIP_benchmark
     and open_clip write. What is finished there is not done again.

@@ -39,7 +39,7 @@ def command(root: Path, stage: str, part: tuple[int, int], workers: int | None, 
     be run twice, and killed. Exit code 1 when tasks were given up, each with its reason on stderr.
 
     \b
-    Example, in a Slurm array of 8:
+    Example:
       wit worker /shared/out/work select --part $SLURM_ARRAY_TASK_ID/8
     """
     from contextlib import closing
