@@ -92,8 +92,9 @@ class _ScikitLearn:
     def _one(self, column: npt.NDArray[Any], strength: float) -> Any:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):  # several wait for each other longer than they compute
             warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` says so
             return LogisticRegression(C=1 / strength, max_iter=ITERATIONS).fit(self._features, column)
 
