@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from tests.audit import folders
 from tests.audit.folders import audited, held, jpeg, shards, told
-from wit_builder.audit.finish import finish
+from wit_builder.audit.finish import finish, results_of
 from wit_builder.audit.pictures import Pictures
 from wit_builder.evaluate import results
 from wit_builder.evaluate.results import Estimate, Result
@@ -31,14 +31,25 @@ def test_leaks_are_counted_by_image_and_effects_come_with_results(tmp_path):
     assert "effect" not in one
     assert "All - Clean" not in (out / "report.html").read_text()
 
-    right = pa.table({"key": [f"thing/{n}.jpg" for n in range(4)], "right": [True, True, False, True]})
+    right = pa.table(
+        {
+            "key": [f"thing/{n}.jpg" for n in range(4)],
+            "label": [0] * 4,
+            "right": [True, True, False, True],
+        }
+    )
+    images = told(out)["asked"]["sets"]["mine"]
     accuracy = Estimate(0.75, 0.1, 0.99, 0.995, 4, "clopper-pearson")
-    results.write(tmp_path / "res", Result("zero-shot", "mine", "test", {"acc1": accuracy}, "f", {}, right))
+    results.write(
+        tmp_path / "res", Result("zero-shot", "mine", "test", {"acc1": accuracy}, "f", {}, right, images)
+    )
     finish(out, pictures(tmp_path, mine), tmp_path / "res")
     effect = told(out)["sets"][0]["effect"]
     assert (effect["overlap"], effect["clean"]) == ({"right": 2, "count": 2}, {"right": 1, "count": 2})
     assert effect["inflation"] == 0.25
     assert "+25.00" in (out / "report.html").read_text()
+    assert results_of(out) == tmp_path / "res"
 
     finish(out, pictures(tmp_path, mine), None)  # results that are not given again are not in it
     assert "effect" not in told(out)["sets"][0]
+    assert results_of(out) is None

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from tests.model import tiny
 from tests.train import tars
+from wit_builder import build
 from wit_builder.audit import labelling, labels
 from wit_builder.audit.pictures import Pictures
 from wit_builder.errors import ConfigError
@@ -133,3 +134,13 @@ def test_pairs_near_their_threshold_come_first(tmp_path, rows):
         labelling.pairs(path, {})
     with pytest.raises(ConfigError, match="cannot be read"):
         labelling.pairs(tmp_path / "none.parquet", {})
+
+
+def test_a_number_below_zero_labels_nothing(tmp_path, rows, pictures):
+    answer = talk(tmp_path, rows, pictures, lambda client: post(client, -1, True))
+    assert (answer.status, labels.read(tmp_path)) == (400, {})
+
+
+def test_a_second_page_on_the_same_audit_is_refused(tmp_path, rows, pictures):
+    with build.only_one(tmp_path), pytest.raises(ConfigError, match="another wit command is working on"):
+        labelling.serve(tmp_path, rows, pictures, 0, print)

@@ -15,6 +15,7 @@ from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
 
 COUNTS = {
+    "kind": "classes",
     "images": 10,
     "all": 10,
     "overlap": 2,
@@ -27,6 +28,7 @@ COUNTS = {
 TOLD = {
     "asked": {"shards": {"fingerprint": "cd" * 32}},
     "samples": 1234,
+    "cut": "00000.tar is cut: samples up to there are used",
     "excluded": 2,
     "detectors": [{"id": "sha256", "sha256": "11" * 32}, {"id": "pdq", "sha256": "22" * 32}],
     "sets": [{"name": "pets", **COUNTS}, {"name": "none", **COUNTS, "images": 0, "all": 0, "overlap": 0}],

@@ -15,6 +15,7 @@ from tests.audit import folders
 from tests.audit.folders import audited, held, jpeg, picture, rows, shards, states, told, turned
 from tests.cli.processes import ROOT, environment
 from tests.images.pictures import encoded
+from wit_builder import build
 from wit_builder.audit import run, stages
 from wit_builder.audit.asked import DETECTORS
 from wit_builder.errors import BuildError, ConfigError
@@ -247,3 +248,24 @@ def test_killed_anywhere_the_same_command_gives_the_same_files(world, out, tmp_p
     )
     for name in (run.PAIRS, run.IMAGES, run.EXCLUDE):
         assert pq.read_table(tmp_path / "out" / name).equals(pq.read_table(out / name))
+
+
+def test_an_audit_that_is_being_written_is_not_begun_anew_with_other_thresholds(tmp_path):
+    shards(tmp_path / "shards", [jpeg(0)])
+    mine = held(tmp_path / "mine", [jpeg(0)])
+    out = tmp_path / "audit"
+    run.start(folders.asked(tmp_path, mine), out)
+    begun = (out / "work" / run.FILE).read_bytes()
+    other = folders.asked(tmp_path, mine, thresholds=(("", "pdq", 0.95),))
+    with build.only_one(out), pytest.raises(ConfigError, match="another wit command is working on"):
+        run.start(other, out)
+    assert (out / "work" / run.FILE).read_bytes() == begun
+
+
+def test_a_shard_that_ends_too_early_is_said(tmp_path):
+    folder = shards(tmp_path / "shards", [jpeg(n) for n in range(3)])
+    mine = held(tmp_path / "mine", [jpeg(0)])
+    assert told(audited(tmp_path, mine))["cut"] == ""
+    tar = folder / "00000.tar"
+    tar.write_bytes(tar.read_bytes()[: tar.stat().st_size // 2])
+    assert told(audited(tmp_path, mine, out="cut"))["cut"] == "00000.tar is cut: samples up to there are used"

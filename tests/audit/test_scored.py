@@ -22,7 +22,8 @@ def images(name="pets"):
 
 
 def said(right=RIGHT):
-    return pa.table({"key": [f"{n}.jpg" for n in range(len(right))], "right": right})
+    numbers = range(len(right))
+    return pa.table({"key": [f"{n}.jpg" for n in numbers], "label": [n % 2 for n in numbers], "right": right})
 
 
 def test_what_means_nothing_or_cannot_be_read_is_in_neither_split():
@@ -51,9 +52,18 @@ def test_results_of_other_data_are_refused():
         scored.effects(images(), {"pets": said(RIGHT[:4])})
 
 
+def test_results_of_the_same_images_under_other_labels_are_refused():
+    table = said()
+    labels = pa.array([0, 1, 0, 0, 0, 1, 0])
+    with pytest.raises(ConfigError, match=r"the results of pets have another label of '3\.jpg'"):
+        scored.effects(images(), {"pets": table.set_column(1, "label", labels)})
+
+
 def test_predictions_are_those_that_wit_eval_wrote(tmp_path):
     one = Estimate(0.5, 0.1, 0.9, 0.995, 7, "clopper-pearson")
-    results.write(tmp_path, Result("zero-shot", "pets", "test", {"acc1": one}, "f", {}, said()))
-    assert scored.predictions(tmp_path, "pets") == said()
+    results.write(tmp_path, Result("zero-shot", "pets", "test", {"acc1": one}, "f", {}, said(), "a" * 64))
+    assert scored.predictions(tmp_path, "pets", "a" * 64) == said()
     with pytest.raises(ConfigError, match="holds no zero-shot predictions of the set cars"):
-        scored.predictions(tmp_path, "cars")
+        scored.predictions(tmp_path, "cars", "a" * 64)
+    with pytest.raises(ConfigError, match="the results of pets are of other images than were audited"):
+        scored.predictions(tmp_path, "pets", "b" * 64)

@@ -1,10 +1,14 @@
 """`wit audit` as it is typed."""
 
 import json
+import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from tests.audit.folders import held, jpeg, shards
+from tests.audit.folders import held, jpeg, shards, told
+from wit_builder.audit import labels
 
 
 @pytest.fixture
@@ -81,3 +85,24 @@ def test_torch_is_not_imported(typed):
     before = {name for name in ("torch", "scipy") if name in sys.modules}
     typed()
     assert {name for name in ("torch", "scipy") if name in sys.modules} == before
+
+
+def test_a_set_may_be_a_parquet_file_or_an_address(wit, tmp_path):
+    shards(tmp_path / "shards", [jpeg(n) for n in range(3)])
+    pq.write_table(pa.table({"image": [jpeg(0), jpeg(20)]}), tmp_path / "mine.parquet")
+    held(tmp_path / "other", [jpeg(1)])
+    words = ["audit", "--shards", tmp_path / "shards", "--quiet", "--workers", 1, "--out", tmp_path / "out"]
+    said = wit(*words, "--eval-set", tmp_path / "mine.parquet", "--eval-set", f"file://{tmp_path}/other")
+    assert (said.code, said.err) == (0, "")
+    assert re.search(r"^  mine +2 +1 ", said.out, re.MULTILINE)
+    assert re.search(r"^  other +1 +1 ", said.out, re.MULTILINE)
+
+
+def test_thresholds_that_labels_gave_stay_until_others_are_asked_for(typed, tmp_path):
+    typed()
+    pair = labels.Pair("mine", "thing/0.jpg", "00000.tar", "000002", "pdq", 1.0)
+    labels.write(tmp_path / "out", {pair: True})
+    typed()
+    assert told(tmp_path / "out")["sets"][0]["thresholds"]["pdq"] == 1.0
+    typed("--threshold", "pdq=0.9")
+    assert told(tmp_path / "out")["sets"][0]["thresholds"]["pdq"] == 0.9

@@ -15,7 +15,7 @@ from wit_builder.audit.detectors import Detector
 from wit_builder.audit.exact import Bytes
 from wit_builder.audit.perceptual import Pdq
 from wit_builder.errors import ConfigError
-from wit_builder.evalset.sets import EvalSet
+from wit_builder.evalset.sets import EvalSet, Place
 from wit_builder.shardset import sources
 from wit_builder.shardset.shard import Shard
 
@@ -102,7 +102,7 @@ class Asked:
                 "fingerprint": sources.fingerprint(self.shards),
                 "shards": len(self.shards),
             },
-            "sets": {one.name: _content(one) for one in self.opened},
+            "sets": {one.name: one.data_sha256(map(_sha256, one.images)) for one in self.opened},
             "detectors": {one.id: one.sha256 for one in self.detectors},
             "thresholds": {one.id: self.threshold(one) for one in self.detectors},
             "neighbours": self.neighbours,
@@ -124,11 +124,5 @@ def thresholds(words: Sequence[str]) -> tuple[tuple[str, str, float], ...]:
     return tuple(found)
 
 
-def _content(one: EvalSet) -> str:
-    """The sha256 of keys and bytes of all images of the set."""
-    digest = hashlib.sha256()
-    for key, place in zip(one.keys, one.images, strict=True):
-        body = place.read()
-        digest.update(f"{key} {len(body)}\n".encode("utf-8", "replace"))
-        digest.update(body)
-    return digest.hexdigest()
+def _sha256(place: Place) -> bytes:
+    return hashlib.sha256(place.read()).digest()

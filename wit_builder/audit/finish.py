@@ -29,7 +29,7 @@ def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
     pairs = pq.read_table(out / PAIRS)
     named = {one.name: one for one in pictures.sets}
     said = {
-        one.name: scored.predictions(results, one.name)
+        one.name: scored.predictions(results, one.name, told["asked"]["sets"][one.name])
         for one in pictures.sets
         if results and one.kind == "classes"
     }
@@ -40,8 +40,15 @@ def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
         one.pop("effect", None)
         if one["name"] in effects:
             one["effect"] = asdict(effects[one["name"]])
+    told["results"] = str(results.absolute()) if results else None
     storage.write_json(out / FILE, told)
     page.write(out, told, pairs, effects, pictures)
+
+
+def results_of(out: Path) -> Path | None:
+    """The folder whose results the audit in OUT was finished with; None where there is none, or no more."""
+    told = orjson.loads((out / FILE).read_bytes()) if (out / FILE).exists() else {}
+    return Path(told["results"]) if told.get("results") and Path(told["results"]).is_dir() else None
 
 
 def _leaks(rows: Iterable[Mapping[str, Any]], own: EvalSet) -> dict[str, int]:

@@ -35,7 +35,7 @@ _NO_DIGEST = bytes(32)
 
 @lru_cache(maxsize=4)
 def opened(folder: str) -> EvalSet:
-    """The set in that folder. Raises ConfigError."""
+    """The set that this word means. Raises ConfigError."""
     return sets.read(folder)
 
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from aiohttp import web
 
+from wit_builder import build
 from wit_builder.audit import labels
 from wit_builder.audit.labels import Labels, Pair
 from wit_builder.audit.pictures import Pictures
@@ -58,10 +59,14 @@ def pairs(overlap: Path, thresholds: Mapping[tuple[str, str], float]) -> list[di
 def serve(
     out: Path, found: Sequence[Mapping[str, Any]], pictures: Pictures, port: int, say: Callable[[str], None]
 ) -> Labels:
-    """Serve until SIGINT or SIGTERM, and return all labels. port: 0 for any. say: is told the address."""
-    given = labels.read(out)
-    app = application(out, found, pictures, given, secrets.token_urlsafe(16))
-    asyncio.run(_serve(app, port, say))
+    """Serve until SIGINT or SIGTERM, and return all labels. port: 0 for any. say: is told the address.
+
+    Raises ConfigError while another command is working on OUT.
+    """
+    with build.only_one(out):  # a second page would write over these labels
+        given = labels.read(out)
+        app = application(out, found, pictures, given, secrets.token_urlsafe(16))
+        asyncio.run(_serve(app, port, say))
     return given
 
 
@@ -99,7 +104,10 @@ def application(
         said = await request.json()
         if not secrets.compare_digest(request.headers.get("X-Token", ""), token):
             raise web.HTTPForbidden
-        pair, same = known[int(said["number"])], said["same"]
+        number, same = int(said["number"]), said["same"]
+        if number < 0:
+            raise web.HTTPBadRequest
+        pair = known[number]
         if same is None:
             given.pop(pair, None)
         elif isinstance(same, bool):

@@ -90,6 +90,7 @@ def following(asked: Asked, given: Labels) -> Asked:
     found = {
         (name, detector): 1.0 if one.similarity is None else one.similarity
         for (name, detector), one in thresholds(given).items()
+        if name in asked.names and detector in asked.by_id
     }
     rest = [one for one in asked.thresholds if one[:2] not in found]
     return replace(asked, thresholds=(*rest, *((*group, value) for group, value in found.items())))

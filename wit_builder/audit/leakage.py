@@ -4,7 +4,7 @@ Section 5 of the CLIP paper found that Country211 overlaps most and gains least,
 place: an image that was seen tells a model its class only where the caption does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from wit_builder.text.words import forms
@@ -34,6 +34,16 @@ def of_captions(captions: Sequence[str | None], own: Sequence[Sequence[str]]) ->
         "caption" if text and text in forms(list(theirs)) else "image"
         for text, theirs in zip(found, own, strict=True)
     ]
+
+
+def said(kind: str, leaks: Mapping[str, int]) -> str:
+    """In words what captions give away of a set of that kind; "" where they cannot. leaks: of images, how often."""
+    every = sum(leaks.values())
+    if not every or kind not in ("classes", "captions"):
+        return ""
+    if kind == "classes":
+        return f"captions name the class of {leaks.get('class', 0):,} of {every:,} images that overlap"
+    return f"captions are the set's own for {leaks.get('caption', 0):,} of {every:,} images that overlap"
 
 
 def _has(text: str, name: str) -> bool:

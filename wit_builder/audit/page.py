@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from wit_builder import stats, storage
-from wit_builder.audit import figure
+from wit_builder.audit import figure, leakage
 from wit_builder.audit.effect import Effect
 from wit_builder.audit.pictures import Pictures
 from wit_builder.report.contact_sheet import data_uri, link_to
@@ -48,6 +48,7 @@ class Shown:
     effect: Effect | None
     hits: tuple[Pair, ...]
     near: tuple[Pair, ...]
+    leaks: str  # what captions give away
 
 
 def write(
@@ -84,6 +85,7 @@ def _shown(
         effect,
         tuple(_pair(row, pictures) for row in above[:HITS]),
         tuple(_pair(row, pictures) for row in below[:NEAR]),
+        leakage.said(told["kind"], told.get("leaks", {})),
     )
 
 

@@ -30,6 +30,7 @@ from wit_builder.engine.local import Executor
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.errors import ConfigError
 from wit_builder.road import BOUNDED, Watcher
+from wit_builder.shardset import sources
 
 FILE = "audit.json"
 ASKED = "asked.json"  # all of it, to audit again with other thresholds
@@ -43,9 +44,18 @@ _STAGES = "wit_builder.audit.stages"
 def start(asked: Asked, out: Path) -> bool:
     """Make OUT ready; whether it holds this very audit already. One with other thresholds is done anew.
 
-    Raises ConfigError when OUT holds something else.
+    Raises ConfigError when OUT holds something else, or another command is working on it.
     """
+    if not any((out / name).exists() for name in (FILE, f"work/{FILE}")):
+        _refuse_other(out)
     encoded = asked.encoded()
+    with storage.plain_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with build.only_one(out):
+        return _begun(encoded, out)
+
+
+def _begun(encoded: dict[str, Any], out: Path) -> bool:
     begun, finished = out / "work" / FILE, out / FILE
     path = begun if begun.exists() else finished
     if path.exists():
@@ -59,8 +69,6 @@ def start(asked: Asked, out: Path) -> bool:
         if not settings.differences(before, encoded):
             return path == finished
         publish.clear(out / "work")
-    else:
-        _refuse_other(out)
     with storage.plain_errors(out):
         storage.write_json(begun, encoded)
     return False
@@ -242,6 +250,7 @@ def _told(
     return {
         "asked": asked.encoded(),
         "samples": merged.samples,
+        "cut": sources.cut(asked.shards),
         "unreadable": merged.unreadable,
         "excluded": left_out.num_rows,
         "detectors": [*kinds[:1], exact.PIXELS_SAID, *kinds[1:]],

@@ -14,40 +14,52 @@ from wit_builder.evaluate import results
 TASK = "zero-shot"
 
 
-def predictions(folder: Path, name: str) -> pa.Table:
-    """What `wit eval` wrote there of the set. Raises ConfigError when it wrote nothing of it."""
+def predictions(folder: Path, name: str, data_sha256: str) -> pa.Table:
+    """What `wit eval` wrote there of the set. data_sha256: of its images, as EvalSet has it.
+
+    Raises ConfigError when it wrote nothing of it, or of other images.
+    """
     found = results.read(folder, name, TASK, predictions=True)
     if found is None or found.predictions is None:
         raise ConfigError(
             f"{str(folder)!r} holds no {TASK} predictions of the set {name}",
             f"wit eval --eval-set .../{name} --out {folder} ..., or leave the set out",
         )
+    if found.data_sha256 != data_sha256:
+        raise _other_data(name, "are of other images than were audited")
     return found.predictions
+
+
+def _other_data(name: str, why: str) -> ConfigError:
+    return ConfigError(f"the results of {name} {why}", "evaluate and audit the same folder")
 
 
 def effects(images: pa.Table, said: Mapping[str, pa.Table]) -> dict[str, Effect]:
     """By set, in the order of `said`.
 
-    images: of overlap.IMAGES. said: by set, the columns key and right. Images whose look means nothing, or that
-    cannot be read, are neither Overlap nor Clean, and count for none. Raises ConfigError where keys are others.
+    images: of overlap.IMAGES. said: by set, the columns key, label and right. Images whose look means nothing, or
+    that cannot be read, are neither Overlap nor Clean, and count for none. Raises ConfigError where keys or labels
+    are others.
     """
     groups: dict[str, tuple[list[bool], list[bool], list[int]]] = {name: ([], [], []) for name in said}
-    right = {
-        name: dict(zip(*(rows[c].to_pylist() for c in ("key", "right")), strict=True))
+    answers = {
+        name: {row["key"]: row for row in rows.select(["key", "label", "right"]).to_pylist()}
         for name, rows in said.items()
     }
     for row in images.to_pylist():
         name = row["eval_set"]
         if name in groups and row["state"] in (OVERLAP, CLEAN):
-            if row["eval_id"] not in right[name]:
-                raise ConfigError(
-                    f"the results of {name} have no image {row['eval_id']!r}, so they are of other data",
-                    "evaluate and audit the same folder",
+            answer = answers[name].get(row["eval_id"])
+            if answer is None:
+                raise _other_data(name, f"have no image {row['eval_id']!r}, so they are of other data")
+            if answer["label"] != row["label"]:
+                raise _other_data(
+                    name, f"have another label of {row['eval_id']!r}, so they are of other data"
                 )
             rights, overlap, labels = groups[name]
-            rights.append(right[name][row["eval_id"]])
+            rights.append(answer["right"])
             overlap.append(row["state"] == OVERLAP)
-            labels.append(-1 if row["label"] is None else row["label"])
+            labels.append(row["label"])
     found = [
         effect(np.array(a, bool), np.array(b, bool), np.array(c, np.int64)) for a, b, c in groups.values()
     ]

@@ -60,8 +60,8 @@ class _Audit(click.Group):
 @click.option(
     "--eval-set",
     multiple=True,
-    metavar="WORD",
-    help="A folder, parquet file or URL of images, or wds/NAME; see `wit eval`. May be given several times.",
+    metavar="SET",
+    help="As for `wit eval`: a folder, a parquet file, a URL or wds/NAME. May be given several times.",
 )
 @click.option(
     "--detector",
@@ -145,24 +145,35 @@ def command(
         raise ConfigError(
             "a model needs its checkpoint, and stands instead of --results", "--model NAME --checkpoint FILE"
         )
+    from wit_builder.audit import labels
     from wit_builder.audit.asked import DETECTORS, Asked, thresholds
+    from wit_builder.audit.finish import results_of
     from wit_builder.audit.learned.named import named
     from wit_builder.shardset import sources
     from wit_builder.shardset.cache import Cache
 
+    results = results or results_of(out)
     asked = Asked(
         sources.shards(shards, Cache()),
-        tuple(str(Path(word).absolute()) if Path(word).exists() else word for word in eval_set),
+        tuple(map(_from_anywhere, eval_set)),
         (*DETECTORS, *named(detector)),
         thresholds(threshold),
         neighbours=neighbours,
         cache=cache and cache.absolute(),
     )
+    if not threshold:
+        asked = labels.following(asked, labels.read(out))
     run_audit(asked, out, {"workers": workers, "executor": executor, "address": address}, quiet, json)
     if model:
         results = _evaluated(asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json})
     finish(asked, out, results)
-    return _show(out, fail_above, json)
+    return show(out, fail_above, json)
+
+
+def _from_anywhere(word: str) -> str:
+    """A path as it is called from any folder; other words for a set as they are."""
+    path = Path(word).expanduser()
+    return str(path.absolute()) if path.exists() else word
 
 
 def finish(asked: "Asked", out: Path, results: Path | None) -> None:
@@ -208,7 +219,8 @@ def run_audit(asked: "Asked", out: Path, where: Mapping[str, Any], quiet: bool, 
         raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
 
 
-def _show(out: Path, fail_above: float | None, json: bool) -> int:
+def show(out: Path, fail_above: float | None = None, json: bool = False) -> int:
+    """Say what was found; 1 when more than `fail_above` of a set overlaps, else 0."""
     import orjson
 
     from wit_builder.audit.run import FILE
@@ -227,6 +239,7 @@ def _show(out: Path, fail_above: float | None, json: bool) -> int:
 
 
 def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
+    from wit_builder.audit import leakage
     from wit_builder.cli.progress import many
 
     sets, found = told["sets"], [one["id"] for one in told["detectors"]]
@@ -239,6 +252,8 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
         by = "".join(f"{one['found'][name]:>9,}" for name in found)
         yield f"  {one['name']:<{width}}{one['images']:>10,}{one['overlap']:>10,}{one['share']:>9.2%}  {by}"
     yield ""
+    if told["cut"]:
+        yield f"  {told['cut']}"
     for one in sets:
         apart = {"unreadable": one["unreadable"], **one["degenerate"]}
         if any(apart.values()):
@@ -247,8 +262,8 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
     for one in sets:
         if effect := one.get("effect"):
             yield f"  {one['name']}: {_effect(effect)}"
-        if leaks := one.get("leaks"):
-            yield f"  {one['name']}: captions of duplicates give away {_leaks(leaks)}"
+        if leaks := leakage.said(one["kind"], one.get("leaks", {})):
+            yield f"  {one['name']}: {leaks}"
     yield f"  pictures              {out / 'report.html'}"
     yield f"  who is near whom      {out / 'overlap.parquet'}"
     yield f"  what each image is    {out / 'images.parquet'}"
@@ -266,8 +281,3 @@ def _effect(effect: Mapping[str, Any]) -> str:
         return f"{', '.join(shares)}; nothing is Clean, so there is nothing to compare with"
     said = f"{', '.join(shares)}; All - Clean {100 * effect['inflation']:+.2f} points, p {effect['p_greater']:.3g}"
     return said if effect["holm"] is None else f"{said} (Holm {effect['holm']:.3g})"
-
-
-def _leaks(leaks: Mapping[str, int]) -> str:
-    words = {"image": "the image alone", "class": "its class too", "caption": "its caption too"}
-    return ", ".join(f"{words[kind]} {n:,} times" for kind, n in leaks.items())

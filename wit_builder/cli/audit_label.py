@@ -35,10 +35,12 @@ def command(out: Path, port: int, results: Path | None) -> None:
       wit audit label out/audit
     """
     from wit_builder.audit import labelling, labels, run
+    from wit_builder.audit.finish import results_of
     from wit_builder.audit.pictures import Pictures
-    from wit_builder.cli.audit import finish, run_audit
+    from wit_builder.cli.audit import finish, run_audit, show
 
     asked = run.asked_in(out)
+    results = results or results_of(out)
     before = thresholds(asked)
     rows = labelling.pairs(out / run.PAIRS, before)
     pictures = Pictures(asked.opened, asked.shards)
@@ -50,6 +52,7 @@ def command(out: Path, port: int, results: Path | None) -> None:
     if thresholds(followed) != before:
         run_audit(followed, out, executors.HERE, False, False)
         finish(followed, out, results)
+        show(out)
 
 
 def thresholds(asked: "Asked") -> "dict[tuple[str, str], float]":

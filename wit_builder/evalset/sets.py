@@ -5,7 +5,8 @@ A set is a folder or URL in CLIP_benchmark's layout (benchmark.py), a folder of 
 from the registry, where the set is known (registry.py).
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +56,13 @@ class EvalSet:
     split: str = UNSPLIT
     metric: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    def data_sha256(self, digests: Iterable[bytes]) -> str:
+        """sha256 of keys and bytes of all images, in their order, hex. digests: sha256 of each image's bytes."""
+        whole = hashlib.sha256()
+        for key, digest in zip(self.keys, digests, strict=True):
+            whole.update(f"{len(key)} {key} ".encode("utf-8", "surrogateescape") + digest)
+        return whole.hexdigest()
 
 
 def read(

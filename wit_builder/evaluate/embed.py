@@ -65,21 +65,13 @@ def embed(
     if not which.images:
         raise ConfigError(f"the evaluation set {which.name!r} holds no images")
     digests = list(calls.each(_sha256, which.images))
-    data = data_sha256(which, digests)
+    data = which.data_sha256(digests)
     told = [str(_FORMAT), loaded.fingerprint, data, precision, ranks.device.type]
     fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()
     folder = cache / fingerprint
     if not all(gathered((folder / "readable.npy").exists(), ranks.world)):
         _write(loaded, which, digests, ranks, folder, precision, progress)
     return replace(_opened(folder, which, fingerprint), data_sha256=data)
-
-
-def data_sha256(which: EvalSet, digests: Sequence[bytes]) -> str:
-    """sha256 of keys and bytes of all images, in their order, hex. digests: sha256 of each image's bytes."""
-    whole = hashlib.sha256()
-    for key, digest in zip(which.keys, digests, strict=True):
-        whole.update(f"{len(key)} {key} ".encode("utf-8", "surrogateescape") + digest)
-    return whole.hexdigest()
 
 
 def _sha256(place: Place) -> bytes:

@@ -19,6 +19,7 @@ import orjson
 from wit_builder import place, remote, store
 from wit_builder.errors import ConfigError, ShardError, WitError
 from wit_builder.shards import manifest
+from wit_builder.shards.tar import BLOCK
 from wit_builder.shards.writer import ShardInfo
 from wit_builder.shardset.cache import Cache
 from wit_builder.shardset.exclude import Exclusion
@@ -66,6 +67,24 @@ def shards(words: Sequence[str], cache: Cache, exclude: Exclusion | None = None)
     described = partial(_described, known=known, left_out=left_out, cache=cache, exclude=exclude)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return tuple(pool.map(described, found.values()))
+
+
+def cut(shards: Sequence[Shard]) -> str:
+    """Those on this disk that end too early, in words, else "".
+
+    A build's manifest and img2dataset's stats count what such shards lack; their headers cannot.
+    """
+    found = [shard.name for shard in shards if not store.protocol(shard.url) and _is_cut(shard)]
+    if not found:
+        return ""
+    which = f"{found[0]} is" if len(found) == 1 else f"{len(found):,} shards, such as {found[0]}, are"
+    return f"{which} cut: samples up to there are used"
+
+
+def _is_cut(shard: Shard) -> bool:
+    with Path(shard.url).open("rb") as tar:
+        tar.seek(max(0, shard.bytes - 2 * BLOCK))
+        return bool(tar.read(2 * BLOCK).strip(b"\0"))
 
 
 def fingerprint(found: Sequence[Shard], exclude: Exclusion | None = None) -> str:

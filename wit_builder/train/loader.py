@@ -14,7 +14,6 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count, pairwise
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -23,9 +22,8 @@ import torch
 from wit_builder import store
 from wit_builder.engine.children import Child, dismiss
 from wit_builder.errors import BuildError, ConfigError
-from wit_builder.shards.tar import BLOCK
+from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
-from wit_builder.shardset.shard import Shard
 from wit_builder.train.batch import Batch
 from wit_builder.train.reader import Begin, Fill, Plan, Reader, Rows
 
@@ -79,15 +77,8 @@ class Loader:
 
     @property
     def problem(self) -> str:
-        """A sentence where shards on this disk end too early, else "".
-
-        A build's manifest and img2dataset's stats count what such shards lack; their headers cannot.
-        """
-        cut = [shard.name for shard in self.plan.shards if not store.protocol(shard.url) and _is_cut(shard)]
-        if not cut:
-            return ""
-        which = f"{cut[0]} is" if len(cut) == 1 else f"{len(cut):,} shards, such as {cut[0]}, are"
-        return f"{which} cut: samples up to there are used"
+        """A sentence where shards on this disk end too early, else ""."""
+        return sources.cut(self.plan.shards)
 
     def keys(self, step: int) -> list[tuple[str, str]]:
         """Shard and key of each sample of that step, of all ranks; the key of one that is missing is ""."""
@@ -180,12 +171,6 @@ class Loader:
             if store.protocol(shard.url) and number not in self._brought:
                 bringing.submit(self.cache.path, shard)
         self._brought = set(wanted.tolist())
-
-
-def _is_cut(shard: Shard) -> bool:
-    with Path(shard.url).open("rb") as tar:
-        tar.seek(max(0, shard.bytes - 2 * BLOCK))
-        return bool(tar.read(2 * BLOCK).strip(b"\0"))
 
 
 def _answer(child: Child, step: int | None) -> dict[str, int]:
