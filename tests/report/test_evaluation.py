@@ -7,7 +7,7 @@ import pytest
 from tests.model import tiny
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet, Place
-from wit_builder.evaluate import results
+from wit_builder.evaluate import results, worth
 from wit_builder.evaluate.results import Estimate, Result
 from wit_builder.report import evaluation
 
@@ -18,6 +18,8 @@ MODEL = {
     "precision": "fp32",
     "versions": {"wit-builder": "0"},
 }
+
+RIGHT = Estimate(1 / 3, 0.001, 0.95, 0.995, 3, "clopper-pearson")
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def out(tmp_path):
         "zero-shot",
         "pets",
         "test",
-        {"acc1": Estimate(1 / 3, 0.001, 0.95, 0.995, 3, "clopper-pearson")},
+        {"acc1": RIGHT},
         "f",
         more,
         table,
@@ -89,10 +91,21 @@ def test_without_the_set_there_are_numbers_alone(out):
     assert "1.jpg" not in page
 
 
-def test_a_figure_of_the_task_is_shown(out, pets):
+def test_a_task_that_says_less_than_zero_shot_has_its_place(out, pets):
+    ablation = Result("prompt-ablation", "pets", "test", {"acc1_bare": RIGHT}, "f", {"samples": 3})
+    results.write(out, ablation)
+    results.write_all(out, MODEL, [ablation])
+    assert "pets, prompt-ablation" in evaluation.write(out, [pets]).read_text()
+
+
+def test_figures_of_few_shot_are_shown(out, pets):
     before = evaluation.write(out, [pets]).read_text().count("data:image/png")
-    (out / "pets" / "zero-shot-more.png").write_bytes(b"\x89PNG")
-    assert evaluation.write(out, [pets]).read_text().count("data:image/png") == before + 1
+    few = {"metric": "acc1", "shots": [{"shots": 1}], "trained_on_a_class": 2.0}
+    shot = Result("few-shot", "pets", "test", {"acc1_1_shot": RIGHT}, "f", few)
+    results.write(out, shot)
+    results.write_all(out, MODEL, [shot])
+    worth.write(out)
+    assert evaluation.write(out, [pets]).read_text().count("data:image/png") == before + 2
 
 
 def test_the_same_results_give_the_same_plot(out, pets):

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from wit_builder import storage
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet
-from wit_builder.evaluate import results
+from wit_builder.evaluate import results, worth
 from wit_builder.evaluate.results import Result
 from wit_builder.report.contact_sheet import data_uri
 from wit_builder.report.folder import REPORT, plain
@@ -26,7 +26,6 @@ from wit_builder.report.page import template
 PLOT = "results"  # .png and .svg
 MISTAKES = 12  # pictures of a set
 WORST = 8  # classes, and pairs of classes, of a set
-MAX_FIGURE_BYTES = 4 << 20
 
 _INK, _SOFT, _DOT, _CHANCE = "#1c2126", "#66707a", "#2b7a66", "#b85f6b"
 _ROW = 0.3  # inches
@@ -51,7 +50,6 @@ class Shown:
     worst: tuple[dict[str, Any], ...]  # of `classes`
     confused: tuple[tuple[str, str, int], ...]  # taken for what, how often
     mistakes: tuple[Mistake, ...]
-    figures: tuple[str, ...]  # data: URIs
 
 
 def write(out: Path, sets: Sequence[EvalSet]) -> Path:
@@ -66,6 +64,9 @@ def write(out: Path, sets: Sequence[EvalSet]) -> Path:
         model=model,
         shown=[_shown(out, one, by_name.get(one.set)) for one in found],
         plot=_figure(out / f"{PLOT}.png"),
+        figures=[
+            _figure(path) for name in (worth.CURVES, worth.BARS) if (path := out / f"{name}.png").exists()
+        ],
     )
     storage.write_bytes(out / REPORT, page.encode("utf-8", "replace"))
     return out / REPORT
@@ -73,7 +74,6 @@ def write(out: Path, sets: Sequence[EvalSet]) -> Path:
 
 def _shown(out: Path, one: Result, which: EvalSet | None) -> Shown:
     names = [plain(names[0], 60) for names in which.classes] if which else []
-    figures = sorted((out / one.set).glob(f"{one.task}*.png"))
     return Shown(
         one,
         tuple(sorted(one.more.get("classes", ()), key=lambda row: (row["recall"], -row["n"]))[:WORST]),
@@ -83,7 +83,6 @@ def _shown(out: Path, one: Result, which: EvalSet | None) -> Shown:
             if max(row["label"], row["predicted"]) < len(names)
         ),
         tuple(_mistakes(out, one, which, names)) if which else (),
-        tuple(_figure(path) for path in figures if path.stat().st_size <= MAX_FIGURE_BYTES),
     )
 
 
