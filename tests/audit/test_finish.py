@@ -28,6 +28,10 @@ def test_leaks_are_counted_by_image_and_effects_come_with_results(tmp_path):
     finish(out, pictures(tmp_path, mine), None)
     (one,) = told(out)["sets"]
     assert one["leaks"] == {"class": 1, "image": 1}
+    tried = {row["transform"]: row for row in one["canaries"]["pdq"]}
+    assert tried["JPEG"]["tried"] == tried["JPEG"]["found"] == 4
+    assert tried["crop"]["found"] < 4
+    assert "What pdq finds of copies of these images" in (out / "report.html").read_text()
     assert "effect" not in one
     assert "All - Clean" not in (out / "report.html").read_text()
 
@@ -50,6 +54,17 @@ def test_leaks_are_counted_by_image_and_effects_come_with_results(tmp_path):
     assert "+25.00" in (out / "report.html").read_text()
     assert results_of(out) == tmp_path / "res"
 
+    before = told(out)["sets"][0]["canaries"]
+    finish(out, pictures(tmp_path, mine), None, canaries=1)  # they are there already
+    assert told(out)["sets"][0]["canaries"] == before
+
     finish(out, pictures(tmp_path, mine), None)  # results that are not given again are not in it
     assert "effect" not in told(out)["sets"][0]
     assert results_of(out) is None
+
+
+def test_without_canaries_none_is_tried(tmp_path):
+    mine = world(tmp_path)
+    out = audited(tmp_path, mine)
+    finish(out, pictures(tmp_path, mine), None, canaries=0)
+    assert told(out)["sets"][0]["canaries"] == {}

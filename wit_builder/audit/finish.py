@@ -14,18 +14,22 @@ import pyarrow.parquet as pq
 
 from wit_builder import storage
 from wit_builder.audit import leakage, page, scored
+from wit_builder.audit.asked import Asked
 from wit_builder.audit.pictures import Pictures
-from wit_builder.audit.run import FILE, IMAGES, PAIRS
+from wit_builder.audit.run import FILE, IMAGES, PAIRS, asked_in
 from wit_builder.evalset.sets import EvalSet
 
+CANARIES = 100  # images of a set, of which copies are made to see what is found
 
-def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
-    """Write audit.json with effects and leaks in it, and report.html.
 
+def finish(out: Path, pictures: Pictures, results: Path | None, canaries: int = CANARIES) -> None:
+    """Write audit.json with effects, leaks and what canaries say in it, and report.html.
+
+    canaries: images of each set that are tried (canary.py); 0 for none, and none anew where they were tried before.
     results: folder of `wit eval` on the same sets, those of them that have classes; None leaves effects as they are
     absent. Raises ConfigError when it holds nothing of such a set, or was made of other data.
     """
-    told = orjson.loads((out / FILE).read_bytes())
+    told, asked = orjson.loads((out / FILE).read_bytes()), asked_in(out)
     pairs = pq.read_table(out / PAIRS)
     named = {one.name: one for one in pictures.sets}
     said = {
@@ -40,9 +44,27 @@ def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
         one.pop("effect", None)
         if one["name"] in effects:
             one["effect"] = asdict(effects[one["name"]])
+        one["canaries"] = one.get("canaries") or _canaries(asked, one, named[one["name"]], canaries)
     told["results"] = str(results.absolute()) if results else None
     storage.write_json(out / FILE, told)
     page.write(out, told, pairs, effects, pictures)
+
+
+def _canaries(
+    asked: Asked, told: Mapping[str, Any], own: EvalSet, count: int
+) -> dict[str, list[dict[str, Any]]]:
+    """By detector what it finds of copies of some of the set's images at its threshold (canary.py)."""
+    from wit_builder.audit import canary
+
+    if not count:
+        return {}
+    step = max(1, len(own.images) // count)
+    images = [place.read() for place in own.images[::step][:count]]
+    return {
+        one.id: [asdict(found) for found in canary.measure(one, images, told["thresholds"][one.id])]
+        for one in asked.detectors
+        if one.kind != "key" and one.id in told["thresholds"]
+    }
 
 
 def results_of(out: Path) -> Path | None:

@@ -57,14 +57,20 @@ def pairs(overlap: Path, thresholds: Mapping[tuple[str, str], float]) -> list[di
 
 
 def serve(
-    out: Path, found: Sequence[Mapping[str, Any]], pictures: Pictures, port: int, say: Callable[[str], None]
+    out: Path,
+    found: Sequence[Mapping[str, Any]],
+    pictures: Pictures,
+    recall: float,
+    port: int,
+    say: Callable[[str], None],
 ) -> Labels:
-    """Serve until SIGINT or SIGTERM, and return all labels. port: 0 for any. say: is told the address.
+    """Serve until SIGINT or SIGTERM; all labels. recall: see Labels. port: 0 for any. say: is told the address.
 
     Raises ConfigError while another command is working on OUT.
     """
     with build.only_one(out):  # a second page would write over these labels
         given = labels.read(out)
+        given.recall = recall
         app = application(out, found, pictures, given, secrets.token_urlsafe(16))
         asyncio.run(_serve(app, port, say))
     return given
@@ -145,7 +151,7 @@ async def _plain_faults(request: web.Request, handler: Callable[[web.Request], A
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = (*_COLUMNS, "caption", "url", "overlap", "rank", "turn")
+    names = (*_COLUMNS, "caption", "url", "width", "height", "overlap", "rank", "turn")
     return {name: row.get(name) for name in names}
 
 

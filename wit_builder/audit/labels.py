@@ -1,7 +1,8 @@
 """What people said of pairs, and the thresholds that follow.
 
 Section 5 of the CLIP paper sets a threshold for each set by hand, "to keep high precision while maximizing recall".
-Here it is the lowest similarity from which on so large a share of the labelled pairs are one image twice.
+Here it is the similarity with the best precision among those above which so large a share of the pairs that were
+called one image lies.
 """
 
 from collections import defaultdict
@@ -17,7 +18,7 @@ from wit_builder.audit.asked import Asked
 from wit_builder.errors import ConfigError
 
 FILE = "labels.parquet"
-PRECISION = 0.95  # asked for of labelled pairs above the threshold
+RECALL = 0.95  # asked for, of the pairs that were called one image
 CONFIDENCE = 0.95  # of the interval of that precision
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("eval_set", "eval_id", "shard", "key", "detector")]
@@ -37,14 +38,17 @@ class Pair:
     similarity: float = field(compare=False)  # 0 to 1
 
 
-Labels = dict[Pair, bool]  # whether they are one image
+class Labels(dict[Pair, bool]):
+    """Whether they are one image; recall: 0 to 1, the share of those that are, which must lie above the threshold."""
+
+    recall: float = RECALL
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """What follows for one set and detector.
 
-    similarity: None where no pair may count. same, labelled: pairs at or above it. low, high: between which shares
+    similarity: None where no pair is one image. same, labelled: pairs at or above it. low, high: between which shares
     the precision is (Clopper and Pearson, 95 %), if the labelled pairs are as good as drawn.
     """
 
@@ -58,13 +62,17 @@ class Threshold:
 def read(out: Path) -> Labels:
     """Those that were given in OUT so far. Raises ConfigError for a file that is none of labels."""
     path = out / FILE
+    found = Labels()
     if not path.exists():
-        return {}
+        return found
     try:
-        rows = pq.read_table(path, schema=SCHEMA).to_pylist()
+        table = pq.read_table(path)
+        found.recall = float((table.schema.metadata or {}).get(b"recall", RECALL))
+        rows = table.cast(SCHEMA).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ConfigError(f"{str(path)!r} holds no labels: {error}", f"rm {path}") from error
-    return {Pair(**{name: row[name] for name in SCHEMA.names[:-1]}): row["same"] for row in rows}
+    found.update({Pair(**{name: row[name] for name in SCHEMA.names[:-1]}): row["same"] for row in rows})
+    return found
 
 
 def write(out: Path, labels: Labels) -> None:
@@ -74,19 +82,20 @@ def write(out: Path, labels: Labels) -> None:
         for pair, same in labels.items()
     ]
     with storage.whole(out / FILE) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), temporary, compression="zstd")
+        schema = SCHEMA.with_metadata({"recall": repr(labels.recall)})
+        pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="zstd")
 
 
-def thresholds(labels: Labels, precision: float = PRECISION) -> Mapping[tuple[str, str], Threshold]:
-    """By set and detector. precision: 0 to 1, that the labelled pairs above must have."""
+def thresholds(labels: Labels) -> Mapping[tuple[str, str], Threshold]:
+    """By set and detector."""
     groups: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
     for pair, same in labels.items():
         groups[pair.eval_set, pair.detector].append((pair.similarity, same))
-    return {group: _threshold(pairs, precision) for group, pairs in sorted(groups.items())}
+    return {group: _threshold(pairs, labels.recall) for group, pairs in sorted(groups.items())}
 
 
 def following(asked: Asked, given: Labels) -> Asked:
-    """The same audit with the thresholds that follow. Where no pair may count, only those of similarity 1 do."""
+    """The same audit with the thresholds that follow. Where no pair is one image, only similarity 1 counts."""
     found = {
         (name, detector): 1.0 if one.similarity is None else one.similarity
         for (name, detector), one in thresholds(given).items()
@@ -96,12 +105,12 @@ def following(asked: Asked, given: Labels) -> Asked:
     return replace(asked, thresholds=(*rest, *((*group, value) for group, value in found.items())))
 
 
-def _threshold(pairs: Iterable[tuple[float, bool]], precision: float) -> Threshold:
+def _threshold(pairs: Iterable[tuple[float, bool]], recall: float) -> Threshold:
     ordered = sorted(pairs, reverse=True)
-    best, same = Threshold(None, 0, 0, 0.0, 1.0), 0
+    every, same, best = sum(same for _, same in ordered), 0, Threshold(None, 0, 0, 0.0, 1.0)
     for count, (similarity, is_same) in enumerate(ordered, 1):
         same += is_same
         last = count == len(ordered) or ordered[count][0] < similarity
-        if last and same >= precision * count and same:
+        if last and same and same >= recall * every and same * best.labelled >= best.same * count:
             best = Threshold(similarity, same, count, *stats.clopper_pearson(same, count, CONFIDENCE))
     return best

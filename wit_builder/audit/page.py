@@ -38,6 +38,17 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """What a detector finds of copies of the set's images, as canary.py tried."""
+
+    detector: str
+    sides: tuple[int, ...]  # pixels
+    rows: tuple[tuple[str, tuple[str, ...]], ...]  # transform, and by side what is found
+    wrong: int
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A set."""
 
@@ -48,6 +59,7 @@ class Shown:
     effect: Effect | None
     hits: tuple[Pair, ...]
     near: tuple[Pair, ...]
+    canaries: tuple[Canary, ...]
     leaks: str  # what captions give away
 
 
@@ -85,7 +97,20 @@ def _shown(
         effect,
         tuple(_pair(row, pictures) for row in above[:HITS]),
         tuple(_pair(row, pictures) for row in below[:NEAR]),
+        tuple(_canary(detector, tried) for detector, tried in told.get("canaries", {}).items()),
         leakage.said(told["kind"], told.get("leaks", {})),
+    )
+
+
+def _canary(detector: str, tried: Sequence[Mapping[str, Any]]) -> Canary:
+    sides = tuple(sorted({one["side"] for one in tried}))
+    found = {(one["transform"], one["side"]): f"{one['found']} of {one['tried']}" for one in tried}
+    rows = tuple(
+        (name, tuple(found.get((name, side), "") for side in sides))
+        for name in dict.fromkeys(one["transform"] for one in tried)
+    )
+    return Canary(
+        detector, sides, rows, sum(one["wrong"] for one in tried), sum(one["pairs"] for one in tried)
     )
 
 

@@ -97,6 +97,13 @@ class _Audit(click.Group):
     help="The same from a folder of `wit eval` on these sets, instead of a checkpoint.",
 )
 @click.option(
+    "--canaries",
+    type=click.IntRange(0, 10_000),
+    default=100,
+    show_default=True,
+    help="Images of each set of which copies are made, to say how many such would be found; 0 for none.",
+)
+@click.option(
     "--fail-above",
     type=_Share(),
     help="Exit with 1 when more than this share of a set overlaps: 0.5% or 0.005.",
@@ -117,6 +124,7 @@ def command(
     model: str | None,
     checkpoint: str | None,
     results: Path | None,
+    canaries: int,
     fail_above: float | None,
     out: Path | None,
     workers: int | None,
@@ -166,7 +174,7 @@ def command(
     run_audit(asked, out, {"workers": workers, "executor": executor, "address": address}, quiet, json)
     if model:
         results = _evaluated(asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json})
-    finish(asked, out, results)
+    finish(asked, out, results, canaries)
     return show(out, fail_above, json)
 
 
@@ -176,12 +184,13 @@ def _from_anywhere(word: str) -> str:
     return str(path.absolute()) if path.exists() else word
 
 
-def finish(asked: "Asked", out: Path, results: Path | None) -> None:
+def finish(asked: "Asked", out: Path, results: Path | None, canaries: int | None = None) -> None:
     """Write effects, leaks and page of the audit that is in OUT."""
     from wit_builder.audit import finish as finishing
     from wit_builder.audit.pictures import Pictures
 
-    finishing.finish(out, Pictures(asked.opened, asked.shards), results)
+    count = finishing.CANARIES if canaries is None else canaries
+    finishing.finish(out, Pictures(asked.opened, asked.shards), results, count)
 
 
 def _evaluated(asked: "Asked", out: Path, values: dict[str, Any]) -> Path:

@@ -94,7 +94,10 @@ class _ScikitLearn:
         from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
 
-        with warnings.catch_warnings(), threadpool_limits(1):  # several wait for each other longer than they compute
+        with (
+            warnings.catch_warnings(),
+            threadpool_limits(1),
+        ):  # several wait for each other longer than they compute
             warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` says so
             return LogisticRegression(C=1 / strength, max_iter=ITERATIONS).fit(self._features, column)
 
