@@ -120,7 +120,8 @@ def check(
     names = [which.name for which in sets]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(
-            f"two evaluation sets are called {twice[0]!r}, and their results would share a folder"
+            f"two evaluation sets are called {twice[0]!r}, and their results would share a folder",
+            "each set once, or another --out for the second",
         )
     if (out / results.ALL).exists():
         before = results.read_all(out)[0]
