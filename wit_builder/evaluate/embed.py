@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -93,7 +94,7 @@ def _opened(folder: Path, which: EvalSet, fingerprint: str) -> Embedded:
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "features", "readable")
         )
     except (OSError, ValueError) as error:
-        raise BuildError(f"{str(folder)!r} cannot be read: {error}", f"rm -r {folder}") from error
+        raise BuildError(f"{str(folder)!r} cannot be read: {error}", f"rm -r {quote(str(folder))}") from error
     lost = len(readable) - int(np.count_nonzero(readable))
     if len(readable) != len(which.keys):
         raise BuildError(
