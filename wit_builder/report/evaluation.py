@@ -17,14 +17,16 @@ from matplotlib.figure import Figure
 from wit_builder import storage
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet
-from wit_builder.evaluate import results, worth
+from wit_builder.evaluate import results
 from wit_builder.evaluate.results import Result
 from wit_builder.report.contact_sheet import data_uri
 from wit_builder.report.folder import REPORT, plain
 from wit_builder.report.page import template
 
 PLOT = "results"  # .png and .svg
+FIGURES = ("few-shot", "zero-shot-worth")  # .png, which evaluate/worth.py draws
 MISTAKES = 12  # pictures of a set
+BEST = 12  # templates
 WORST = 8  # classes, and pairs of classes, of a set
 
 _INK, _SOFT, _DOT, _CHANCE = "#1c2126", "#66707a", "#2b7a66", "#b85f6b"
@@ -47,6 +49,7 @@ class Shown:
     """One task on one set."""
 
     result: Result
+    templates: tuple[dict[str, Any], ...]  # of an ablation, the best first
     worst: tuple[dict[str, Any], ...]  # of `classes`
     confused: tuple[tuple[str, str, int], ...]  # taken for what, how often
     mistakes: tuple[Mistake, ...]
@@ -64,9 +67,7 @@ def write(out: Path, sets: Sequence[EvalSet]) -> Path:
         model=model,
         shown=[_shown(out, one, by_name.get(one.set)) for one in found],
         plot=_figure(out / f"{PLOT}.png"),
-        figures=[
-            _figure(path) for name in (worth.CURVES, worth.BARS) if (path := out / f"{name}.png").exists()
-        ],
+        figures=[_figure(path) for name in FIGURES if (path := out / f"{name}.png").exists()],
     )
     storage.write_bytes(out / REPORT, page.encode("utf-8", "replace"))
     return out / REPORT
@@ -74,8 +75,10 @@ def write(out: Path, sets: Sequence[EvalSet]) -> Path:
 
 def _shown(out: Path, one: Result, which: EvalSet | None) -> Shown:
     names = [plain(names[0], 60) for names in which.classes] if which else []
+    templates = one.more.get("templates", ()) if "selected" in one.more else ()
     return Shown(
         one,
+        tuple(sorted(templates, key=lambda row: -row["acc1"])[:BEST]),
         tuple(sorted(one.more.get("classes", ()), key=lambda row: (row["recall"], -row["n"]))[:WORST]),
         tuple(
             (names[row["label"]], names[row["predicted"]], row["n"])
