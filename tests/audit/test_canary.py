@@ -10,6 +10,7 @@ from wit_builder.audit.detectors import described
 from wit_builder.audit.exact import Bytes
 from wit_builder.audit.learned.transforms import CANARIES, encoded
 from wit_builder.audit.perceptual import Pdq
+from wit_builder.evalset import sets
 
 
 def detailed(number):
@@ -72,3 +73,22 @@ def test_images_are_counted_by_their_size_and_those_that_cannot_be_read_not_at_a
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_same_seed_measures_the_same(seed):
     assert canary.measure(Pdq(), IMAGES, 0.9, seed) == canary.measure(Pdq(), IMAGES, 0.9, seed)
+
+
+def test_images_are_chosen_from_all_over_the_set_each_once(tmp_path):
+    for number in range(8):
+        (tmp_path / f"{number}.jpg").write_bytes(IMAGES[0 if number == 7 else number])
+    which = sets.read(tmp_path)
+    usable = {key for key in which.keys if not key.startswith("1")}
+    assert canary.chosen(which, usable, 3) == [IMAGES[0], IMAGES[4]]  # the seventh is the first
+    assert canary.chosen(which, usable, 100) == [IMAGES[number] for number in (0, 2, 3, 4, 5, 6)]
+    assert canary.chosen(which, set(), 3) == canary.chosen(which, usable, 0) == []
+
+
+def test_recall_is_of_all_sizes_together():
+    told = [
+        {"transform": "crop", "tried": 3, "found": 1},
+        {"transform": "crop", "tried": 1, "found": 0},
+        {"transform": "JPEG", "tried": 2, "found": 2},
+    ]
+    assert canary.recalls(told) == {"crop": 0.25, "JPEG": 1.0}

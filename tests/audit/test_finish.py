@@ -4,7 +4,10 @@ import pyarrow as pa
 
 from tests.audit import folders
 from tests.audit.folders import audited, held, jpeg, shards, told
-from wit_builder.audit.finish import finish, results_of
+from wit_builder.audit import canary
+from wit_builder.audit.asked import DETECTORS
+from wit_builder.audit.finish import canaries_of, finish, results_of
+from wit_builder.audit.learned.transforms import CANARIES
 from wit_builder.audit.pictures import Pictures
 from wit_builder.evaluate import results
 from wit_builder.evaluate.results import Estimate, Result
@@ -28,10 +31,6 @@ def test_leaks_are_counted_by_image_and_effects_come_with_results(tmp_path):
     finish(out, pictures(tmp_path, mine), None)
     (one,) = told(out)["sets"]
     assert one["leaks"] == {"class": 1, "image": 1}
-    tried = {row["transform"]: row for row in one["canaries"]["pdq"]}
-    assert tried["JPEG"]["tried"] == tried["JPEG"]["found"] == 4
-    assert tried["crop"]["found"] < 4
-    assert "What pdq finds of copies of these images" in (out / "report.html").read_text()
     assert "effect" not in one
     assert "All - Clean" not in (out / "report.html").read_text()
 
@@ -54,17 +53,24 @@ def test_leaks_are_counted_by_image_and_effects_come_with_results(tmp_path):
     assert "+25.00" in (out / "report.html").read_text()
     assert results_of(out) == tmp_path / "res"
 
-    before = told(out)["sets"][0]["canaries"]
-    finish(out, pictures(tmp_path, mine), None, canaries=1)  # they are there already
-    assert told(out)["sets"][0]["canaries"] == before
-
     finish(out, pictures(tmp_path, mine), None)  # results that are not given again are not in it
     assert "effect" not in told(out)["sets"][0]
     assert results_of(out) is None
 
 
-def test_without_canaries_none_is_tried(tmp_path):
+def test_recall_is_measured_at_the_threshold_in_use_and_kept_while_that_stays(tmp_path, monkeypatch):
     mine = world(tmp_path)
     out = audited(tmp_path, mine)
-    finish(out, pictures(tmp_path, mine), None, canaries=0)
+    finish(out, pictures(tmp_path, mine), None, DETECTORS, 3)
+    (one,) = told(out)["sets"]
+    assert list(one["canaries"]) == ["pdq"]
+    assert {entry["transform"] for entry in one["canaries"]["pdq"]} == set(CANARIES)
+    assert {entry["tried"] for entry in one["canaries"]["pdq"]} == {3}
+    assert "What pdq finds of copies of these images" in (out / "report.html").read_text()
+    assert canaries_of(out) == 3
+
+    monkeypatch.setattr(canary, "measure", None)  # nothing is measured again
+    finish(out, pictures(tmp_path, mine), None, DETECTORS, 3)
+    assert told(out)["sets"][0]["canaries"] == one["canaries"]
+    finish(out, pictures(tmp_path, mine), None, DETECTORS, 0)
     assert told(out)["sets"][0]["canaries"] == {}

@@ -19,6 +19,7 @@ from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
 
 TOKEN = "token"
+OWN = {"pdq": 0.88, "copy": 0.9}
 ROWS = [  # similarity, whether it is counted, whether its image is there
     {"eval_id": "cat/0.jpg", "key": "k0", "similarity": 0.99, "overlap": True},
     {"eval_id": "cat/1.jpg", "key": "k1", "similarity": 0.90, "overlap": True},
@@ -48,7 +49,7 @@ def talk(out, rows, pictures, said):
     """What `said(client)` returns, a client of the page."""
 
     async def talking():
-        app = labelling.application(out, rows, pictures, labels.read(out), TOKEN)
+        app = labelling.application(out, rows, pictures, OWN, labels.read(out), TOKEN)
         async with TestClient(TestServer(app, host="127.0.0.1")) as client:
             return await said(client)
 
@@ -144,7 +145,7 @@ def test_a_number_below_zero_labels_nothing(tmp_path, rows, pictures):
 
 def test_a_second_page_on_the_same_audit_is_refused(tmp_path, rows, pictures):
     with build.only_one(tmp_path), pytest.raises(ConfigError, match="another wit command is working on"):
-        labelling.serve(tmp_path, rows, pictures, 0.95, 0, print)
+        labelling.serve(tmp_path, rows, pictures, OWN, 0.95, 0, print)
 
 
 def test_in_a_real_browser_keys_label_and_what_was_said_may_be_taken_back(tmp_path, rows, pictures):
@@ -163,7 +164,7 @@ def test_in_a_real_browser_keys_label_and_what_was_said_may_be_taken_back(tmp_pa
             return [*kept, dict(labels.read(tmp_path))], threshold
 
     async def served(address):
-        app = labelling.application(tmp_path, rows, pictures, labels.read(tmp_path), TOKEN)
+        app = labelling.application(tmp_path, rows, pictures, OWN, labels.read(tmp_path), TOKEN)
         async with TestServer(app, host="127.0.0.1") as server:
             return await looked(server, address)
 

@@ -88,3 +88,28 @@ def test_a_file_that_holds_none_is_one_sentence(tmp_path):
     (tmp_path / labels.FILE).write_bytes(b"PAR1 no")
     with pytest.raises(ConfigError, match="holds no labels"):
         labels.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "threshold"),
+    [
+        ([(0.95, True)], 0.88),  # nobody looked at what is between
+        ([(0.95, True), (0.9, True)], 0.88),
+        ([(0.95, True), (0.9, False)], 0.95),
+        ([(0.95, True), (0.8, False)], 0.88),
+        ([(0.8, True)], 0.8),
+        ([(0.8, False)], 0.88),
+    ],
+)
+def test_a_threshold_rises_only_over_pairs_that_are_not_the_same(pairs, threshold):
+    assert labels.moved(said(*pairs), {"pdq": 0.88}) == {("pets", "pdq"): threshold}
+
+
+@pytest.mark.parametrize("highest", [0.875, 0.9375, 1 - 2**-8])
+def test_pairs_that_are_not_the_same_do_not_count_and_all_that_are_nearer_do(highest):
+    (found,) = labels.moved(said((0.5, False), (highest, False)), {"pdq": 0.75}).values()
+    assert highest < found < highest + 1 / 256
+
+
+def test_no_threshold_is_above_one():
+    assert labels.moved(said((1.0, False)), {"pdq": 0.75}) == {("pets", "pdq"): 1.0}

@@ -49,9 +49,10 @@ def test_what_people_say_moves_the_threshold_and_the_audit_follows(out, tmp_path
         said, _ = run.communicate(timeout=120)
     finally:
         run.kill()
-    assert re.search(r"^mine: pdq from 1\.0000 on, before 0\.8", said, re.MULTILINE)
-    assert told(out)["sets"][0]["thresholds"]["pdq"] == 1.0
-    assert told(out)["sets"][0]["overlap"] == sum(row["overlap"] for row in rows(out) if row["rank"] == 0)
+    assert re.search(r"^mine: pdq from (0\.9|1\.0)\d+ on, before 0\.8", said, re.MULTILINE)
+    assert max(row["similarity"] for row in rows(out)) < told(out)["sets"][0]["thresholds"]["pdq"] <= 1
+    assert told(out)["sets"][0]["overlap"] == 0
+    assert re.search(r"^  mine +2 +0 ", said, re.MULTILINE)
     assert (out / "report.html").exists()
 
 

@@ -5,9 +5,11 @@ the detector at the threshold in use, as if the copy lay in a shard; and so is h
 for it, which is what limits the precision among many. torch is not imported here.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from wit_builder.audit.detectors import BITS, Detector, Image, Kind, Rows
 from wit_builder.audit.learned.transforms import CANARIES, Transform, encoded
 from wit_builder.audit.learned.views import picture
 from wit_builder.errors import ImageError
+from wit_builder.evalset.sets import EvalSet
 
 MOST_SIDE = 512  # pixels; larger images are brought down to between this and twice as much first
 SIDES = (0, 64, 128, 256, 512)  # pixels: short sides from which on images are counted together
@@ -59,6 +62,25 @@ def measure(detector: Detector, images: Sequence[bytes], threshold: float, seed:
         near = _near(detector.kind, [rows for _, _, rows in kept], there, threshold)
         told += [_counted(name, int(side), near[sides == side], sides == side) for side in np.unique(sides)]
     return told
+
+
+def chosen(which: EvalSet, usable: Collection[str], most: int) -> list[bytes]:
+    """Image files to try: at most so many of the set's, from all over it, each once.
+
+    usable: keys of those that may be taken.
+    """
+    places = [place for key, place in zip(which.keys, which.images, strict=True) if key in usable]
+    numbers = np.linspace(0, len(places) - 1, min(most, len(places))).round().astype(int)
+    return list(dict.fromkeys(places[number].read() for number in numbers))
+
+
+def recalls(told: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """By transform the share of copies that is found, images of all sizes together. told: entries of audit.json."""
+    tried, found = Counter[str](), Counter[str]()
+    for one in told:
+        tried[one["transform"]] += one["tried"]
+        found[one["transform"]] += one["found"]
+    return {name: found[name] / tried[name] for name in tried}
 
 
 def _counted(name: str, side: int, near: NDArray[np.bool_], own: NDArray[np.bool_]) -> Canaries:

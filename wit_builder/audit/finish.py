@@ -4,7 +4,7 @@ May be done again whenever there is more to say: with the results of another che
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,30 @@ import orjson
 import pyarrow.parquet as pq
 
 from wit_builder import storage
-from wit_builder.audit import leakage, page, scored
-from wit_builder.audit.asked import Asked
+from wit_builder.audit import canary, leakage, page, scored
+from wit_builder.audit.detectors import Detector
+from wit_builder.audit.overlap import CLEAN, OVERLAP
 from wit_builder.audit.pictures import Pictures
-from wit_builder.audit.run import FILE, IMAGES, PAIRS, asked_in
+from wit_builder.audit.run import FILE, IMAGES, PAIRS
 from wit_builder.evalset.sets import EvalSet
 
-CANARIES = 100  # images of a set, of which copies are made to see what is found
+CANARIES = 100  # images of a set that are tried, where nobody says how many
 
 
-def finish(out: Path, pictures: Pictures, results: Path | None, canaries: int = CANARIES) -> None:
-    """Write audit.json with effects, leaks and what canaries say in it, and report.html.
+def finish(
+    out: Path,
+    pictures: Pictures,
+    results: Path | None,
+    detectors: Sequence[Detector] = (),
+    canaries: int = CANARIES,
+) -> None:
+    """Write audit.json with effects, leaks and recalls in it, and report.html.
 
-    canaries: images of each set that are tried (canary.py); 0 for none, and none anew where they were tried before.
+    detectors: whose recall is measured, by that many images of each set; not again while thresholds stay.
     results: folder of `wit eval` on the same sets, those of them that have classes; None leaves effects as they are
     absent. Raises ConfigError when it holds nothing of such a set, or was made of other data.
     """
-    told, asked = orjson.loads((out / FILE).read_bytes()), asked_in(out)
+    told = orjson.loads((out / FILE).read_bytes())
     pairs = pq.read_table(out / PAIRS)
     named = {one.name: one for one in pictures.sets}
     said = {
@@ -37,40 +44,47 @@ def finish(out: Path, pictures: Pictures, results: Path | None, canaries: int = 
         for one in pictures.sets
         if results and one.kind == "classes"
     }
-    effects = scored.effects(pq.read_table(out / IMAGES), said)
+    images = pq.read_table(out / IMAGES)
+    effects = scored.effects(images, said)
+    anew = told.get("canaries") != canaries
+    usable = {
+        (row["eval_set"], row["eval_id"]) for row in images.to_pylist() if row["state"] in (OVERLAP, CLEAN)
+    }
     rows = pairs.to_pylist()
     for one in told["sets"]:
         one["leaks"] = _leaks(rows, named[one["name"]])
+        if anew:
+            keys = {key for name, key in usable if name == one["name"]}
+            bodies = canary.chosen(named[one["name"]], keys, canaries)
+            one["canaries"] = _recalled(bodies, detectors, one["thresholds"])
         one.pop("effect", None)
         if one["name"] in effects:
             one["effect"] = asdict(effects[one["name"]])
-        one["canaries"] = one.get("canaries") or _canaries(asked, one, named[one["name"]], canaries)
+    told["canaries"] = canaries
     told["results"] = str(results.absolute()) if results else None
     storage.write_json(out / FILE, told)
     page.write(out, told, pairs, effects, pictures)
-
-
-def _canaries(
-    asked: Asked, told: Mapping[str, Any], own: EvalSet, count: int
-) -> dict[str, list[dict[str, Any]]]:
-    """By detector what it finds of copies of some of the set's images at its threshold (canary.py)."""
-    from wit_builder.audit import canary
-
-    if not count:
-        return {}
-    step = max(1, len(own.images) // count)
-    images = [place.read() for place in own.images[::step][:count]]
-    return {
-        one.id: [asdict(found) for found in canary.measure(one, images, told["thresholds"][one.id])]
-        for one in asked.detectors
-        if one.kind != "key" and one.id in told["thresholds"]
-    }
 
 
 def results_of(out: Path) -> Path | None:
     """The folder whose results the audit in OUT was finished with; None where there is none, or no more."""
     told = orjson.loads((out / FILE).read_bytes()) if (out / FILE).exists() else {}
     return Path(told["results"]) if told.get("results") and Path(told["results"]).is_dir() else None
+
+
+def canaries_of(out: Path) -> int:
+    """How many images of each set the audit in OUT was finished with."""
+    return int(orjson.loads((out / FILE).read_bytes()).get("canaries", CANARIES))
+
+
+def _recalled(
+    bodies: Sequence[bytes], detectors: Sequence[Detector], thresholds: Mapping[str, float]
+) -> dict[str, Any]:
+    return {
+        one.id: [asdict(told) for told in canary.measure(one, bodies, thresholds[one.id])]
+        for one in detectors
+        if one.kind != "key" and bodies
+    }
 
 
 def _leaks(rows: Iterable[Mapping[str, Any]], own: EvalSet) -> dict[str, int]:

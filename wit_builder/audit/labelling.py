@@ -60,26 +60,34 @@ def serve(
     out: Path,
     found: Sequence[Mapping[str, Any]],
     pictures: Pictures,
+    own: Mapping[str, float],
     recall: float,
     port: int,
     say: Callable[[str], None],
 ) -> Labels:
-    """Serve until SIGINT or SIGTERM; all labels. recall: see Labels. port: 0 for any. say: is told the address.
+    """Serve until SIGINT or SIGTERM, and return all labels.
+
+    own: thresholds of the detectors. recall: see Labels. port: 0 for any. say: is told the address.
 
     Raises ConfigError while another command is working on OUT.
     """
     with build.only_one(out):  # a second page would write over these labels
         given = labels.read(out)
         given.recall = recall
-        app = application(out, found, pictures, given, secrets.token_urlsafe(16))
+        app = application(out, found, pictures, own, given, secrets.token_urlsafe(16))
         asyncio.run(_serve(app, port, say))
     return given
 
 
 def application(
-    out: Path, found: Sequence[Mapping[str, Any]], pictures: Pictures, given: Labels, token: str
+    out: Path,
+    found: Sequence[Mapping[str, Any]],
+    pictures: Pictures,
+    own: Mapping[str, float],
+    given: Labels,
+    token: str,
 ) -> web.Application:
-    """The page and what it asks for. given: labels so far, which it changes."""
+    """The page and what it asks for. own: thresholds of the detectors. given: labels so far, which it changes."""
     known = [Pair(**{name: row[name] for name in _COLUMNS}) for row in found]
 
     async def page(request: web.Request) -> web.Response:
@@ -91,7 +99,7 @@ def application(
         waiting = [number for number, pair in enumerate(known) if pair not in given]
         number = waiting[min(skip, len(waiting) - 1)] if waiting else None
         shown = None if number is None else _shown(found[number]) | {"number": number}
-        return web.json_response({"pair": shown, "left": len(waiting), "thresholds": _told(given)})
+        return web.json_response({"pair": shown, "left": len(waiting), "thresholds": _told(given, own)})
 
     async def image(request: web.Request) -> web.Response:
         pair = known[int(request.match_info["number"])]
@@ -121,7 +129,7 @@ def application(
         else:
             raise web.HTTPBadRequest
         labels.write(out, given)
-        return web.json_response({"labelled": len(given), "thresholds": _told(given)})
+        return web.json_response({"labelled": len(given), "thresholds": _told(given, own)})
 
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_plain_faults])
     app.router.add_get("/", page)
@@ -155,9 +163,10 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row.get(name) for name in names}
 
 
-def _told(given: Labels) -> list[dict[str, Any]]:
+def _told(given: Labels, own: Mapping[str, float]) -> list[dict[str, Any]]:
+    moved = labels.moved(given, own)
     return [
-        {"eval_set": name, "detector": detector} | asdict(one)
+        {"eval_set": name, "detector": detector, "moved": moved[name, detector]} | asdict(one)
         for (name, detector), one in labels.thresholds(given).items()
     ]
 

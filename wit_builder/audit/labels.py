@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -95,14 +96,36 @@ def thresholds(labels: Labels) -> Mapping[tuple[str, str], Threshold]:
 
 
 def following(asked: Asked, given: Labels) -> Asked:
-    """The same audit with the thresholds that follow. Where no pair is one image, only similarity 1 counts."""
-    found = {
-        (name, detector): 1.0 if one.similarity is None else one.similarity
-        for (name, detector), one in thresholds(given).items()
-        if name in asked.names and detector in asked.by_id
-    }
+    """The same audit with the thresholds that follow."""
+    own = {one.id: one.threshold for one in asked.detectors}
+    known = Labels(
+        {pair: same for pair, same in given.items() if pair.eval_set in asked.names and pair.detector in own}
+    )
+    known.recall = given.recall
+    found = moved(known, own)
     rest = [one for one in asked.thresholds if one[:2] not in found]
     return replace(asked, thresholds=(*rest, *((*group, value) for group, value in found.items())))
+
+
+def moved(given: Labels, own: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    """By set and detector the threshold to use. own: of each detector, before anybody looked.
+
+    That is what `thresholds` says; but it rises above the detector's own only over pairs that are not the same:
+    of what nobody looked at, labels say nothing. Where no labelled pair is the same, all of them are below.
+    """
+    others: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for pair, same in given.items():
+        others[pair.eval_set, pair.detector] += [] if same else [pair.similarity]
+    found = {}
+    for group, one in thresholds(given).items():
+        before, wrong = own[group[1]], others[group]
+        if one.similarity is None:
+            found[group] = max(before, min(1.0, float(np.nextafter(np.float32(max(wrong)), np.float32(2)))))
+        elif one.similarity > before and not any(before <= near < one.similarity for near in wrong):
+            found[group] = before
+        else:
+            found[group] = one.similarity
+    return found
 
 
 def _threshold(pairs: Iterable[tuple[float, bool]], recall: float) -> Threshold:

@@ -84,7 +84,7 @@ def _digests(column: pa.ChunkedArray) -> NDArray[np.uint64]:
 def states(all_found: Sequence[Found], held: Held) -> NDArray[Any]:
     """What each image is: overlap, clean, unreadable, or why its look means nothing.
 
-    What is unreadable may be overlap by its bytes; what means nothing is overlap only by bytes or pixels.
+    What is unreadable may be overlap by its bytes; what means nothing is overlap only by bytes.
     """
     state = np.array([CLEAN, *DEGENERATE[1:]], object)[held.degenerate]
     state[~held.readable] = UNREADABLE

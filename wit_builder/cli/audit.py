@@ -101,7 +101,8 @@ class _Audit(click.Group):
     type=click.IntRange(0, 10_000),
     default=100,
     show_default=True,
-    help="Images of each set of which copies are made, to say how many such would be found; 0 for none.",
+    metavar="N",
+    help="Images of each set of which copies are made, to see how many would be found.",
 )
 @click.option(
     "--fail-above",
@@ -184,13 +185,12 @@ def _from_anywhere(word: str) -> str:
     return str(path.absolute()) if path.exists() else word
 
 
-def finish(asked: "Asked", out: Path, results: Path | None, canaries: int | None = None) -> None:
-    """Write effects, leaks and page of the audit that is in OUT."""
+def finish(asked: "Asked", out: Path, results: Path | None, canaries: int) -> None:
+    """Write effects, leaks, recalls and page of the audit that is in OUT."""
     from wit_builder.audit import finish as finishing
     from wit_builder.audit.pictures import Pictures
 
-    count = finishing.CANARIES if canaries is None else canaries
-    finishing.finish(out, Pictures(asked.opened, asked.shards), results, count)
+    finishing.finish(out, Pictures(asked.opened, asked.shards), results, asked.detectors, canaries)
 
 
 def _evaluated(asked: "Asked", out: Path, values: dict[str, Any]) -> Path:
@@ -248,7 +248,7 @@ def show(out: Path, fail_above: float | None = None, json: bool = False) -> int:
 
 
 def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
-    from wit_builder.audit import leakage
+    from wit_builder.audit import canary, leakage
     from wit_builder.cli.progress import many
 
     sets, found = told["sets"], [one["id"] for one in told["detectors"]]
@@ -273,6 +273,9 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {one['name']}: {_effect(effect)}"
         if leaks := leakage.said(one["kind"], one.get("leaks", {})):
             yield f"  {one['name']}: {leaks}"
+        for detector, tried in one.get("canaries", {}).items():
+            said = ", ".join(f"{name} {share:.0%}" for name, share in canary.recalls(tried).items())
+            yield f"  {one['name']}: of copies {detector} would find: {said}"
     yield f"  pictures              {out / 'report.html'}"
     yield f"  who is near whom      {out / 'overlap.parquet'}"
     yield f"  what each image is    {out / 'images.parquet'}"

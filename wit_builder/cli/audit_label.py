@@ -42,23 +42,24 @@ def command(out: Path, port: int, results: Path | None, recall: float) -> None:
       wit audit label out/audit
     """
     from wit_builder.audit import labelling, labels, run
-    from wit_builder.audit.finish import results_of
+    from wit_builder.audit.finish import canaries_of, results_of
     from wit_builder.audit.pictures import Pictures
     from wit_builder.cli.audit import finish, run_audit, show
 
     asked = run.asked_in(out)
-    results = results or results_of(out)
+    results, canaries = results or results_of(out), canaries_of(out)
     before = thresholds(asked)
     rows = labelling.pairs(out / run.PAIRS, before)
+    own = {one.id: one.threshold for one in asked.detectors}
     pictures = Pictures(asked.opened, asked.shards)
-    given = labelling.serve(out, rows, pictures, recall, port, lambda line: click.echo(line, err=True))
+    given = labelling.serve(out, rows, pictures, own, recall, port, lambda line: click.echo(line, err=True))
     followed = labels.following(asked, given)
     for (name, detector), value in thresholds(followed).items():
         if value != before[name, detector]:
             click.echo(f"{name}: {detector} from {value:.4f} on, before {before[name, detector]:.4f}")
     if thresholds(followed) != before:
         run_audit(followed, out, executors.HERE, False, False)
-        finish(followed, out, results)
+        finish(followed, out, results, canaries)
         show(out)
 
 
