@@ -22,7 +22,7 @@ import orjson
 
 from wit_builder.errors import BuildError
 
-_RESUME = "then run the same command again with `--resume`"
+_RESUME = "then run the same command again, with `--resume` where it has that"
 _TROUBLE = {
     errno.ENOSPC: ("no space is left on the device", "free some space there"),
     errno.EDQUOT: ("the disk quota is used up", "free some space there or have the quota raised"),

@@ -71,7 +71,7 @@ def shown(side: str, command: list[str]) -> None:
     """Run it, and print what it says."""
     told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()[-1])
     said = ", ".join(f"{key} {value:,}" for key, value in told.items() if key not in ("cpu", "peak_mb"))
-    print(f"{side:20}{told['cpu']:10.2f} CPU-s {told['peak_mb']:7,.0f} MB  {said}", flush=True)
+    print(f"{side:20}{told['cpu']:10.4f} CPU-s {told['peak_mb']:7,.0f} MB  {said}", flush=True)
 
 
 @main.command()

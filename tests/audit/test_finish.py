@@ -66,7 +66,7 @@ def test_recall_is_measured_at_the_threshold_in_use_and_kept_while_that_stays(tm
     assert list(one["canaries"]) == ["pdq"]
     assert {entry["transform"] for entry in one["canaries"]["pdq"]} == set(CANARIES)
     assert {entry["tried"] for entry in one["canaries"]["pdq"]} == {3}
-    assert "What would be found" in (out / "report.html").read_text()
+    assert "What pdq finds of copies of these images" in (out / "report.html").read_text()
     assert canaries_of(out) == 3
 
     monkeypatch.setattr(canary, "measure", None)  # nothing is measured again

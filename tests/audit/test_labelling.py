@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from tests.audit.browser import Tab, browser
 from tests.model import tiny
 from tests.train import tars
 from wit_builder import build
@@ -144,4 +145,32 @@ def test_a_number_below_zero_labels_nothing(tmp_path, rows, pictures):
 
 def test_a_second_page_on_the_same_audit_is_refused(tmp_path, rows, pictures):
     with build.only_one(tmp_path), pytest.raises(ConfigError, match="another wit command is working on"):
-        labelling.serve(tmp_path, rows, pictures, OWN, 0, print)
+        labelling.serve(tmp_path, rows, pictures, OWN, 0.95, 0, print)
+
+
+def test_in_a_real_browser_keys_label_and_what_was_said_may_be_taken_back(tmp_path, rows, pictures):
+    async def looked(server, address):
+        async with Tab(address, str(server.make_url("/"))) as tab:
+            await tab.becomes("document.getElementById('left').textContent", "3 of 3 to label")
+            await tab.becomes("document.getElementById('set').naturalWidth > 0", True)
+            await tab.press("y")
+            await tab.becomes("document.getElementById('left').textContent", "2 of 3 to label")
+            kept = [dict(labels.read(tmp_path))]
+            await tab.press("n")
+            await tab.becomes("document.getElementById('left').textContent", "1 of 3 to label")
+            threshold = await tab.says("document.querySelector('#thresholds td:nth-child(3)').textContent")
+            await tab.press("u")
+            await tab.becomes("document.getElementById('left').textContent", "2 of 3 to label")
+            return [*kept, dict(labels.read(tmp_path))], threshold
+
+    async def served(address):
+        app = labelling.application(tmp_path, rows, pictures, OWN, labels.read(tmp_path), TOKEN)
+        async with TestServer(app, host="127.0.0.1") as server:
+            return await looked(server, address)
+
+    with browser() as address:
+        kept, threshold = asyncio.run(served(address))
+    assert [[(pair.eval_id, same) for pair, same in one.items()] for one in kept] == [
+        [("cat/0.jpg", True)]
+    ] * 2
+    assert threshold == "0.9900"

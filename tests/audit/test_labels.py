@@ -1,12 +1,14 @@
 """Thresholds follow from what people said of pairs."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wit_builder import stats
 from wit_builder.audit import labels
-from wit_builder.audit.labels import Pair
+from wit_builder.audit.labels import Labels, Pair
 from wit_builder.errors import ConfigError
 
 
@@ -14,21 +16,29 @@ def pair(similarity, number=0, eval_set="pets", detector="pdq"):
     return Pair(eval_set, f"e{number}", "00000.tar", f"k{number}", detector, similarity)
 
 
-def said(*pairs):
+def said(*pairs, recall=0.95):
     """Labels of pairs of similarity and answer."""
-    return {pair(similarity, number): same for number, (similarity, same) in enumerate(pairs)}
+    found = Labels({pair(similarity, number): same for number, (similarity, same) in enumerate(pairs)})
+    found.recall = recall
+    return found
 
 
-def test_the_threshold_is_the_lowest_that_is_precise_enough():
-    given_ = said((0.99, True), (0.95, True), (0.93, False), (0.92, True), (0.90, True), (0.85, False))
-    assert labels.thresholds(given_, 0.95)["pets", "pdq"].similarity == 0.95
-    found = labels.thresholds(given_, 0.8)["pets", "pdq"]
+def test_the_threshold_is_the_most_precise_that_keeps_enough():
+    pairs = (0.99, True), (0.95, True), (0.93, False), (0.92, True), (0.90, True), (0.85, False)
+    found = labels.thresholds(said(*pairs))["pets", "pdq"]
     assert (found.similarity, found.same, found.labelled) == (0.90, 4, 5)
     assert (found.low, found.high) == stats.clopper_pearson(4, 5, 0.95)
+    assert labels.thresholds(said(*pairs, recall=0.5))["pets", "pdq"].similarity == 0.95
+    assert labels.thresholds(said(*pairs, recall=0.51))["pets", "pdq"].similarity == 0.90
+
+
+def test_of_equally_precise_ones_the_lowest_is_taken():
+    assert labels.thresholds(said((0.9, True), (0.8, True), recall=0.1))["pets", "pdq"].similarity == 0.8
 
 
 def test_pairs_of_one_similarity_are_above_together():
-    assert labels.thresholds(said((0.9, True), (0.9, False)))["pets", "pdq"].similarity is None
+    found = labels.thresholds(said((0.9, True), (0.9, False)))["pets", "pdq"]
+    assert (found.similarity, found.same, found.labelled) == (0.9, 1, 2)
 
 
 def test_where_none_is_the_same_no_pair_may_count():
@@ -36,11 +46,7 @@ def test_where_none_is_the_same_no_pair_may_count():
 
 
 def test_sets_and_detectors_have_thresholds_of_their_own():
-    given_ = {
-        pair(0.9): True,
-        pair(0.9, eval_set="cars"): False,
-        pair(0.7, detector="copy"): True,
-    }
+    given_ = Labels({pair(0.9): True, pair(0.9, eval_set="cars"): False, pair(0.7, detector="copy"): True})
     found = labels.thresholds(given_)
     assert {group: one.similarity for group, one in found.items()} == {
         ("cars", "pdq"): None,
@@ -52,21 +58,29 @@ def test_sets_and_detectors_have_thresholds_of_their_own():
 @given(
     st.lists(st.tuples(st.sampled_from([0.5, 0.6, 0.7, 0.8, 0.9]), st.booleans()), min_size=1, max_size=20)
 )
-def test_no_lower_threshold_would_do_and_this_one_does(pairs):
-    found = labels.thresholds(said(*pairs), 0.75)["pets", "pdq"]
+def test_no_threshold_that_keeps_enough_is_more_precise(pairs):
+    found = labels.thresholds(said(*pairs, recall=0.75))["pets", "pdq"]
+    every = sum(same for _, same in pairs)
 
-    def precise(least):
-        above = [same for similarity, same in pairs if similarity >= least]
-        return sum(above) > 0 and sum(above) >= 0.75 * len(above)
+    def above(least):
+        return [same for similarity, same in pairs if similarity >= least]
 
-    fine = [similarity for similarity, _ in pairs if precise(similarity)]
-    assert found.similarity == (min(fine) if fine else None)
+    fine = [least for least, _ in pairs if every and sum(above(least)) >= 0.75 * every]
+    if not fine:
+        assert found.similarity is None
+        return
+    best = max(Fraction(sum(above(least)), len(above(least))) for least in fine)
+    assert found.similarity == min(
+        least for least in fine if Fraction(sum(above(least)), len(above(least))) == best
+    )
 
 
 def test_labels_are_kept(tmp_path):
-    given_ = {pair(0.5): True, pair(0.25, 1): False}
+    given_ = Labels({pair(0.5): True, pair(0.25, 1): False})
+    given_.recall = 0.7
     labels.write(tmp_path, given_)
     assert labels.read(tmp_path) == given_
+    assert labels.read(tmp_path).recall == 0.7
     assert labels.read(tmp_path / "none") == {}
 
 

@@ -101,7 +101,7 @@ def test_a_set_may_be_a_parquet_file_or_an_address(wit, tmp_path):
 def test_thresholds_that_labels_gave_stay_until_others_are_asked_for(typed, tmp_path):
     typed()
     pair = labels.Pair("mine", "thing/0.jpg", "00000.tar", "000002", "pdq", 0.9375)
-    labels.write(tmp_path / "out", {pair: False})
+    labels.write(tmp_path / "out", labels.Labels({pair: False}))
     typed()
     assert told(tmp_path / "out")["sets"][0]["thresholds"]["pdq"] == pytest.approx(0.9375)
     typed("--threshold", "pdq=0.9")

@@ -19,6 +19,11 @@ def test_a_line_says_which_is_better_and_by_how_much(wit, tmp_path):
     assert line.endswith("better")
 
 
+def test_a_folder_that_is_missing_is_asked_for_by_its_name(wit, tmp_path):
+    said = wit("eval", "compare", str(tmp_path))
+    assert "needs SECOND" in said.err and "SECOND" in wit("eval", "compare", "--help").out
+
+
 def test_json_has_the_same_numbers(wit, tmp_path):
     first = written(tmp_path / "a", result(answered(0.5, 1)))
     said = json.loads(wit("eval", "compare", str(first), str(first), "--json").out)

@@ -35,6 +35,20 @@ def test_a_split_of_a_folder_has_the_folders_name(tmp_path):
     assert (by_split.name, by_split.keys) == (by_path.name, by_path.keys) == ("mine", by_path.keys)
 
 
+def test_a_link_is_called_as_itself(tmp_path):
+    made.classes(tmp_path / "some-folder", ["a", "b"])
+    (tmp_path / "cifar10").symlink_to(tmp_path / "some-folder")
+    assert sets.read(tmp_path / "cifar10").name == "cifar10"
+    assert sets.read(tmp_path / "some-folder" / "a" / "..").name == "some-folder"
+
+
+def test_a_split_of_clip_benchmarks_layout_says_how_it_is_asked_for(tmp_path):
+    folder = made.beside(made.benchmark(tmp_path / "my wds", [1, 0]), ["cat", "dog"])
+    with pytest.raises(ConfigError, match="is a split of a set") as caught:
+        sets.read(folder / "test")
+    assert caught.value.hint == f"--eval-set '{folder}' --split test"
+
+
 def test_clip_benchmarks_layout_is_read(tmp_path):
     folder = made.beside(made.benchmark(tmp_path / "wds", [1, 0, 1], shards=2), ["cat", "dog"])
     found = sets.read(str(folder))

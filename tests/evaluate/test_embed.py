@@ -1,5 +1,6 @@
 """One embedding pass, and a cache that cannot be stale."""
 
+import io
 import os
 from dataclasses import replace
 
@@ -151,6 +152,13 @@ def test_a_pass_that_was_cut_short_leaves_nothing_that_is_taken_for_whole(tmp_pa
         work(folder, tmp_path / "cache")
     monkeypatch.undo()
     assert work(folder, tmp_path / "cache").embedded.readable.all()
+
+
+def test_a_disk_that_fills_is_one_sentence_and_nothing_is_left_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(module._Writing, "_array", lambda *_: io.FileIO("/dev/full", "wb"))
+    with pytest.raises(BuildError, match="no space is left"):
+        work(folders(tmp_path / "set"), tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_a_batch_may_hold_any_neighbours_and_be_cut_anywhere(tmp_path, monkeypatch):

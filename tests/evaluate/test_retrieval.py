@@ -1,10 +1,12 @@
 """Ranks are what all similarities say, in memory that does not hold them all."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.evaluate.folders import folders, work
 from wit_builder.errors import ConfigError
 from wit_builder.evaluate import retrieval
 
@@ -47,6 +49,20 @@ def test_an_image_that_could_not_be_read_is_never_found():
     found = retrieval.ranks(images, texts, np.arange(3), np.array([True, False, True]))
     assert found.images[1] == 3 and found.texts[1] == 3
     assert found.texts[0] == 0
+
+
+def test_a_recall_of_nothing_may_still_be_more(tmp_path):
+    found = retrieval.evaluate(captioned(tmp_path))
+    one = found.metrics["text_retrieval_recall@1"]
+    assert (one.value, one.method) == (0, "clopper-pearson") and one.high > 0.5
+
+
+def captioned(folder):
+    """Images that look the same, all with one caption."""
+    given = work(folders(folder / "set", per_class=1), folder / "cache")
+    same = np.zeros_like(given.embedded.images) + unit(1, given.embedded.images.shape[1])
+    which = replace(given.which, kind="captions", captions=tuple(("a thing",) for _ in given.which.keys))
+    return replace(given, which=which, embedded=replace(given.embedded, images=same))
 
 
 def test_memory_grows_with_the_images_and_not_with_their_square(monkeypatch):

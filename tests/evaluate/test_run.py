@@ -31,12 +31,12 @@ class Shown:
         self.seen.append(sentence)
 
 
-def measured(folder, *eval_sets, loaded=None, tasks=("zero-shot",), precision="fp32"):
+def measured(folder, *eval_sets, loaded=None, tasks=("zero-shot",), precision="fp32", split="test"):
     """The results of a run in that folder, and what was seen of it."""
     shown = Shown()
     found = run.run(
         loaded or opened(*tiny.files()),
-        [sets.read(one) for one in eval_sets],
+        [sets.read(one, split) for one in eval_sets],
         tasks,
         folder / "results",
         cache=folder / "cache",
@@ -112,6 +112,15 @@ def test_results_of_two_checkpoints_do_not_mix(tmp_path):
         measured(tmp_path, tmp_path / "a", precision="bf16")
 
 
+def test_another_split_of_a_set_does_not_take_the_place_of_the_first(tmp_path):
+    for split in ("test", "val"):
+        folders(tmp_path / "a" / split)
+    measured(tmp_path, tmp_path / "a")
+    with pytest.raises(ConfigError, match="holds results of the split 'test' of 'a', now it is 'val'"):
+        measured(tmp_path, tmp_path / "a", split="val")
+    assert results.read(tmp_path / "results", "a", "zero-shot").split == "test"
+
+
 def test_a_task_that_nobody_knows_and_two_sets_of_one_name_are_refused_before_anything_is_embedded(tmp_path):
     folder, twin = folders(tmp_path / "a"), folders(tmp_path / "other" / "a")
     with pytest.raises(ConfigError, match="no task is called 'zeroshot'"):
@@ -122,11 +131,12 @@ def test_a_task_that_nobody_knows_and_two_sets_of_one_name_are_refused_before_an
 
 
 def test_a_file_that_is_no_result_is_one_sentence(tmp_path):
-    measured(tmp_path, folders(tmp_path / "a"))
-    path = tmp_path / "results" / "a" / "zero-shot.json"
+    measured(tmp_path, folders(tmp_path / "my a"))
+    path = tmp_path / "results" / "my a" / "zero-shot.json"
     path.write_text('{"metrics": 3}')
-    with pytest.raises(ConfigError, match="is no result of `wit eval`"):
-        measured(tmp_path, tmp_path / "a")
+    with pytest.raises(ConfigError, match="is no result of `wit eval`") as caught:
+        measured(tmp_path, tmp_path / "my a")
+    assert caught.value.hint == f"rm '{path}'"
     with pytest.raises(ConfigError, match="holds no results"):
         results.read_all(tmp_path / "a")
 

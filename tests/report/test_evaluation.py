@@ -7,7 +7,7 @@ import pytest
 from tests.model import tiny
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet, Place
-from wit_builder.evaluate import results
+from wit_builder.evaluate import results, worth
 from wit_builder.evaluate.results import Estimate, Result
 from wit_builder.report import evaluation
 
@@ -18,6 +18,13 @@ MODEL = {
     "precision": "fp32",
     "versions": {"wit-builder": "0"},
 }
+
+ABLATED = {
+    "samples": 3,
+    "templates": [{"template": "a bad {}", "acc1": 0.1}, {"template": "a good {}", "acc1": 0.2}],
+    "selected": ["a good {}"],
+}
+RIGHT = Estimate(1 / 3, 0.001, 0.95, 0.995, 3, "clopper-pearson")
 
 
 @pytest.fixture
@@ -51,6 +58,8 @@ def out(tmp_path):
     )
     more = {
         "chance": 0.5,
+        "templates": ["a {}"],
+        "sources": {"classes": "folders", "templates": "registry: cifar10"},
         "samples": 3,
         "unreadable": 1,
         "classes": [
@@ -63,7 +72,7 @@ def out(tmp_path):
         "zero-shot",
         "pets",
         "test",
-        {"acc1": Estimate(1 / 3, 0.001, 0.95, 0.995, 3, "clopper-pearson")},
+        {"acc1": RIGHT},
         "f",
         more,
         table,
@@ -77,6 +86,9 @@ def test_the_page_has_numbers_worst_classes_and_the_surest_mistakes_first(out, p
     page = evaluation.write(out, [pets]).read_text()
     assert "33.3" in page and "0.1 to 95.0" in page and "99.5 %" in page
     assert "1 of them unreadable" in page
+    assert (
+        "class names: folders" in page and "templates: registry: cifar10, 1 of them, such as “a {}”" in page
+    )
     assert page.index("80 %, 2.jpg") < page.index("60 %, 1.jpg")
     assert "0.jpg" not in page
     assert page.count("data:image/jpeg") == 1 and page.count("not readable") == 1
@@ -89,10 +101,23 @@ def test_without_the_set_there_are_numbers_alone(out):
     assert "1.jpg" not in page
 
 
-def test_a_figure_of_the_task_is_shown(out, pets):
+def test_a_task_that_says_less_than_zero_shot_has_its_place(out, pets):
+    ablation = Result("prompt-ablation", "pets", "test", {"acc1_bare": RIGHT}, "f", ABLATED)
+    results.write(out, ablation)
+    results.write_all(out, MODEL, [ablation])
+    page = evaluation.write(out, [pets]).read_text()
+    assert page.index("a good {}") < page.index("a bad {}")
+    assert "Selected on one half of the images: a good {}" in page
+
+
+def test_figures_of_few_shot_are_shown(out, pets):
     before = evaluation.write(out, [pets]).read_text().count("data:image/png")
-    (out / "pets" / "zero-shot-more.png").write_bytes(b"\x89PNG")
-    assert evaluation.write(out, [pets]).read_text().count("data:image/png") == before + 1
+    few = {"metric": "acc1", "shots": [{"shots": 1}], "trained_on_a_class": 2.0}
+    shot = Result("few-shot", "pets", "test", {"acc1_1_shot": RIGHT}, "f", few)
+    results.write(out, shot)
+    results.write_all(out, MODEL, [shot])
+    worth.write(out)
+    assert evaluation.write(out, [pets]).read_text().count("data:image/png") == before + 2
 
 
 def test_the_same_results_give_the_same_plot(out, pets):

@@ -61,17 +61,19 @@ def serve(
     found: Sequence[Mapping[str, Any]],
     pictures: Pictures,
     own: Mapping[str, float],
+    recall: float,
     port: int,
     say: Callable[[str], None],
 ) -> Labels:
     """Serve until SIGINT or SIGTERM, and return all labels.
 
-    own: thresholds of the detectors. port: 0 for any. say: is told the address.
+    own: thresholds of the detectors. recall: see Labels. port: 0 for any. say: is told the address.
 
     Raises ConfigError while another command is working on OUT.
     """
     with build.only_one(out):  # a second page would write over these labels
         given = labels.read(out)
+        given.recall = recall
         app = application(out, found, pictures, own, given, secrets.token_urlsafe(16))
         asyncio.run(_serve(app, port, say))
     return given

@@ -1,7 +1,8 @@
 """What people said of pairs, and the thresholds that follow.
 
 Section 5 of the CLIP paper sets a threshold for each set by hand, "to keep high precision while maximizing recall".
-Here it is the lowest similarity from which on so large a share of the labelled pairs are one image twice.
+Here it is the similarity with the best precision among those above which so large a share of the pairs that were
+called one image lies.
 """
 
 from collections import defaultdict
@@ -18,7 +19,7 @@ from wit_builder.audit.asked import Asked
 from wit_builder.errors import ConfigError
 
 FILE = "labels.parquet"
-PRECISION = 0.95  # asked for of labelled pairs above the threshold
+RECALL = 0.95  # asked for, of the pairs that were called one image
 CONFIDENCE = 0.95  # of the interval of that precision
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("eval_set", "eval_id", "shard", "key", "detector")]
@@ -38,14 +39,17 @@ class Pair:
     similarity: float = field(compare=False)  # 0 to 1
 
 
-Labels = dict[Pair, bool]  # whether they are one image
+class Labels(dict[Pair, bool]):
+    """Whether they are one image; recall: 0 to 1, the share of those that are, which must lie above the threshold."""
+
+    recall: float = RECALL
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """What follows for one set and detector.
 
-    similarity: None where no pair may count. same, labelled: pairs at or above it. low, high: between which shares
+    similarity: None where no pair is one image. same, labelled: pairs at or above it. low, high: between which shares
     the precision is (Clopper and Pearson, 95 %), if the labelled pairs are as good as drawn.
     """
 
@@ -59,13 +63,17 @@ class Threshold:
 def read(out: Path) -> Labels:
     """Those that were given in OUT so far. Raises ConfigError for a file that is none of labels."""
     path = out / FILE
+    found = Labels()
     if not path.exists():
-        return {}
+        return found
     try:
-        rows = pq.read_table(path, schema=SCHEMA).to_pylist()
+        table = pq.read_table(path)
+        found.recall = float((table.schema.metadata or {}).get(b"recall", RECALL))
+        rows = table.cast(SCHEMA).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ConfigError(f"{str(path)!r} holds no labels: {error}", f"rm {path}") from error
-    return {Pair(**{name: row[name] for name in SCHEMA.names[:-1]}): row["same"] for row in rows}
+    found.update({Pair(**{name: row[name] for name in SCHEMA.names[:-1]}): row["same"] for row in rows})
+    return found
 
 
 def write(out: Path, labels: Labels) -> None:
@@ -75,23 +83,25 @@ def write(out: Path, labels: Labels) -> None:
         for pair, same in labels.items()
     ]
     with storage.whole(out / FILE) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), temporary, compression="zstd")
+        schema = SCHEMA.with_metadata({"recall": repr(labels.recall)})
+        pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="zstd")
 
 
-def thresholds(labels: Labels, precision: float = PRECISION) -> Mapping[tuple[str, str], Threshold]:
-    """By set and detector. precision: 0 to 1, that the labelled pairs above must have."""
+def thresholds(labels: Labels) -> Mapping[tuple[str, str], Threshold]:
+    """By set and detector."""
     groups: dict[tuple[str, str], list[tuple[float, bool]]] = defaultdict(list)
     for pair, same in labels.items():
         groups[pair.eval_set, pair.detector].append((pair.similarity, same))
-    return {group: _threshold(pairs, precision) for group, pairs in sorted(groups.items())}
+    return {group: _threshold(pairs, labels.recall) for group, pairs in sorted(groups.items())}
 
 
 def following(asked: Asked, given: Labels) -> Asked:
     """The same audit with the thresholds that follow."""
     own = {one.id: one.threshold for one in asked.detectors}
-    known = {
-        pair: same for pair, same in given.items() if pair.eval_set in asked.names and pair.detector in own
-    }
+    known = Labels(
+        {pair: same for pair, same in given.items() if pair.eval_set in asked.names and pair.detector in own}
+    )
+    known.recall = given.recall
     found = moved(known, own)
     rest = [one for one in asked.thresholds if one[:2] not in found]
     return replace(asked, thresholds=(*rest, *((*group, value) for group, value in found.items())))
@@ -100,7 +110,7 @@ def following(asked: Asked, given: Labels) -> Asked:
 def moved(given: Labels, own: Mapping[str, float]) -> dict[tuple[str, str], float]:
     """By set and detector the threshold to use. own: of each detector, before anybody looked.
 
-    That is the lowest that is precise; but it rises above the detector's own only over pairs that are not the same:
+    That is what `thresholds` says; but it rises above the detector's own only over pairs that are not the same:
     of what nobody looked at, labels say nothing. Where no labelled pair is the same, all of them are below.
     """
     others: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -118,12 +128,12 @@ def moved(given: Labels, own: Mapping[str, float]) -> dict[tuple[str, str], floa
     return found
 
 
-def _threshold(pairs: Iterable[tuple[float, bool]], precision: float) -> Threshold:
+def _threshold(pairs: Iterable[tuple[float, bool]], recall: float) -> Threshold:
     ordered = sorted(pairs, reverse=True)
-    best, same = Threshold(None, 0, 0, 0.0, 1.0), 0
+    every, same, best = sum(same for _, same in ordered), 0, Threshold(None, 0, 0, 0.0, 1.0)
     for count, (similarity, is_same) in enumerate(ordered, 1):
         same += is_same
         last = count == len(ordered) or ordered[count][0] < similarity
-        if last and same >= precision * count and same:
+        if last and same and same >= recall * every and same * best.labelled >= best.same * count:
             best = Threshold(similarity, same, count, *stats.clopper_pearson(same, count, CONFIDENCE))
     return best

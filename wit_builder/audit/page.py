@@ -38,6 +38,17 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """What a detector finds of copies of the set's images, as canary.py tried."""
+
+    detector: str
+    sides: tuple[int, ...]  # pixels
+    rows: tuple[tuple[str, tuple[str, ...]], ...]  # transform, and by side what is found
+    wrong: int
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A set."""
 
@@ -48,11 +59,8 @@ class Shown:
     effect: Effect | None
     hits: tuple[Pair, ...]
     near: tuple[Pair, ...]
+    canaries: tuple[Canary, ...]
     leaks: str  # what captions give away
-    recalls: Mapping[
-        str, Mapping[str, float]
-    ]  # by detector, by transform: of copies that were made, those found
-    wrong: Mapping[str, tuple[int, int]]  # by detector: images taken for another one's copy, of so many pairs
 
 
 def write(
@@ -89,10 +97,19 @@ def _shown(
         effect,
         tuple(_pair(row, pictures) for row in above[:HITS]),
         tuple(_pair(row, pictures) for row in below[:NEAR]),
+        tuple(_canary(detector, tried) for detector, tried in told.get("canaries", {}).items()),
         leakage.said(told["kind"], told.get("leaks", {})),
-        {name: canary.recalls(tried) for name, tried in told.get("canaries", {}).items()},
-        {name: canary.mistaken(tried) for name, tried in told.get("canaries", {}).items()},
     )
+
+
+def _canary(detector: str, tried: Sequence[Mapping[str, Any]]) -> Canary:
+    sides = tuple(sorted({one["side"] for one in tried}))
+    found = {(one["transform"], one["side"]): f"{one['found']} of {one['tried']}" for one in tried}
+    rows = tuple(
+        (name, tuple(found.get((name, side), "") for side in sides))
+        for name in dict.fromkeys(one["transform"] for one in tried)
+    )
+    return Canary(detector, sides, rows, *canary.mistaken(tried))
 
 
 def _nearest(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -26,6 +26,7 @@ COMMANDS = {  # name: (module, one line)
     "audit": ("wit_builder.cli.audit", "Which images of evaluation sets lie in the shards."),
     "eval": ("wit_builder.cli.eval", "What a checkpoint is worth, on evaluation sets."),
     "export": ("wit_builder.cli.export", "A checkpoint as safetensors, for open_clip and the hub."),
+    "worker": ("wit_builder.cli.worker", "Part of a stage, for Slurm arrays and Kubernetes jobs."),
     "verify": ("wit_builder.cli.verify", "Compare a build's shards with its manifest."),
     "queries": ("wit_builder.cli.queries", "Lists of queries: make one, look at it, match captions."),
     "filters": ("wit_builder.cli.filters", "The installed filters, with defaults and reasons."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wit_builder.cli import executors
 from wit_builder.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _Audit(click.Group):
     help="Exit with 1 when more than this share of a set overlaps: 0.5% or 0.005.",
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
-@click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
+@executors.decorate
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 @click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, audit.json on stdout.")
 @click.pass_context
@@ -128,6 +129,8 @@ def command(
     fail_above: float | None,
     out: Path | None,
     workers: int | None,
+    executor: str,
+    address: str,
     quiet: bool,
     json: bool,
 ) -> int:
@@ -169,7 +172,7 @@ def command(
     )
     if not threshold:
         asked = labels.following(asked, labels.read(out))
-    run_audit(asked, out, workers, quiet, json)
+    run_audit(asked, out, {"workers": workers, "executor": executor, "address": address}, quiet, json)
     if model:
         results = _evaluated(asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json})
     finish(asked, out, results, canaries)
@@ -204,14 +207,11 @@ def _evaluated(asked: "Asked", out: Path, values: dict[str, Any]) -> Path:
     return out / "results"
 
 
-def run_audit(asked: "Asked", out: Path, workers: int | None, quiet: bool, json: bool) -> None:
-    """Audit into OUT, or go on there."""
-    from contextlib import closing
-
+def run_audit(asked: "Asked", out: Path, where: Mapping[str, Any], quiet: bool, json: bool) -> None:
+    """Audit into OUT, or go on there. where: of executors.OPTIONS."""
     from wit_builder.audit import run
     from wit_builder.cli import progress, typed
     from wit_builder.cli.stopping import stoppable
-    from wit_builder.engine.local import LocalExecutor
     from wit_builder.engine.task import Stopped
     from wit_builder.errors import BuildError
 
@@ -220,7 +220,7 @@ def run_audit(asked: "Asked", out: Path, workers: int | None, quiet: bool, json:
         watcher.say(f"{out} is complete already")
         return
     try:
-        with watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
+        with watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as executor:
             run.run(asked, out, executor, watcher)
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wit_builder.cli import executors
+
 if TYPE_CHECKING:
     from wit_builder.audit.asked import Asked
 
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
 @click.option(
     "--results", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="See `wit audit`."
 )
-def command(out: Path, port: int, results: Path | None) -> None:
+@click.option(
+    "--recall",
+    type=click.FloatRange(0, 1),
+    default=0.95,
+    show_default=True,
+    help="Share of the pairs that are called one image, which the threshold must keep.",
+)
+def command(out: Path, port: int, results: Path | None, recall: float) -> None:
     """Look at pairs one by one, say which are one image, and have the audit in OUT follow.
 
     Opens nothing by itself: prints the address of a local page, whose keys are y, n, s (later) and u (back). Ctrl-C
@@ -43,13 +52,13 @@ def command(out: Path, port: int, results: Path | None) -> None:
     rows = labelling.pairs(out / run.PAIRS, before)
     own = {one.id: one.threshold for one in asked.detectors}
     pictures = Pictures(asked.opened, asked.shards)
-    given = labelling.serve(out, rows, pictures, own, port, lambda line: click.echo(line, err=True))
+    given = labelling.serve(out, rows, pictures, own, recall, port, lambda line: click.echo(line, err=True))
     followed = labels.following(asked, given)
     for (name, detector), value in thresholds(followed).items():
         if value != before[name, detector]:
             click.echo(f"{name}: {detector} from {value:.4f} on, before {before[name, detector]:.4f}")
     if thresholds(followed) != before:
-        run_audit(followed, out, None, False, False)
+        run_audit(followed, out, executors.HERE, False, False)
         finish(followed, out, results, canaries)
         show(out)
 

@@ -2,14 +2,13 @@
 
 import shlex
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from wit_builder.cli import recipes
+from wit_builder.cli import executors, recipes
 from wit_builder.cli.options import Option, description, options
 from wit_builder.errors import BuildError, ConfigError
 
@@ -115,9 +114,7 @@ def common_options() -> list[click.Option]:
             default=STAGES[-1],
             help="Stop after this stage; --resume goes on. [default: to the end]",
         ),
-        click.Option(
-            ["--workers"], type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]"
-        ),
+        *(click.Option([flag], **more) for flag, more in executors.OPTIONS.items()),
         click.Option(
             ["--connect-to"],
             multiple=True,
@@ -155,7 +152,6 @@ def _build(recipe: "Recipe", there: "Place", hosts: "Hosts", values: dict[str, A
     from wit_builder import build, delivery, report
     from wit_builder.cli import progress, result, typed
     from wit_builder.cli.stopping import stoppable
-    from wit_builder.engine.local import LocalExecutor
     from wit_builder.engine.task import Stopped
 
     until, json, out = values["until"], values["json"], there.folder
@@ -169,7 +165,7 @@ def _build(recipe: "Recipe", there: "Place", hosts: "Hosts", values: dict[str, A
         result.show(there, json)
         return
     try:
-        with watcher, stoppable(watcher.say), closing(LocalExecutor(values["workers"])) as executor:
+        with watcher, stoppable(watcher.say), executors.opened(values, watcher.say) as executor:
             delivery.begun(there)
             for line in recipe.left_out:
                 watcher.say(f"left out, {line}")

@@ -34,13 +34,17 @@ class _Eval(click.Group):
 @click.option(
     "--eval-set",
     multiple=True,
-    metavar="FOLDER",
-    help="Images, as CLIP_benchmark or ImageFolder has them. May be given several times.",
+    metavar="SET",
+    help="Images, as CLIP_benchmark or ImageFolder has them, or wds/NAME. May be given several times.",
 )
 @click.option("--split", default="test", show_default=True, metavar="NAME", help="Which part of the sets.")
 @click.option("--out", type=click.Path(file_okay=False), metavar="FOLDER", help="Folder to write.")
 @click.option(
-    "--tasks", default="zero-shot", show_default=True, metavar="NAMES", help="What to do, with commas."
+    "--tasks",
+    default="zero-shot",
+    show_default=True,
+    metavar="NAMES",
+    help="With commas: zero-shot, prompt-ablation, linear-probe, few-shot, retrieval.",
 )
 @click.option(
     "--precision", type=click.Choice(("bf16", "fp32")), default="bf16", show_default=True, help="Of products."
@@ -58,12 +62,11 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
     \b
     Examples:
-      wit eval --model ViT-B-32 --checkpoint runs/b32/checkpoints/epoch_32.pt --eval-set sets/cifar10 --out results
-      torchrun --nproc-per-node 8 -m wit_builder eval --model ViT-L-14 --checkpoint l14.pt --eval-set sets/food101 \\
-          --out results
+      wit eval --model ViT-B-32 --checkpoint epoch_32.pt --eval-set sets/cifar10 --out results
+      wit eval --model ViT-B-32 --checkpoint epoch_32.pt --eval-set wds/food101 --out results
 
-    Writes results.json, a JSON and a parquet of predictions for each set and task, and the files that CLIP_benchmark
-    and open_clip write. What is finished there is not done again.
+    Writes results.json, a JSON and a parquet of predictions for each set and task, the files that CLIP_benchmark
+    and open_clip write, and report.html. What is finished there is not done again.
     """
     if ctx.invoked_subcommand is None:
         from wit_builder.cli import evaluated

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("first", type=click.Path(path_type=Path, file_okay=False), metavar="RESULTS")
-@click.argument("second", type=click.Path(path_type=Path, file_okay=False), metavar="RESULTS")
+@click.argument("first", type=click.Path(path_type=Path, file_okay=False), metavar="FIRST")
+@click.argument("second", type=click.Path(path_type=Path, file_okay=False), metavar="SECOND")
 @click.option("--json", is_flag=True, help="The comparisons as JSON.")
 def command(first: Path, second: Path, json: bool) -> None:
     """Say whether the second model is better than the first, by paired tests on the same images.
@@ -22,9 +22,9 @@ def command(first: Path, second: Path, json: bool) -> None:
     Example:
       wit eval compare results/a results/b
 
-    RESULTS are folders that `wit eval` wrote. Accuracies and recalls are compared by McNemar's exact test, other
-    metrics by a paired bootstrap of 10,000 draws; p is adjusted for the number of comparisons (Holm). A difference is
-    called better or worse where that is below 0.05.
+    FIRST and SECOND are folders that `wit eval` wrote. Accuracies and recalls are compared by McNemar's exact test,
+    other metrics by a paired bootstrap of 10,000 draws; p is adjusted for the number of comparisons (Holm). A
+    difference is called better or worse where that is below 0.05.
     """
     from wit_builder.model import load
 

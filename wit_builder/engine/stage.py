@@ -1,6 +1,7 @@
 """Run one stage: plan it once, run what is not done yet, stop when a task had to be given up."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def run_stage(
 
     tasks: {id: JSON argument}; only read when the stage has no plan yet.
     """
-    plan(root, stage, function, tasks, params)
+    plan(root, stage, function, tasks, params, asdict(needs))
     todo = pending(root, stage)
     already = len(ids(root, stage)) - len(todo)
     given_up = executor.run(

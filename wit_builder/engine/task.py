@@ -9,7 +9,7 @@ Rules that make retries, twins and zombies harmless, and every executor equal to
 4. Tasks are deterministic given plan and inputs, but for collect and fetch, where the done record decides.
 
     root/session.json            what is of this run only, written at each start
-    root/STAGE/plan.json         {function, params, tasks: {id: argument}}
+    root/STAGE/plan.json         {function, params, needs, tasks: {id: argument}}
     root/STAGE/done/ID.json      {id, attempt, files: {kind: [name]}, funnel, seconds}
     root/STAGE/ID.ATTEMPT.*      what the task wrote
     root/STAGE/ID/               what the task keeps between its own attempts (a frontier, chunks)
@@ -115,14 +115,32 @@ class Done:
         )
 
 
-def plan(root: Path, stage: str, function: str, tasks: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    """Write the stage's plan, once: a plan that exists already stays, so that a resume keeps its task ids."""
+def plan(
+    root: Path,
+    stage: str,
+    function: str,
+    tasks: Mapping[str, Any],
+    params: Mapping[str, Any],
+    needs: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the stage's plan, once: a plan that exists already stays, so that a resume keeps its task ids.
+
+    needs: what its tasks ask of an executor, for executors that know the plan alone.
+    """
     path = root / stage / "plan.json"
     if path.exists():
         return
     with storage.plain_errors(path):
         (root / stage / "done").mkdir(parents=True, exist_ok=True)
-    storage.write_json(path, {"function": function, "params": settings.encode(params), "tasks": dict(tasks)})
+    storage.write_json(
+        path,
+        {
+            "function": function,
+            "params": settings.encode(params),
+            "needs": dict(needs or {}),
+            "tasks": dict(tasks),
+        },
+    )
 
 
 def open_task(root: Path, stage: str, task_id: str) -> tuple[Task, Callable[[Task], None]]:
@@ -202,12 +220,23 @@ def done(root: Path, stage: str) -> list[Done]:
 
 def pending(root: Path, stage: str) -> list[str]:
     """The ids of the plan that have no done record."""
-    return [task_id for task_id in ids(root, stage) if not _done_path(root, stage, task_id).exists()]
+    return [task_id for task_id in ids(root, stage) if not is_done(root, stage, task_id)]
+
+
+def is_done(root: Path, stage: str, task_id: str) -> bool:
+    """Whether that task is committed."""
+    return _done_path(root, stage, task_id).exists()
 
 
 def ids(root: Path, stage: str) -> list[str]:
     """The ids of the plan."""
     return list(read_json(root / stage / "plan.json")["tasks"])
+
+
+def needs(root: Path, stage: str) -> dict[str, Any]:
+    """What the plan says that its tasks ask of an executor."""
+    found: dict[str, Any] = read_json(root / stage / "plan.json")["needs"]
+    return found
 
 
 def files(records: list[Done], kind: str) -> list[Path]:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 import numpy as np
@@ -149,13 +150,18 @@ def _path(where: str | Path) -> Path:
 
 
 def _local(path: Path, split: str, cache: Path | None) -> tuple[str, Found]:
+    if (path / benchmark.SHARDS).exists():
+        raise ConfigError(
+            f"{str(path)!r} is a split of a set, and the set is the folder above",
+            f"--eval-set {quote(str(path.absolute().parent))} --split {quote(path.absolute().name)}",
+        )
     there = splits(path)
     if split not in there:
         raise ConfigError(
             f"the evaluation set {str(path)!r} has no split {split!r}, it has {', '.join(there)}",
             f"--split {there[0]}",
         )
-    full = path.resolve()
+    full = path.resolve() if path.name == ".." else path.absolute()  # a link is called as itself
     if parquet.is_one(path):
         return full.stem, benchmark.read(parquet.folder(path, split, cache), split)
     if benchmark.splits(path):

@@ -11,10 +11,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from shlex import quote
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +86,7 @@ def _opened(folder: Path, which: EvalSet, fingerprint: str) -> Embedded:
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "features", "readable")
         )
     except (OSError, ValueError) as error:
-        raise BuildError(f"{str(folder)!r} cannot be read: {error}", f"rm -r {folder}") from error
+        raise BuildError(f"{str(folder)!r} cannot be read: {error}", f"rm -r {quote(str(folder))}") from error
     lost = len(readable) - int(np.count_nonzero(readable))
     if len(readable) != len(which.keys):
         raise BuildError(
@@ -115,17 +117,21 @@ def _write(
     images = list(zip(which.images, digests, strict=True))
     batches = [images[at : at + size] for at in range(0, len(images), size)]
     own = calls.shared(batches, (), ranks.rank, ranks.world)
-    done = 0
-    for rows in _rows(loaded, own, ranks.device, precision):
-        for some in gathered(rows, ranks.world):
-            if writing:
-                writing.add(done, some)
-            done += len(some[0])
-        progress(done)
-    if done != len(which.images):
-        raise BuildError(f"{done} images were embedded, {which.name!r} has {len(which.images)}")
-    if writing:
-        writing.finish()
+    try:
+        done = 0
+        for rows in _rows(loaded, own, ranks.device, precision):
+            for some in gathered(rows, ranks.world):
+                if writing:
+                    writing.add(some)
+                done += len(some[0])
+            progress(done)
+        if done != len(which.images):
+            raise BuildError(f"{done} images were embedded, {which.name!r} has {len(which.images)}")
+        if writing:
+            writing.finish()
+    finally:
+        if writing:
+            writing.close()
     gathered(None, ranks.world)
 
 
@@ -134,36 +140,48 @@ Rows = tuple[Floats, Floats, npt.NDArray[np.bool_]]  # embeddings, features, rea
 
 
 class _Writing:
-    """The three arrays in a folder beside the one they will be in."""
+    """The three arrays in a folder beside the one they will be in.
+
+    They are written, not mapped: of a mapped file a full disk kills the process.
+    """
 
     def __init__(self, folder: Path, count: int) -> None:
         self._folder, self._count = folder, count
         self._work = folder.with_name(f".{folder.name}-{os.getpid()}")
-        self._arrays: list[Any] = []
+        self._files: list[BinaryIO] = []
 
-    def add(self, at: int, rows: Rows) -> None:
-        """Rows from that one on."""
-        if not self._arrays:
-            shutil.rmtree(self._work, ignore_errors=True)
-            with storage.plain_errors(self._work):
+    def add(self, rows: Rows) -> None:
+        """The next rows."""
+        with storage.plain_errors(self._work):
+            if not self._files:
+                shutil.rmtree(self._work, ignore_errors=True)
                 self._work.mkdir(parents=True)
-                self._arrays = [self._array(name, some) for name, some in zip(_NAMES, rows, strict=True)]
-        for array, some in zip(self._arrays, rows, strict=True):
-            array[at : at + len(some)] = some
+                self._files = [self._array(name, some) for name, some in zip(_NAMES, rows, strict=True)]
+            for file, some in zip(self._files, rows, strict=True):
+                file.write(some.tobytes())
 
-    def _array(self, name: str, rows: Any) -> Any:
-        shape = (self._count, *rows.shape[1:])
-        return np.lib.format.open_memmap(self._work / f"{name}.npy", "w+", rows.dtype, shape)
+    def _array(self, name: str, rows: Any) -> BinaryIO:
+        file = (self._work / f"{name}.npy").open("wb")
+        told = {"descr": rows.dtype.str, "fortran_order": False, "shape": (self._count, *rows.shape[1:])}
+        np.lib.format.write_array_header_1_0(file, told)
+        return file
 
     def finish(self) -> None:
         """What another process may have put there meanwhile is the same to the bit."""
-        for array in self._arrays:
-            array.flush()
-        self._arrays.clear()
         with storage.plain_errors(self._folder):
+            for file in self._files:
+                file.flush()
+                os.fsync(file.fileno())
             shutil.rmtree(self._folder, ignore_errors=True)
             self._work.rename(self._folder)
             storage.sync(self._folder.parent)
+
+    def close(self) -> None:
+        """What was not finished goes."""
+        for file in self._files:
+            with suppress(OSError):  # of a full disk, which was said
+                file.close()
+        shutil.rmtree(self._work, ignore_errors=True)
 
 
 _NAMES = ("images", "features", "readable")

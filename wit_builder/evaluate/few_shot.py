@@ -162,6 +162,7 @@ def _more(
     name = work.which.classes[int(np.bincount(lesson.train.labels).argmin())][0]
     return {
         "samples": len(work.embedded.keys),
+        "unreadable": int(np.count_nonzero(~work.embedded.readable)),
         "metric": work.which.metric,
         "shots": [
             {"shots": shot.shots, "strength": shot.strength, "draws": list(scores[shot.shots])}

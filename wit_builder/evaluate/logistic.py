@@ -92,8 +92,12 @@ class _ScikitLearn:
     def _one(self, column: npt.NDArray[Any], strength: float) -> Any:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            threadpool_limits(1),
+        ):  # several wait for each other longer than they compute
             warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` says so
             return LogisticRegression(C=1 / strength, max_iter=ITERATIONS).fit(self._features, column)
 
@@ -107,7 +111,7 @@ class _Whitened:
     """
 
     def __init__(self, features: Features, labels: Labels, device: torch.device) -> None:
-        rows = torch.from_numpy(np.ascontiguousarray(features)).to(device)
+        rows = torch.tensor(features, device=device)
         self._mean = rows.mean(dim=0, dtype=torch.float64)
         rows = rows - self._mean.float()
         spread, axes = torch.linalg.eigh(_squares(rows) / len(rows))
@@ -115,7 +119,7 @@ class _Whitened:
         self._spread, self._axes = spread[steep], axes[:, steep]
         self._rows = rows @ self._axes.float()
         self._exclusive = labels.ndim == 1
-        self._labels = torch.from_numpy(labels).to(device)
+        self._labels = torch.tensor(labels, device=device)
         if labels.ndim == 1 and labels.max() == 1:
             self._labels = self._labels[:, None]  # two classes: one vector of weights
         soft = self._labels.ndim == 1

@@ -61,6 +61,7 @@ def _measured(work: Work, usual: Floats, own: Floats) -> Result:
     ]
     more = {
         "samples": len(labels),
+        "unreadable": int(np.count_nonzero(~embedded.readable)),
         "chosen_on": len(chosen_on),
         "measured_on": len(other),
         "selected": [templates[number] for number in found],

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
@@ -75,7 +76,9 @@ def read(out: Path, which: str, task: str, predictions: bool = False) -> Result 
         table = pq.read_table(path.with_name(f"predictions-{task}.parquet")) if predictions else None
         return Result(metrics=metrics, predictions=table, **told)
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        raise ConfigError(f"{str(path)!r} is no result of `wit eval`: {error}", f"rm {path}") from error
+        raise ConfigError(
+            f"{str(path)!r} is no result of `wit eval`: {error}", f"rm {quote(str(path))}"
+        ) from error
 
 
 def read_all(out: Path) -> tuple[dict[str, Any], list[Result]]:
@@ -85,7 +88,7 @@ def read_all(out: Path) -> tuple[dict[str, Any], list[Result]]:
         model, names = told["model"], [(one["set"], one["task"]) for one in told["results"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{str(out)!r} holds no results: {ALL} cannot be read", f"wit eval --out {out} ..."
+            f"{str(out)!r} holds no results: {ALL} cannot be read", f"wit eval --out {quote(str(out))} ..."
         ) from error
     return model, [found for which, task in names if (found := read(out, which, task))]
 

@@ -12,11 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from wit_builder import stats
 from wit_builder.errors import ConfigError
-from wit_builder.evaluate import classifier
-from wit_builder.evaluate.measures import CONFIDENCE
-from wit_builder.evaluate.results import Estimate, Result
+from wit_builder.evaluate import classifier, measures
+from wit_builder.evaluate.results import Result
 from wit_builder.evaluate.work import Work
 
 TASK = "retrieval"
@@ -50,7 +48,9 @@ def evaluate(work: Work) -> Result | None:
     found = ranks(embedded.images, texts, of, embedded.readable)
     told = {"image": found.images, "text": found.texts}
     recalls = {
-        f"{what}_retrieval_recall@{k}": _recall(places < k) for what, places in told.items() for k in PLACES
+        f"{what}_retrieval_recall@{k}": measures.share(int(np.count_nonzero(places < k)), len(places))
+        for what, places in told.items()
+        for k in PLACES
     }
     more = {
         "samples": len(embedded.keys),
@@ -97,11 +97,6 @@ def _ranks(queries: Floats, among: Floats, first: Ints, right: Ints) -> Ints:
         scores[row, column] = -np.inf
         found[start:end] = np.count_nonzero(scores >= best[:, None], axis=1)
     return found
-
-
-def _recall(right: npt.NDArray[np.bool_]) -> Estimate:
-    low, high = stats.percentile(stats.resamples_of_mean(right), CONFIDENCE)
-    return Estimate(float(right.mean()), low, high, CONFIDENCE, len(right), "bootstrap over queries")
 
 
 def _predictions(keys: Sequence[str], of: Ints, found: Ranks) -> Iterator[pa.Table]:

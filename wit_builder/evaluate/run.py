@@ -120,10 +120,12 @@ def check(
     names = [which.name for which in sets]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(
-            f"two evaluation sets are called {twice[0]!r}, and their results would share a folder"
+            f"two evaluation sets are called {twice[0]!r}, and their results would share a folder",
+            "each set once, or another --out for the second",
         )
     if (out / results.ALL).exists():
-        before = results.read_all(out)[0]
+        before, there = results.read_all(out)
+        _check_splits(sets, there, out)
         same = {
             "weights_sha256": loaded.weights_sha256,
             "fingerprint": loaded.fingerprint,
@@ -135,6 +137,18 @@ def check(
                     f"{str(out)!r} holds results of another run: {key} {before.get(key)!r}, now it is {now!r}",
                     "another --out",
                 )
+
+
+def _check_splits(sets: Sequence[EvalSet], there: Sequence[Result], out: Path) -> None:
+    """Raises ConfigError where results of another split of a set would be written over."""
+    splits = {which.name: which.split for which in sets}
+    for one in there:
+        now = splits.get(one.set, one.split)
+        if one.split != now:
+            raise ConfigError(
+                f"{str(out)!r} holds results of the split {one.split!r} of {one.set!r}, now it is {now!r}",
+                "another --out",
+            )
 
 
 def described(loaded: Loaded, precision: Precision, ranks: Ranks) -> dict[str, Any]:

@@ -89,7 +89,10 @@ def check(name: str, labels: Labels, classes: Sequence[str]) -> None:
     labels: of the training split. classes: a name each.
     """
     if labels.ndim == 1 and len(classes) < 2:
-        raise ConfigError(f"{name!r} has a single class, {classes[0]!r}, and there is nothing to tell apart")
+        raise ConfigError(
+            f"{name!r} has a single class, {classes[0]!r}, and there is nothing to tell apart",
+            "a set of two classes or more, a folder or a line of classnames.txt each",
+        )
     counts = labels.sum(axis=0) if labels.ndim > 1 else np.bincount(labels, minlength=len(classes))
     missing = [one for one, count in zip(classes, counts, strict=True) if not count]
     if missing:

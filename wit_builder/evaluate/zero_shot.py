@@ -30,7 +30,11 @@ def evaluate(work: Work) -> Result | None:
     """
     which = work.which
     if which.kind not in ("classes", "labels") or len(which.classes) < 2:
-        raise ConfigError(f"{which.name!r} has {len(which.classes)} classes, zero-shot wants two or more")
+        count = "a single class" if which.classes else "no classes"
+        raise ConfigError(
+            f"{which.name!r} has {count}, and there is nothing to tell apart",
+            "a set of two classes or more, a folder or a line of classnames.txt each",
+        )
     said = classifier.prompts(work.loaded, which, work.ranks, work.precision)
     if not work.ranks.first:
         return None

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from wit_builder import stats
 from wit_builder.errors import ConfigError
 from wit_builder.report.diagnosis import kind_of
 
@@ -149,21 +150,7 @@ def clopper_pearson(hits: int, n: int) -> Interval:
     """The share hits / n with its exact 95 % interval (Clopper and Pearson 1934). n 0: nothing is known."""
     if not n:
         return Interval(0.0, 0.0, 1.0)
-    low = 0.0 if hits == 0 else _where(hits - 1, n, 0.975)
-    high = 1.0 if hits == n else _where(hits, n, 0.025)
-    return Interval(hits / n, low, high)
-
-
-def _where(hits: int, n: int, chance: float) -> float:
-    """The share of which at most so many hits in n have that chance; by bisection, as the chance falls with it."""
-    k = np.arange(hits + 1)
-    choose = np.fromiter((math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) for i in k), float)
-    low, high = 1e-12, 1 - 1e-12
-    for _ in range(50):
-        share = (low + high) / 2
-        at_most = np.exp(choose + k * math.log(share) + (n - k) * math.log1p(-share)).sum()
-        low, high = (share, high) if at_most > chance else (low, share)
-    return (low + high) / 2
+    return Interval(hits / n, *stats.clopper_pearson(hits, n, 0.95))
 
 
 def _relative(bound: float, value: float) -> float:

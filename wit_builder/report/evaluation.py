@@ -24,9 +24,10 @@ from wit_builder.report.folder import REPORT, plain
 from wit_builder.report.page import template
 
 PLOT = "results"  # .png and .svg
+FIGURES = ("few-shot", "zero-shot-worth")  # .png, which evaluate/worth.py draws
 MISTAKES = 12  # pictures of a set
+BEST = 12  # templates
 WORST = 8  # classes, and pairs of classes, of a set
-MAX_FIGURE_BYTES = 4 << 20
 
 _INK, _SOFT, _DOT, _CHANCE = "#1c2126", "#66707a", "#2b7a66", "#b85f6b"
 _ROW = 0.3  # inches
@@ -48,10 +49,10 @@ class Shown:
     """One task on one set."""
 
     result: Result
+    templates: tuple[dict[str, Any], ...]  # of an ablation, the best first
     worst: tuple[dict[str, Any], ...]  # of `classes`
     confused: tuple[tuple[str, str, int], ...]  # taken for what, how often
     mistakes: tuple[Mistake, ...]
-    figures: tuple[str, ...]  # data: URIs
 
 
 def write(out: Path, sets: Sequence[EvalSet]) -> Path:
@@ -66,6 +67,7 @@ def write(out: Path, sets: Sequence[EvalSet]) -> Path:
         model=model,
         shown=[_shown(out, one, by_name.get(one.set)) for one in found],
         plot=_figure(out / f"{PLOT}.png"),
+        figures=[_figure(path) for name in FIGURES if (path := out / f"{name}.png").exists()],
     )
     storage.write_bytes(out / REPORT, page.encode("utf-8", "replace"))
     return out / REPORT
@@ -73,9 +75,10 @@ def write(out: Path, sets: Sequence[EvalSet]) -> Path:
 
 def _shown(out: Path, one: Result, which: EvalSet | None) -> Shown:
     names = [plain(names[0], 60) for names in which.classes] if which else []
-    figures = sorted((out / one.set).glob(f"{one.task}*.png"))
+    templates = one.more.get("templates", ()) if "selected" in one.more else ()
     return Shown(
         one,
+        tuple(sorted(templates, key=lambda row: -row["acc1"])[:BEST]),
         tuple(sorted(one.more.get("classes", ()), key=lambda row: (row["recall"], -row["n"]))[:WORST]),
         tuple(
             (names[row["label"]], names[row["predicted"]], row["n"])
@@ -83,7 +86,6 @@ def _shown(out: Path, one: Result, which: EvalSet | None) -> Shown:
             if max(row["label"], row["predicted"]) < len(names)
         ),
         tuple(_mistakes(out, one, which, names)) if which else (),
-        tuple(_figure(path) for path in figures if path.stat().st_size <= MAX_FIGURE_BYTES),
     )
 
 

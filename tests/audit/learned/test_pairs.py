@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.train.tars import jpeg, members, shard
+from wit_builder.audit.learned import pairs
 from wit_builder.audit.learned.pairs import Source
 from wit_builder.audit.learned.views import PARTS
 from wit_builder.errors import BuildError, ConfigError
@@ -98,3 +99,13 @@ def test_too_few_images_are_refused_with_the_batch_that_fits(source):
     ) as caught:
         source(40, 30, batch=100)
     assert caught.value.hint.startswith("--batch 63")
+
+
+def test_an_image_and_its_copy_are_turned_alike_each_time_one_of_eight_ways(source, monkeypatch):
+    monkeypatch.setattr(pairs, "drawn", lambda image, rng: image)
+    monkeypatch.setattr(pairs, "RESIZES", pairs.RESIZES[-1:])
+    one = source(40, batch=36)
+    steps = [one.step(number) for number in range(40)]
+    assert all(np.array_equal(step.images, step.copies) for step in steps)
+    seen = {step.images[step.ids == step.ids.min()].tobytes() for step in steps}
+    assert len(seen) == 8

@@ -69,3 +69,8 @@ def test_a_picture_without_a_frame_a_blank_one_and_a_small_thing_on_white_stay_w
 
 def test_an_image_that_cannot_be_read_has_no_views():
     assert views.views([Image(b"no image")], 32, turned=True) == [None]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 2)])
+def test_the_smallest_pictures_have_views_too(size):
+    assert views.of(Pillow.new("RGB", size, (9, 200, 9)), 16, turned=True).shape == (10, 16, 16, 3)

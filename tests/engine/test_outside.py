@@ -1,0 +1,79 @@
+"""Tasks done by `wit worker` processes while the driver waits."""
+
+import re
+import subprocess
+import threading
+
+import pytest
+
+from tests.cli.processes import ROOT, WIT, environment
+from wit_builder.engine import task as engine
+from wit_builder.engine.local import LocalExecutor, Needs
+from wit_builder.engine.outside import OutsideExecutor, run_part
+from wit_builder.engine.stage import number, run_stage
+from wit_builder.errors import ConfigError
+
+JOBS = "tests.engine.jobs:"
+
+
+def worker(root, part, stage="s"):
+    typed = [*WIT, "worker", str(root), stage, "--part", part, "--workers", "1"]
+    return subprocess.run(typed, capture_output=True, text=True, env=environment(), cwd=ROOT, timeout=120)
+
+
+def test_the_driver_goes_on_when_workers_have_done_all_parts(tmp_path):
+    said, records, planned = [], [], threading.Event()
+
+    def say(sentence):
+        said.append(sentence)
+        planned.set()
+
+    def work():
+        planned.wait(30)
+        records.extend([worker(tmp_path, "1/2"), worker(tmp_path, "2/2"), worker(tmp_path, "1/2")])
+
+    helper = threading.Thread(target=work)
+    helper.start()
+    done = run_stage(
+        OutsideExecutor(say),
+        tmp_path,
+        "s",
+        JOBS + "square",
+        number([1, 2, 3]),
+        {},
+        Needs(),
+        lambda c, d: None,
+    )
+    helper.join()
+    assert [int(path.read_text()) for path in engine.files(done, "square")] == [1, 4, 9]
+    assert [one.returncode for one in records] == [0, 0, 0]
+    assert re.search(r"3 tasks wait; .* wit worker .* s --part I/N", said[0])
+
+
+def test_a_part_is_its_own_tasks_and_each_once(tmp_path):
+    engine.plan(tmp_path, "s", JOBS + "square", number(list(range(5))), {}, {})
+    with_one = LocalExecutor(1)
+    try:
+        run_part(with_one, tmp_path, "s", 2, 2, lambda counts, done: None)
+        assert engine.pending(tmp_path, "s") == ["00000", "00002", "00004"]
+        before = (tmp_path / "s" / "done" / "00001.json").read_bytes()
+        run_part(with_one, tmp_path, "s", 2, 2, lambda counts, done: None)
+        assert (tmp_path / "s" / "done" / "00001.json").read_bytes() == before
+    finally:
+        with_one.close()
+
+
+def test_what_is_given_up_is_said_with_its_reason_and_exit_1(tmp_path):
+    engine.plan(tmp_path, "s", JOBS + "raise_when_odd", number([0, 1]), {}, {"retries": 0})
+    found = worker(tmp_path, "1/1")
+    assert found.returncode == 1
+    assert "task 00001 was given up: ValueError: 1 is odd" in found.stderr
+    assert engine.pending(tmp_path, "s") == ["00001"]
+
+
+def test_a_stage_that_is_not_there_is_one_sentence(tmp_path):
+    engine.plan(tmp_path, "s", JOBS + "square", {}, {})
+    with pytest.raises(ConfigError, match="has no plan of a stage 'x'") as caught:
+        run_part(LocalExecutor(1), tmp_path, "x", 1, 1, lambda counts, done: None)
+    assert "s" in caught.value.hint
+    assert worker(tmp_path, "3/2").returncode == 2

@@ -1,0 +1,61 @@
+"""Where the tasks of a command run, as its options say."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from wit_builder.engine.local import Executor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS: dict[str, dict[str, Any]] = {  # of every command whose tasks may run elsewhere
+    "--workers": {
+        "type": click.IntRange(1, 1024),
+        "help": "Processes at a time. [default: one a core]",
+    },
+    "--executor": {
+        "type": click.Choice(("local", "ray", "outside")),
+        "default": "local",
+        "show_default": True,
+        "help": "Where tasks run: here, on a Ray cluster, or wherever `wit worker` is started.",
+    },
+    "--address": {
+        "default": "auto",
+        "show_default": True,
+        "metavar": "HOST:PORT",
+        "help": "Of the Ray cluster.",
+    },
+}
+
+HERE: Mapping[str, Any] = {"workers": None, "executor": "local", "address": "auto"}
+
+
+def decorate(command: F) -> F:
+    """Gives a command these options."""
+    for flag, more in reversed(OPTIONS.items()):
+        command = click.option(flag, **more)(command)
+    return command
+
+
+@contextmanager
+def opened(values: Mapping[str, Any], say: Callable[[str], None]) -> "Iterator[Executor]":
+    """The executor that these options name, until the block ends. Raises ConfigError where there is no cluster."""
+    with closing(_made(values, say)) as executor:
+        yield executor
+
+
+def _made(values: Mapping[str, Any], say: Callable[[str], None]) -> Any:
+    if values["executor"] == "ray":
+        from wit_builder.engine.cluster import RayExecutor
+
+        return RayExecutor(values["address"])
+    if values["executor"] == "outside":
+        from wit_builder.engine.outside import OutsideExecutor
+
+        return OutsideExecutor(say)
+    from wit_builder.engine.local import LocalExecutor
+
+    return LocalExecutor(values["workers"])

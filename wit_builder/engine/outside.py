@@ -1,0 +1,67 @@
+"""Tasks that other processes run: a Slurm array, Kubernetes jobs, a shell on each machine.
+
+Any process that sees the folder of a run may do part I of N of a stage; done records keep them apart. The driver
+plans each stage, waits until its tasks are done, and goes on.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from wit_builder.engine import task as engine
+from wit_builder.engine.local import Executor, Needs, Progress, stop_on_signal
+from wit_builder.engine.task import Stopped
+from wit_builder.errors import ConfigError
+
+_EVERY_S = 1.0  # between two looks at the done records
+
+
+class OutsideExecutor:
+    """Waits for workers. say: is told the command that they run, once a stage."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def run(
+        self, root: Path, stage: str, ids: Sequence[str], needs: Needs, progress: Progress
+    ) -> dict[str, str]:
+        """See local.Executor. No task is given up: what fails is told by the worker that ran it."""
+        if not ids:
+            return {}
+        self._say(
+            f"{len(ids):,} tasks wait; on each machine: wit worker {root.absolute()} {stage} --part I/N"
+        )
+        with stop_on_signal() as asked:
+            while left := [task for task in ids if not engine.is_done(root, stage, task)]:
+                progress(Counter(), len(ids) - len(left))
+                if asked():
+                    raise Stopped
+                time.sleep(_EVERY_S)
+        progress(Counter(), len(ids))
+        return {}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def run_part(
+    executor: Executor, root: Path, stage: str, part: int, parts: int, progress: Progress
+) -> dict[str, str]:
+    """Run those tasks of the stage that fall to this part and are not done; {task: reason} of those given up.
+
+    part: from 1 to `parts`. Raises ConfigError where there is no such stage.
+    """
+    if not (root / stage / "plan.json").exists():
+        planned = sorted(path.parent.name for path in root.glob("*/plan.json"))
+        raise ConfigError(
+            f"{str(root)!r} has no plan of a stage {stage!r}",
+            f"those it has: {', '.join(planned)}"
+            if planned
+            else "wit build ... --executor outside, which plans it",
+        )
+    ids = engine.ids(root, stage)[part - 1 :: parts]
+    todo = [task for task in ids if not engine.is_done(root, stage, task)]
+    already = len(ids) - len(todo)
+    needs = Needs(**engine.needs(root, stage))
+    return executor.run(root, stage, todo, needs, lambda counts, done: progress(counts, already + done))
