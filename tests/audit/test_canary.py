@@ -87,8 +87,9 @@ def test_images_are_chosen_from_all_over_the_set_each_once(tmp_path):
 
 def test_recall_is_of_all_sizes_together():
     told = [
-        {"transform": "crop", "tried": 3, "found": 1},
-        {"transform": "crop", "tried": 1, "found": 0},
-        {"transform": "JPEG", "tried": 2, "found": 2},
+        {"transform": "crop", "tried": 3, "found": 1, "pairs": 6, "wrong": 0},
+        {"transform": "crop", "tried": 1, "found": 0, "pairs": 5, "wrong": 2},
+        {"transform": "JPEG", "tried": 2, "found": 2, "pairs": 4, "wrong": 1},
     ]
     assert canary.recalls(told) == {"crop": 0.25, "JPEG": 1.0}
+    assert canary.mistaken(told) == (3, 15)

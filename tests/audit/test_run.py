@@ -269,3 +269,16 @@ def test_a_shard_that_ends_too_early_is_said(tmp_path):
     tar = folder / "00000.tar"
     tar.write_bytes(tar.read_bytes()[: tar.stat().st_size // 2])
     assert told(audited(tmp_path, mine, out="cut"))["cut"] == "00000.tar is cut: samples up to there are used"
+
+
+def test_an_audit_of_which_nothing_is_done_yet_gives_way_to_another(tmp_path):
+    shards(tmp_path / "shards", [jpeg(0)])
+    mine, other = held(tmp_path / "mine", [jpeg(0)]), held(tmp_path / "other", [jpeg(0)])
+    out = tmp_path / "audit"
+    assert not run.start(folders.asked(tmp_path, mine), out)
+    assert not run.start(folders.asked(tmp_path, other), out)
+    done = out / "work" / "sets" / "done"
+    done.mkdir(parents=True)
+    (done / "00000.json").write_text("{}")
+    with pytest.raises(ConfigError, match="holds another audit: sets"):
+        run.start(folders.asked(tmp_path, mine), out)

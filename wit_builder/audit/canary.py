@@ -83,6 +83,12 @@ def recalls(told: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {name: found[name] / tried[name] for name in tried}
 
 
+def mistaken(told: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
+    """How many images are taken for another one's copy, of so many pairs. told: as for `recalls`."""
+    entries = list(told)
+    return sum(one["wrong"] for one in entries), sum(one["pairs"] for one in entries)
+
+
 def _counted(name: str, side: int, near: NDArray[np.bool_], own: NDArray[np.bool_]) -> Canaries:
     """near: [images of that size, copies of all]."""
     numbers = np.flatnonzero(own)

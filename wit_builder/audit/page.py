@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from wit_builder import stats, storage
-from wit_builder.audit import figure, leakage
+from wit_builder.audit import canary, figure, leakage
 from wit_builder.audit.effect import Effect
 from wit_builder.audit.pictures import Pictures
 from wit_builder.report.contact_sheet import data_uri, link_to
@@ -109,9 +109,7 @@ def _canary(detector: str, tried: Sequence[Mapping[str, Any]]) -> Canary:
         (name, tuple(found.get((name, side), "") for side in sides))
         for name in dict.fromkeys(one["transform"] for one in tried)
     )
-    return Canary(
-        detector, sides, rows, sum(one["wrong"] for one in tried), sum(one["pairs"] for one in tried)
-    )
+    return Canary(detector, sides, rows, *canary.mistaken(tried))
 
 
 def _nearest(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -58,6 +58,9 @@ def start(asked: Asked, out: Path) -> bool:
 def _begun(encoded: dict[str, Any], out: Path) -> bool:
     begun, finished = out / "work" / FILE, out / FILE
     path = begun if begun.exists() else finished
+    if path == begun and not any((out / "work").glob("*/done/*")):
+        publish.clear(out / "work")  # nothing came of it: it was asked wrongly, say
+        path = finished
     if path.exists():
         before = engine.read_json(path)
         before = before.get("asked", {}) if path == finished else before

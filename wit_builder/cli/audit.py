@@ -275,7 +275,8 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {one['name']}: {leaks}"
         for detector, tried in one.get("canaries", {}).items():
             said = ", ".join(f"{name} {share:.0%}" for name, share in canary.recalls(tried).items())
-            yield f"  {one['name']}: of copies {detector} would find: {said}"
+            wrong, pairs = canary.mistaken(tried)
+            yield f"  {one['name']}: of copies {detector} would find: {said}; wrong {wrong:,} of {pairs:,} times"
     yield f"  pictures              {out / 'report.html'}"
     yield f"  who is near whom      {out / 'overlap.parquet'}"
     yield f"  what each image is    {out / 'images.parquet'}"
