@@ -52,7 +52,9 @@ def test_a_line_for_each_set_and_task_with_its_intervals(wit, folder, tmp_path):
     ]
     share = r"[\d.]+% \(99.5%: [\d.]+% to [\d.]+%\)"
     assert re.match(rf"photos zero-shot: acc1 {share}, acc5 {share}, .*; 72 images, chance 16.7%$", lines[0])
-    assert said.err.splitlines() == ["photos: 72 images", "wds: 18 images"]
+    page = tmp_path / "out" / "report.html"
+    assert said.err.splitlines() == ["photos: 72 images", "wds: 18 images", f"pictures: {page}"]
+    assert "photos, prompt-ablation" in page.read_text()
     assert json.loads((tmp_path / "out" / "results.json").read_text())["model"]["precision"] == "fp32"
 
 
@@ -101,7 +103,7 @@ def test_what_is_wrong_is_said_once_by_two_ranks(folder, tmp_path):
     ("change", "said"),
     [
         ({"model": "ViT-B-23"}, "open_clip has no model 'ViT-B-23'"),
-        ({"checkpoint": "nowhere.pt"}, "'nowhere.pt' is no checkpoint that can be read"),
+        ({"checkpoint": "nowhere.pt"}, "'nowhere.pt' cannot be read: No such file"),
         ({"eval-set": "nowhere"}, "the evaluation set 'nowhere' is no folder"),
         ({"tasks": "zero-shot,few"}, "no task is called 'few'"),
     ],

@@ -1,7 +1,9 @@
 """One embedding pass, and a cache that cannot be stale."""
 
+import fcntl
 import io
 import os
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -152,6 +154,19 @@ def test_a_pass_that_was_cut_short_leaves_nothing_that_is_taken_for_whole(tmp_pa
         work(folder, tmp_path / "cache")
     monkeypatch.undo()
     assert work(folder, tmp_path / "cache").embedded.readable.all()
+
+
+def test_what_a_killed_pass_left_goes_and_what_a_living_one_holds_stays(tmp_path):
+    cache = tmp_path / "cache"
+    for name in (".killed-1", ".living-2", ".begun-3"):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "readable.npy").write_bytes(b"")
+        os.utime(cache / name, (0, time.time() if name == ".begun-3" else 0))
+    with (cache / ".living-2" / "readable.npy").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        found = work(folders(tmp_path / "set"), cache).embedded
+    left = {path.name for path in cache.iterdir()}
+    assert left == {".living-2", ".begun-3", found.fingerprint}
 
 
 def test_a_disk_that_fills_is_one_sentence_and_nothing_is_left_there(tmp_path, monkeypatch):

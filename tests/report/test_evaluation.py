@@ -87,7 +87,8 @@ def test_the_page_has_numbers_worst_classes_and_the_surest_mistakes_first(out, p
     assert "33.3" in page and "0.1 to 95.0" in page and "99.5 %" in page
     assert "1 of them unreadable" in page
     assert (
-        "class names: folders" in page and "templates: registry: cifar10, 1 of them, such as “a {}”" in page
+        "class names from: folders" in page
+        and "templates from: registry: cifar10, 1 of them, such as “a {}”" in page
     )
     assert page.index("80 %, 2.jpg") < page.index("60 %, 1.jpg")
     assert "0.jpg" not in page

@@ -7,9 +7,11 @@ Calls of the network have one shape and run on one thread each, as many at a tim
 then the same to the bit, however many cores and ranks there are. Shapes in this file: n images, B of one call.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -34,6 +36,7 @@ from wit_builder.model.ranks import Ranks, gathered
 
 MAX_UNREADABLE = 0.01  # share of a set
 BATCH = {"cpu": 32, "cuda": 256}  # images of a call
+_NEW_S = 60  # for so long files of a pass may not be held yet
 _FORMAT = 1  # counts up when the same inputs come to give something else
 
 Floats = npt.NDArray[np.float32]
@@ -154,7 +157,7 @@ class _Writing:
         """The next rows."""
         with storage.plain_errors(self._work):
             if not self._files:
-                shutil.rmtree(self._work, ignore_errors=True)
+                _sweep(self._folder.parent)
                 self._work.mkdir(parents=True)
                 self._files = [self._array(name, some) for name, some in zip(_NAMES, rows, strict=True)]
             for file, some in zip(self._files, rows, strict=True):
@@ -162,6 +165,8 @@ class _Writing:
 
     def _array(self, name: str, rows: Any) -> BinaryIO:
         file = (self._work / f"{name}.npy").open("wb")
+        with suppress(OSError):  # of a file system without locks, where nothing is swept
+            fcntl.flock(file, fcntl.LOCK_SH)
         told = {"descr": rows.dtype.str, "fortran_order": False, "shape": (self._count, *rows.shape[1:])}
         np.lib.format.write_array_header_1_0(file, told)
         return file
@@ -182,6 +187,15 @@ class _Writing:
             with suppress(OSError):  # of a full disk, which was said
                 file.close()
         shutil.rmtree(self._work, ignore_errors=True)
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what killed passes have left there: it is not quite new, and its files are held by nobody."""
+    for work in cache.glob(".*-*"):
+        with suppress(OSError), (work / f"{_NAMES[-1]}.npy").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - work.stat().st_mtime > _NEW_S:
+                shutil.rmtree(work, ignore_errors=True)
 
 
 _NAMES = ("images", "features", "readable")
