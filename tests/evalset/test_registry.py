@@ -27,7 +27,7 @@ def test_every_template_has_a_place_and_every_class_a_name():
         ("imagenetv2", 1000, 80, "acc1"),
         ("imagenet-a", 200, 80, "acc1"),
         ("imagenet-r", 200, 80, "acc1"),
-        ("objectnet", 0, 80, "acc1"),
+        ("objectnet", 113, 80, "acc1"),
         ("pets", 37, 1, "mean_per_class_recall"),
         ("voc2007_multilabel", 20, 1, "map11"),
         ("kinetics700", 700, 28, "top1_top5_mean"),
@@ -71,9 +71,41 @@ def test_sets_are_found_by_what_folders_are_called(called, name):
 def test_shifts_with_some_of_imagenets_classes_have_their_names():
     names = {known.name: known.classes for known in registry.every()}
     numbers = registry.find("imagenet-a").imagenet
-    assert (numbers[0], numbers[-1]) == (6, 988)
-    assert names["imagenet-a"] == tuple(names["imagenet1k"][number] for number in numbers)
+    assert (numbers[0], numbers[-1]) == ((6,), (988,))
+    assert names["imagenet-a"] == tuple(names["imagenet1k"][number] for (number,) in numbers)
     assert ("tench",) not in names["imagenet-r"] and ("goldfish",) in names["imagenet-r"]
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "imagenet", "some"),
+    [
+        (
+            "objectnet",
+            113,
+            125,
+            {"Chair": {"barber chair", "folding chair", "rocking chair"}, "Wok": {"wok"}},
+        ),
+        (
+            "imagenet_vid",
+            30,
+            288,
+            {"bear": {"brown bear", "American black bear", "polar bear", "sloth bear"}},
+        ),
+        (
+            "youtube_bb",
+            19,
+            231,
+            {"elephant": {"Asian elephant", "African bush elephant"}, "zebra": {"zebra"}},
+        ),
+    ],
+)
+def test_a_class_of_some_shifts_is_several_of_imagenets(name, classes, imagenet, some):
+    known, whole = registry.find(name), registry.find("imagenet1k").classes
+    assert (len(known.classes), sum(map(len, known.imagenet))) == (classes, imagenet)
+    assert len({number for group in known.imagenet for number in group}) == imagenet  # each in one class
+    groups = dict(zip((names[0] for names in known.classes), known.imagenet, strict=True))
+    for one, due in some.items():
+        assert {whole[number][0] for number in groups[one]} == due
 
 
 def test_names_are_matched_in_the_order_of_the_set():

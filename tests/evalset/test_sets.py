@@ -183,7 +183,18 @@ def test_real_imagenet_on_the_classes_of_a_shift(imagenet, shift):
     assert (held.name, len(held.images), held.classes) == (f"imagenet@{shift}", 200, known.classes)
     assert held.labels.tolist() == list(range(200))
     whole = sets.read(imagenet, "val")
-    assert held.images[7] == whole.images[known.imagenet[7]]
+    (number,) = known.imagenet[7]
+    assert held.images[7] == whole.images[number]
+
+
+def test_real_imagenet_on_objectnets_classes_has_several_of_its_own_in_one(imagenet):
+    held, known = sets.read(f"{imagenet}@objectnet", "val"), registry.find("objectnet")
+    assert (len(held.images), held.classes) == (125, known.classes)
+    chair = [names[0] for names in known.classes].index("Chair")
+    whole = sets.read(imagenet, "val")
+    assert [image for image, label in zip(held.images, held.labels, strict=True) if label == chair] == [
+        whole.images[number] for number in known.imagenet[chair]
+    ]
 
 
 def test_only_imagenet_has_classes_of_its_shifts(tmp_path):

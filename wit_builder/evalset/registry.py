@@ -27,7 +27,8 @@ class Known:
     name: CLIP_benchmark's, without `wds/` and `vtab/`, where it has one. metric: a name of evaluate's. images: of the
     published test split. hub: where CLIP_benchmark's layout of it is published on the Hugging Face hub; page: of its
     authors. classes: the names of each, the first one the usual. numbered: whether they are in the order of the
-    published files' labels; else they are matched by name alone. imagenet: which of ImageNet's 1,000 they are.
+    published files' labels; else they are matched by name alone. imagenet: which of ImageNet's 1,000 each of them is,
+    one or more.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Known:
     classes: Names
     numbered: bool
     templates: tuple[str, ...]
-    imagenet: tuple[int, ...]
+    imagenet: tuple[tuple[int, ...], ...]
     also: tuple[str, ...]  # other names of it, folded
 
 
@@ -103,9 +104,10 @@ def _wnids() -> dict[str, int]:
 def _known(said: dict[str, Any], whole: dict[str, Any]) -> Known:
     """whole: what is said of ImageNet, whose classes and templates its shifts share."""
     among = said.get("imagenet", ())
-    numbers = tuple(range(len(whole["classes"]))) if among == "all" else tuple(among)
-    shared = whole if numbers or said.get("templates") == "imagenet" else said
-    classes = [whole["classes"][number] for number in numbers] or said.get("classes", ())
+    numbers = range(len(whole["classes"])) if among == "all" else among
+    groups = tuple((one,) if isinstance(one, int) else tuple(one) for one in numbers)
+    shared = whole if groups or said.get("templates") == "imagenet" else said
+    classes = said.get("classes") or [whole["classes"][number] for (number,) in groups]
     return Known(
         said["name"],
         said["title"],
@@ -119,6 +121,6 @@ def _known(said: dict[str, Any], whole: dict[str, Any]) -> Known:
         classes=tuple((names,) if isinstance(names, str) else tuple(names) for names in classes),
         numbered=said.get("numbered", True),
         templates=tuple(shared.get("templates", ())),
-        imagenet=numbers,
+        imagenet=groups,
         also=tuple(said.get("also", ())),
     )

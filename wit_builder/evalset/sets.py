@@ -70,7 +70,8 @@ def read(
     where: str | Path, split: str = UNSPLIT, cache: Path | None = None, say: published.Say = lambda _: None
 ) -> EvalSet:
     """The split of the set that these words mean. `WORDS@imagenet-a`: of a set of ImageNet's 1,000 classes what is of
-    the 200 of that shift, which alone are then its classes.
+    the 200 of that shift, which alone are then its classes; one of ObjectNet's, Vid's or Youtube-BB's has the images
+    of all of ImageNet's that it stands for.
 
     cache: folder for what is brought here from a URL. say: told of each shard that has come.
     Raises ConfigError when it has none of the layouts, or is not whole; BuildError when it cannot be brought here.
@@ -126,7 +127,9 @@ def _narrowed(held: EvalSet, known: Known) -> EvalSet:
             "leave out the @ and what follows it",
         )
     numbers = np.full(len(held.classes), -1)
-    numbers[list(known.imagenet)] = range(len(known.imagenet))
+    for number, group in enumerate(known.imagenet):
+        numbers[list(group)] = number
+    merged = any(len(group) > 1 for group in known.imagenet)
     labels = numbers[held.labels]
     stays = np.flatnonzero(labels >= 0)
     return replace(
@@ -135,7 +138,7 @@ def _narrowed(held: EvalSet, known: Known) -> EvalSet:
         keys=tuple(held.keys[number] for number in stays),
         images=tuple(held.images[number] for number in stays),
         labels=labels[stays],
-        classes=tuple(held.classes[number] for number in known.imagenet),
+        classes=known.classes if merged else tuple(held.classes[number] for (number,) in known.imagenet),
     )
 
 
