@@ -41,7 +41,7 @@ def of_candidates(preset: Preset, languages: tuple[str, ...], model: Path | None
     known = codes(model) if languages else []
     for code in languages:
         if code not in known:
-            near = get_close_matches(code, known, 3, 0.4)
+            near = [one for one in known if code.lower().startswith(one)] or get_close_matches(code, known, 3)
             raise ConfigError(
                 f"--languages {code!r} is no language that {model or 'lid.176'} tells; those near it: "
                 f"{', '.join(near) or 'none'}",

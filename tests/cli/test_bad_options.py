@@ -7,7 +7,10 @@ CRAWL = ("build", "crawl", "--seeds", "http://localhost/")
 TYPED = {  # what is typed: what is said, what is hinted
     ("biuld",): ("no command is called 'biuld'", "wit build"),
     ("qqqqq",): ("no command is called 'qqqqq'", "wit --help"),
-    ("build", "demo", "--pgaes", "60"): ("`wit build demo` has no option --pgaes", "did you mean --pages?"),
+    ("build", "demo", "--pgaes", "60"): (
+        "`wit build demo` has no option --pgaes",
+        "did you mean --address or --pages?",
+    ),
     ("build", "demo", "--qqqqq"): ("`wit build demo` has no option --qqqqq", "wit build demo --help"),
     ("build", "--pages", "60", "demo"): (
         "`wit build` has no option --pages",
@@ -50,8 +53,8 @@ TYPED = {  # what is typed: what is said, what is hinted
         "",
     ),
     (*CRAWL, "--languages", "english"): (
-        "--languages 'english' is no ISO 639 code",
-        "--languages en --languages de",
+        "--languages 'english' is no language that lid.176 tells; those near it: en",
+        "--languages en",
     ),
     (*CRAWL, "--include", "("): (
         "'(' is no regular expression: missing ), unterminated subpattern at position 0",

@@ -1,6 +1,5 @@
 """`wit audit`, and what belongs to it."""
 
-import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wit_builder.cli import executors
+from wit_builder.cli.plain import Plain
 from wit_builder.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,22 +35,7 @@ COMMANDS: dict[str, str] = {  # name: module of a subcommand
 }
 
 
-class _Audit(click.Group):
-    """Audits when no subcommand is named."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
-        return command
-
-
-@click.group(
-    cls=_Audit, invoke_without_command=True, subcommand_metavar="", options_metavar="[OPTIONS] [COMMAND]"
-)
+@click.group(cls=Plain, modules=COMMANDS)
 @click.option(
     "--shards",
     multiple=True,

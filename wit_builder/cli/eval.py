@@ -1,9 +1,10 @@
 """`wit eval`, and what belongs to it."""
 
-import importlib
 from typing import Any
 
 import click
+
+from wit_builder.cli.plain import Plain
 
 COMMANDS = {  # name: module of a subcommand
     "sets": "wit_builder.cli.eval_sets",
@@ -13,22 +14,7 @@ COMMANDS = {  # name: module of a subcommand
 }
 
 
-class _Eval(click.Group):
-    """Evaluates when no subcommand is named."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
-        return command
-
-
-@click.group(
-    cls=_Eval, invoke_without_command=True, subcommand_metavar="", options_metavar="[OPTIONS] [COMMAND]"
-)
+@click.group(cls=Plain, modules=COMMANDS)
 @click.option("--model", metavar="NAME", help="A name of open_clip's, its JSON file, or tiny.")
 @click.option("--checkpoint", type=click.Path(dir_okay=False), metavar="FILE", help="Its weights.")
 @click.option(
