@@ -211,8 +211,9 @@ def test_a_signal_lets_network_tasks_commit_before_the_stage_stops(stage, tmp_pa
 
 @pytest.mark.parametrize(("needs", "signals"), [(Needs(), 1), (Needs(io=True), 2)])
 def test_a_task_without_anything_to_lose_is_stopped_at_once_and_any_other_by_a_second_signal(
-    stage, tmp_path, needs, signals
+    stage, tmp_path, needs, signals, monkeypatch
 ):
+    monkeypatch.setattr(local, "GRACE_S", 60.0)
     _interrupt_when(tmp_path / "s" / "00000", signals)
     with pytest.raises(Stopped):
         stage("deaf", [None], needs)

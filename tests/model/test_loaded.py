@@ -14,7 +14,7 @@ from wit_builder.model.build import towers
 from wit_builder.model.loaded import Sight, opened
 from wit_builder.model.network import Network, contrastive
 from wit_builder.train import objectives
-from wit_builder.train.checkpoint import content
+from wit_builder.train.checkpoint import Progress, content
 
 RESNET = {
     "embed_dim": 16,
@@ -28,7 +28,7 @@ def written(folder, **more):
     (folder / "model.json").write_text(json.dumps(tiny.CONFIG))
     training = replace(runs.training(folder), model=str(folder / "model.json"), **more)
     weights = objectives.make(training).network.inner.state_dict()
-    torch.save(content((weights, {}), training, "", 3, 3, None), folder / "epoch_1.pt")
+    torch.save(content((weights, {}), training, tiny.CONFIG, "", 3, Progress(3)), folder / "epoch_1.pt")
     return str(folder / "model.json"), str(folder / "epoch_1.pt")
 
 

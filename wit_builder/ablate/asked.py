@@ -25,14 +25,14 @@ class Asked:
     """A pool and the presets that are to judge it.
 
     queries: file of queries, one of which a caption must hold, "" for none; per_query: pairs that a query may bring
-    in, 0 for no balance; both by the rules of each preset. trial: what is trained on what each keeps, if
-    anything.
+    in, CLIP's 20,000 when None, 0 for no balance; both by the rules of each preset. trial: what is trained on what
+    each keeps, if anything.
     """
 
     pool: Pool
     presets: Mapping[str, Preset]
     queries: str = ""
-    per_query: int = 20_000
+    per_query: int | None = None
     trial: Trial | None = None
 
     def __post_init__(self) -> None:

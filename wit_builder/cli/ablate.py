@@ -93,8 +93,7 @@ def command(
         )
     presets = _presets(preset, given)
     trial = _trial(train, eval_set, seeds, train_samples)
-    most = 20_000 if per_query is None else per_query
-    asked = Asked(pools.opened(Path(pool)), presets, queries, most, trial)
+    asked = Asked(pools.opened(Path(pool)), presets, queries, per_query, trial)
     _try(asked)
     _run(asked, out, workers, quiet, json)
     _show(out, json)

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -24,6 +25,7 @@ from wit_builder.errors import BuildError, ConfigError
 
 IO_CPUS = 4  # cores of a task that waits on the network, for its own pixels; fewer where no node has as many
 AHEAD = 4  # tasks for each core of the cluster that Ray is told of
+_PATIENCE_S = 10.0  # with the actor that hears of progress
 _POLL_S = 0.5  # between two looks at progress and signals
 _KNOCK_S = 10.0  # until somebody answers at the cluster's address
 _NO_CLUSTER = "start one with `ray start --head`, name it with --address, or build with --executor local"
@@ -126,7 +128,7 @@ class _Run:
     def finish(self, asked: Any) -> dict[str, str]:
         cores = max(1, int(self.ray.cluster_resources().get("CPU", 1)))
         cpus = min(IO_CPUS, self._largest_node()) if self.needs.io else 1
-        self.news = self.ray.remote(num_cpus=0)(_News).remote()
+        self.news = self._beside_the_driver(self.ray.remote(num_cpus=0)(_News)).remote()
         attempt = self.ray.remote(num_cpus=cpus, max_retries=-1)(_attempt)
         while (self.todo or self.running) and not asked() and self.tries.fatal is None:
             while self.todo and len(self.running) < AHEAD * cores:
@@ -158,10 +160,22 @@ class _Run:
                 self.counts.update(told)
             elif self.tries.failed(task, reason):
                 self.todo.append(task)
-        counts = Counter(self.counts)
-        for told in self.ray.get(self.news.of.remote(list(self.running.values()))):
-            counts.update(told)
-        self.progress(counts, self.done)
+        self.progress(self.counts + self._running_counts(), self.done)
+
+    def _running_counts(self) -> Counter[str]:
+        """What running tasks told so far; nothing while nobody can say."""
+        counts = Counter[str]()
+        with suppress(self.ray.exceptions.RayError):
+            for told in self.ray.get(self.news.of.remote(list(self.running.values())), timeout=_PATIENCE_S):
+                counts.update(told)
+        return counts
+
+    def _beside_the_driver(self, what: Any) -> Any:
+        """On the driver's node, which lives as long as the driver does."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = self.ray.get_runtime_context().get_node_id()
+        return what.options(scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False))
 
     def _wind_down(self, asked: Any) -> None:
         """Give network tasks time to commit; the others have nothing to lose."""
