@@ -11,7 +11,8 @@ processes of its own; what is printed is wall seconds, CPU seconds with start-up
   the written rule, captions of the others go to alt_texts, every row that is lost goes to the ledger with its reason.
 - ours, the grouping alone: the second half of that, with the rows in their bins, where downloads want them anyway.
 - theirs: the grouping alone, from the parquet files (zstd) to one: of `url` and `caption` only, or of all columns;
-  whichever row comes first stays, nothing is said of the others. Or it is only counted, and nothing written.
+  whichever row comes first stays, nothing is said of the others. `both` is what ours does: how many
+  pairs there are is told, and one of each URL is written. Or URLs are only counted, and nothing is written.
 """
 
 import shutil
@@ -53,10 +54,12 @@ SIDES = {
     "ours-unique": "ours, the grouping alone, losses told",
     "polars-pairs": "polars, unique (url, caption), these two columns",
     "polars-urls": "polars, unique url, these two columns",
+    "polars-both": "polars, unique (url, caption), of these unique url",
     "polars-count": "polars, unique url, only counted",
     "polars-all": "polars, unique (url, caption), all columns",
     "duckdb-pairs": "duckdb, distinct url, caption",
     "duckdb-urls": "duckdb, distinct on (url), these two columns",
+    "duckdb-both": "duckdb, distinct url, caption, of these on (url)",
     "duckdb-count": "duckdb, distinct url, only counted",
     "duckdb-all": "duckdb, distinct on (url, caption), all columns",
 }
@@ -66,7 +69,11 @@ SIDES = {
 @click.option("--rows", default=10_000_000)
 @click.option("--workers", default=2)
 @click.option("--rounds", default=1)
-@click.option("--sides", default=",".join(SIDES))
+@click.option(
+    "--sides",
+    default=",".join(side for side in SIDES if not side.endswith("-all")),
+    help="Those of all columns take 20 GB.",
+)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the rows stay for the next time.")
 @click.pass_context
 def main(
@@ -154,7 +161,10 @@ def in_polars(parts: Path, out: Path, workers: int, what: str) -> None:
 
     rows = polars.scan_parquet(parts / "*.parquet")
     rows = rows if what == "all" else rows.select("url", "caption")
-    unique = rows.unique(["url"] if what in ("urls", "count") else ["url", "caption"], keep="any")
+    if what == "both":
+        rows = rows.unique(["url", "caption"], keep="any").collect(engine="streaming").lazy()
+        print(rows.select(polars.len()).collect())
+    unique = rows.unique(["url"] if what in ("both", "urls", "count") else ["url", "caption"], keep="any")
     if what == "count":
         print(unique.select(polars.len()).collect(engine="streaming"))
         return
@@ -170,9 +180,13 @@ def in_duckdb(parts: Path, out: Path, workers: int, what: str) -> None:
         query = f"select count(*) from (select distinct url from '{parts}/*.parquet')"
         print(connection.execute(query).fetchall())
         return
-    columns = "*" if what == "all" else "url, caption"
+    source, columns = f"'{parts}/*.parquet'", "*" if what == "all" else "url, caption"
+    if what == "both":
+        connection.execute(f"create table pairs as select distinct url, caption from {source}")
+        print(connection.execute("select count(*) from pairs").fetchall())
+        source, what = "pairs", "urls"
     distinct = {"pairs": "distinct", "urls": "distinct on (url)", "all": "distinct on (url, caption)"}[what]
-    query = f"select {distinct} {columns} from '{parts}/*.parquet'"
+    query = f"select {distinct} {columns} from {source}"
     connection.execute(f"copy ({query}) to '{out}/unique.parquet' (format parquet, compression zstd)")
 
 
