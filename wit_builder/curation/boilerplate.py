@@ -62,11 +62,11 @@ def widespread(task: Task) -> pa.Table:
     return shuffle.read(inputs, task.arg, task.params["bins"], _SPREAD)
 
 
-def among(spread: pa.Table, captions: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Which of the captions are `widespread`."""
+def among(spread: pa.Table, candidates: pa.Table) -> NDArray[np.bool_]:
+    """Of which of the candidates the caption is `widespread`; where none is, it need not be there."""
     if not spread.num_rows:
-        return np.zeros(len(captions), bool)
-    return np.asarray(pc.is_in(_key(captions), spread.column("key")))
+        return np.zeros(candidates.num_rows, bool)
+    return np.asarray(pc.is_in(_key(candidates.column("caption")), spread.column("key")))
 
 
 def found(task: Task, table: pa.Table) -> tuple[NDArray[np.bool_], list[pa.Table]]:

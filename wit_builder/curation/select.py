@@ -97,10 +97,11 @@ def _first_look(task: Task, inputs: Sequence[Path]) -> tuple[hashes.Hashes, NDAr
     """Of each row of a bin a hash of its URL, and whether it may not be alone with it or may be boilerplate."""
     spread = boilerplate.widespread(task)
     urls, suspected = [np.array([], np.uint64)], [np.array([], bool)]
-    for batch in shuffle.batches(inputs, task.arg, task.params["bins"], ["url", "caption"]):
+    names = ["url", "caption"] if spread.num_rows else ["url"]
+    for batch in shuffle.batches(inputs, task.arg, task.params["bins"], names):
         rows = pa.table(batch)
         urls.append(hashes.hashed(rows.column("url")))
-        suspected.append(boilerplate.among(spread, rows.column("caption")))
+        suspected.append(boilerplate.among(spread, rows))
     hashed = np.concatenate(urls)
     looked_at = np.concatenate(suspected)
     looked_at[survivor.repeated(hashed)] = True
