@@ -22,6 +22,7 @@ KINDS = {
     "dropped": ({"patch_dropout": 0.5, "checkpointing": True}, 0),
     "bag": ({"text_encoder": "cbow"}, 3),
     "words": ({"objective": "words"}, 4),
+    "coca": ({"kind": "coca"}, 4),
     "captions": ({"objective": "captions"}, 4),
 }
 
