@@ -351,7 +351,7 @@ def _laion(files: Files, title: str, minimum: float, source: str, more: tuple[St
         ),
         duplicates=_none(),
         left_out=(
-            "pictures that CLIP's prompts took for unlawful",
+            "pictures that CLIP's prompts took for unlawful: ClipPrompts does so with texts of yours",
             "captions of Han and kana have their characters counted twice here",
         ),
     )

@@ -57,7 +57,7 @@ def url_value(url: str) -> str:
 
 
 def uncommented(line: str) -> str:
-    """A line of a list without blanks around it and its comment: what follows a `#` at its start or behind a blank."""
+    """A line of a list, without blanks around it and its comment: from a `#` at its start or behind a blank on."""
     return _COMMENT.split(line, maxsplit=1)[0].strip()
 
 

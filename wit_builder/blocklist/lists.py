@@ -1,6 +1,6 @@
 """Reads lists. A line that cannot be read refuses the whole list: passed over, it would let in what it names.
 
-Text, one entry a line; `#` at its start or behind a blank begins a comment, blank lines count for nothing. A line of hashes may have other
+Text, one entry a line; `#` at its start or behind a blank begins a comment. A line of hashes may have other
 columns (quality, id, file name), with commas, semicolons, tabs or blanks between, and one of its columns is a
 hash; a first line of column names is known. UTF-8, also as .gz.
 
