@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import closing
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from tests import builds
 from tests.model import tiny
 from tests.site.told import told
-from wit_builder import build, ledger, publish, settings
-from wit_builder.curation.settings import Duplicates, Semantic
+from wit_builder import build, ledger, publish, retry, settings
+from wit_builder.curation.settings import Duplicates, Semantic, Top
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.shards.reader import read_shard
@@ -129,6 +130,26 @@ def test_a_rule_drops_with_its_reason(fetched, tmp_path, executor):
     out = copied(fetched, tmp_path, strict)
     run(out, executor, strict)
     assert ledger.count(out)["clean"] == {"clip_score_low": builds.GOOD + 1}
+
+
+def test_the_best_by_their_score_stay_and_a_retry_takes_what_is_as_good(fetched, tmp_path, executor):
+    made = replace(recipe(), top=Top("clip_score", 0.5), duplicates=Duplicates(radius=None))
+    out = copied(fetched, tmp_path, made)
+    run(out, executor, made)
+    stay, gone = builds.GOOD + 1 - (gone := ledger.count(out)["clean"]["not_among_best"]), gone
+    assert (stay, gone) == ((builds.GOOD + 1) // 2 + 1, builds.GOOD // 2)
+    scores = [dict(row)["clip_score"] for row in _published(out)]
+    least = retry._top(made, out)
+    assert (least.share, least.minimum) == (None, min(scores))
+
+
+def _published(out):
+    rows = [
+        row
+        for path in (out / "shards").glob("*.parquet")
+        for row in pq.read_table(path)["scores"].to_pylist()
+    ]
+    return [row for row in rows if row is not None]
 
 
 def test_a_checkpoint_that_has_changed_stops_the_build_with_a_sentence(fetched, tmp_path, executor):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from wit_builder.curation.settings import Balance, BalanceRule, Duplicates
+from wit_builder.curation.settings import Balance, BalanceRule, Duplicates, Top
 from wit_builder.errors import ConfigError
 from wit_builder.queries.settings import Queries
 from wit_builder.queries.settings import Rule as QueryRule
@@ -72,6 +72,7 @@ class Preset:
     after: tuple[Step | Wanting, ...]
     duplicates: Duplicates
     left_out: tuple[str, ...]  # what the data set's makers did besides
+    top: Top | None = None  # which of all are the best; None where the rule that scores them lacks its file
     query_rule: QueryRule = "words"
     balance_rule: BalanceRule = "cap"
 
@@ -118,6 +119,6 @@ class Preset:
         for step in (*self.before, *self.after):
             what = str(step) if isinstance(step, Wanting) else repr(step.rule)
             lines += [f"  {what}", f"      {step.source}"]
-        lines.append(f"  {self.duplicates!r}")
+        lines += [f"  {value!r}" for value in (self.top, self.duplicates) if value is not None]
         lines += [f"  left out: {text}" for text in self.left_out]
         return "\n".join(lines)

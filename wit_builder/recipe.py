@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from wit_builder.archive.settings import Archives
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.crawl.settings import Crawl
-from wit_builder.curation.settings import Balance, Duplicates
+from wit_builder.curation.settings import Balance, Duplicates, Top
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.errors import ConfigError
 from wit_builder.extract.settings import Extraction
@@ -50,6 +50,7 @@ class Recipe:
     sample_filters: tuple[Any, ...] = ()  # after it: see the picture too
     blocklist: Blocklist = field(default_factory=Blocklist)  # what must not be taken
     image: ImageSpec = field(default_factory=ImageSpec)
+    top: Top | None = None  # by a score that sample_filters store; of what they keep, before duplicates
     duplicates: Duplicates = field(default_factory=Duplicates)
     queries: Queries | None = None  # matched with the captions that candidate_filters keep
     balance: Balance | None = None  # how many pairs of a query stay, over what duplicates leave

@@ -17,7 +17,7 @@ from wit_builder import build, ledger, place, publish, settings, storage
 from wit_builder.blocklist import blocked
 from wit_builder.curation import clean, histogram, tables
 from wit_builder.curation.select import pair_heads
-from wit_builder.curation.settings import Balance
+from wit_builder.curation.settings import Balance, Top
 from wit_builder.engine.local import Executor
 from wit_builder.engine.task import read_json
 from wit_builder.errors import ConfigError
@@ -51,7 +51,7 @@ def run(
         write_session(root, connections, blocked.prepared(root, recipe.blocklist, out))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
-        again = replace(recipe, candidate_filters=(), balance=_balance(recipe, out))
+        again = replace(recipe, candidate_filters=(), balance=_balance(recipe, out), top=_top(recipe, out))
         road = Road(again, root, executor, watcher, incumbents, begun["first"])
         if recipe.queries is not None and not road.queries.exists():
             storage.write_bytes(road.queries, _published(out / histogram.NAME).read_bytes())
@@ -138,6 +138,23 @@ def _balance(recipe: Recipe, out: Path) -> Balance | None:
         return recipe.balance
     found = histogram.how(pq.read_schema(_published(out / histogram.NAME)))
     return replace(recipe.balance, per_query=found["per_query"], target=None)
+
+
+def _top(recipe: Recipe, out: Path) -> Top | None:
+    """The build's rule with the lowest score that is published; as it was where nothing is."""
+    if recipe.top is None or recipe.top.share is None:
+        return recipe.top
+    name = pa.scalar(recipe.top.score)
+    lowest = [
+        pc.min(
+            pc.map_lookup(
+                pq.read_table(out / "shards" / info.sidecar, columns=["scores"])["scores"], name, "first"
+            )
+        )
+        for info in manifest.read_manifest(out)
+    ]
+    found = pc.min(pa.array([one.as_py() for one in lowest], pa.float64())).as_py()
+    return recipe.top if found is None else replace(recipe.top, share=None, minimum=found)
 
 
 def _published(path: Path) -> Path:

@@ -224,7 +224,7 @@ class Road:
         )
 
     def clean(self) -> None:
-        """Filters that see the picture, then duplicates, then the balance."""
+        """Filters that see the picture, the best of what they keep, then duplicates, then the balance."""
         fetched = _sized(self.files("fetch", "samples"))
         partitions = _number_of(fetched, ROWS_PER_PARTITION)
         rules = {"duplicates": self._recipe.duplicates, "incumbents": self._incumbents}
@@ -233,13 +233,30 @@ class Road:
             "clean-judge",
             "wit_builder.curation.clean:judge",
             [{"samples": group} for group in _groups(fetched, meaning.ROWS if looks else ROWS_PER_JUDGE)],
-            {"filters": self._recipe.sample_filters, "partitions": partitions, "staged": self._staged},
+            {
+                "filters": self._recipe.sample_filters,
+                "partitions": partitions,
+                "staged": self._staged,
+                "top": self._recipe.top,
+            },
+        )
+        self._run(
+            "clean-top",
+            "wit_builder.curation.top:threshold",
+            [] if self._recipe.top is None else [None],
+            {"top": self._recipe.top, "tallies": self.files("clean-judge", "tally")},
         )
         self._run(
             "clean-exact",
             "wit_builder.curation.clean:exact",
             list(range(partitions)),
-            {"inputs": self.files("clean-judge", "samples"), "partitions": partitions} | rules,
+            {
+                "inputs": self.files("clean-judge", "samples"),
+                "partitions": partitions,
+                "top": self._recipe.top,
+                "thresholds": self.files("clean-top", "threshold"),
+            }
+            | rules,
         )
         samples = self.files("clean-exact", "samples")
         tasks = self._near_tasks(samples)

@@ -1,6 +1,6 @@
 """A small ViT from scratch on real photographs: what it says of ten kinds of things in photographs held out from it.
 
-    python benchmarks/train/real.py --out FOLDER [--epochs 12] [--data ../shared/data]
+    python benchmarks/train/real.py --out FOLDER [--epochs 12] [--seed 0] [--data ../shared/data]
 
 It sees the captioned textbook photographs and CIFAR-10's 3,000 training images, these as pairs with the caption "a
 photo of a CLASS."; every twelfth textbook picture is held out. Two held-out sets: CIFAR-10's 1,000 test images,
@@ -36,6 +36,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, required=True)
     arguments.add_argument("--epochs", type=int, default=12)
+    arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--data", type=Path, default=DATA)
     given = arguments.parse_args()
     seen, held = textbooks(given.data)
@@ -49,7 +50,8 @@ def main() -> None:
     options = {
         "shards": given.out / "shards",
         "model": given.out / "vit.json",
-        "out": given.out / "run",
+        "out": given.out / f"run-{given.seed}",
+        "seed": given.seed,
         "batch": 128,
         "epochs": given.epochs,
         "lr": 1e-3,

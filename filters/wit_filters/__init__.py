@@ -24,7 +24,7 @@ from wit_filters.image import (
     ImageSize,
 )
 from wit_filters.language import Language, Script
-from wit_filters.model import Aesthetic, ClipScore, Nsfw
+from wit_filters.model import Aesthetic, ClipPrompts, ClipScore, Nsfw
 from wit_filters.noise import CaptionCounter, CaptionMarkup, CaptionNgrams, CaptionSymbols
 from wit_filters.speech import CaptionParts
 from wit_filters.url import UrlExtension, UrlHolds, UrlIcon
@@ -45,6 +45,7 @@ __all__ = [
     "CaptionStopWords",
     "CaptionSymbols",
     "CaptionUrl",
+    "ClipPrompts",
     "ClipScore",
     "ImageAlpha",
     "ImageAnimated",

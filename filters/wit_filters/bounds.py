@@ -32,6 +32,15 @@ def check_words(rule: object, field: str, alphabet: str) -> None:
             raise ConfigError(f"{type(rule).__name__}.{field} holds {word!r}, expected only {alphabet}")
 
 
+def check_texts(rule: object, field: str) -> None:
+    """Raise ConfigError unless `rule.field` is a tuple of texts, one at least."""
+    texts: Any = getattr(rule, field)
+    if not isinstance(texts, tuple) or not texts or not all(isinstance(one, str) and one for one in texts):
+        raise ConfigError(
+            f"{type(rule).__name__}.{field} is {texts!r}, expected a tuple of texts: ('a logo',)"
+        )
+
+
 def check_path(rule: object, field: str) -> None:
     """Raise ConfigError unless `rule.field` is a Path."""
     value: Any = getattr(rule, field)

@@ -17,7 +17,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.filtering import Verdict
 from wit_builder.model import load
 from wit_builder.records import HasCaption, HasImage
-from wit_filters.bounds import check_range
+from wit_filters.bounds import check_range, check_texts
 
 _DIGITS = 4
 
@@ -104,6 +104,42 @@ class Nsfw:
     def judge(self, items: Sequence[HasImage], images: Iterable[bytes], /) -> list[Verdict]:
         """A verdict for each picture, with its score."""
         return _verdicts("nsfw", _rated(self, images), high=self.maximum, reason="nsfw_high")
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPrompts:
+    """Drops pictures that one of the `unwanted` texts describes better than all of the `others`: zero-shot.
+
+    For what no head is at hand. Both are texts of yours, such as `("a logo",)` and `("a photograph", "a drawing")`;
+    LAION-400M's workers took the nearest of such lists for a picture's category. How well it tells depends on the
+    texts and the model; look at what it drops.
+
+    Default: 0, the nearest text decides.
+    Stores: `unwanted`, the highest cosine to an unwanted text less the highest to another one, -2 to 2.
+    Drops for: `clip_unwanted`.
+    """
+
+    model: str
+    checkpoint: str
+    unwanted: tuple[str, ...]
+    others: tuple[str, ...]
+    maximum: float = 0.0
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        check_range(self, "maximum", -2, 2)
+        check_texts(self, "unwanted")
+        check_texts(self, "others")
+        load.pin(self)
+
+    def judge(self, items: Sequence[HasImage], images: Iterable[bytes], /) -> list[Verdict]:
+        """A verdict for each picture, with its score."""
+        clip = load.clip_of(self)
+        texts = clip.embed_texts((*self.unwanted, *self.others))
+        cosines = clip.embed_images(images) @ texts.T
+        bad = len(self.unwanted)
+        margin = cosines[:, :bad].max(axis=1) - cosines[:, bad:].max(axis=1)
+        return _verdicts("unwanted", margin, high=self.maximum, reason="clip_unwanted")
 
 
 class _WithHead(load.Rule, Protocol):

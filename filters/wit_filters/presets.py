@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wit_builder.curation.settings import Duplicates
+from wit_builder.curation.settings import Duplicates, Top
 from wit_builder.preset import NO_FILES, Files, Preset, Step, Wanting
 from wit_filters.caption import (
     CaptionFileName,
@@ -258,6 +258,28 @@ def datacomp_laion2b(files: Files = NO_FILES) -> Preset:
     )
 
 
+def datacomp_clip(files: Files = NO_FILES) -> Preset:
+    """DataComp's filter by the CLIP score of ViT-L/14 (Gadre et al. 2023), as its code has it."""
+    model, code = (
+        "ViT-L-14-quickgelu",
+        "baselines/apply_filter.py, get_threshold: of clip_l14_similarity_score",
+    )
+    return Preset(
+        title="datacomp-clip: the best 30 % of DataComp's pool by CLIP score",
+        before=(),
+        after=(
+            _needs(
+                files.clip,
+                lambda path: ClipScore(model, str(path), minimum=-1.0),
+                Wanting("clip", f"the best 30 % by the cosine of {model}", code),
+            ),
+        ),
+        top=None if files.clip is None else Top("clip_score", 0.3),
+        duplicates=_none(),
+        left_out=("what made the pool: NSFW captions and pictures, copies of the test sets, blurred faces",),
+    )
+
+
 def obelics(_: Files = NO_FILES) -> Preset:
     """The rules of OBELICS (Laurençon et al. 2023) that speak of pictures; its rules of texts are of paragraphs."""
     yaml = "config_filter_web_documents.yaml of huggingface/OBELICS"
@@ -303,6 +325,7 @@ PRESETS: Mapping[str, Callable[[Files], Preset]] = {
     "coyo-700m": coyo_700m,
     "datacomp-basic": datacomp_basic,
     "datacomp-laion2b": datacomp_laion2b,
+    "datacomp-clip": datacomp_clip,
     "obelics": obelics,
     "metaclip": metaclip,
 }
@@ -328,7 +351,7 @@ def _laion(files: Files, title: str, minimum: float, source: str, more: tuple[St
         ),
         duplicates=_none(),
         left_out=(
-            "pictures that CLIP's prompts took for unlawful",
+            "pictures that CLIP's prompts took for unlawful: ClipPrompts does so with texts of yours",
             "captions of Han and kana have their characters counted twice here",
         ),
     )

@@ -15,7 +15,7 @@ from wit_filters.presets import NO_LIMIT, PRESETS
 
 Name = Literal[
     "wit", "cc3m", "cc12m", "align", "laion-400m", "laion-5b", "coyo-700m",
-    "datacomp-basic", "datacomp-laion2b", "obelics", "metaclip",
+    "datacomp-basic", "datacomp-laion2b", "datacomp-clip", "obelics", "metaclip",
 ]  # fmt: skip
 
 

@@ -98,6 +98,7 @@ def recipe(
         candidate_filters=rules.of_candidates(chosen, languages, language_model),
         sample_filters=rules.of_samples(chosen, min_side),
         image=ImageSpec(size=size, mode=mode, format=format),
+        top=chosen.top,
         duplicates=rules.of_duplicates(chosen, near_duplicates),
         queries=chosen.queries(queries),
         balance=chosen.balance(queries, per_query),

@@ -95,8 +95,10 @@ def test_show_counts_by_source_with_examples(wit, corpus):
 
 
 def test_show_says_what_a_foreign_list_loses(wit, tmp_path):
-    (tmp_path / "mine.txt").write_text("cat\n\nx\x00\n")
-    assert "2 left out: blank 1, control_characters 1" in wit("queries", "show", "mine.txt").out
+    (tmp_path / "mine.txt").write_text("cat\n\nx\x00\n(Cat)\n!\n")
+    said = wit("queries", "show", "mine.txt").out
+    assert said.startswith("mine.txt: 1 queries")
+    assert "4 left out: blank 1, control_characters 1, duplicate 1, no_word 1" in said
 
 
 def test_an_edited_list_is_refused_with_what_to_type(wit, corpus, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.model import tiny
 from wit_builder.cli.rehearsal import try_filters
-from wit_builder.curation.settings import Duplicates, Semantic
+from wit_builder.curation.settings import Duplicates, Semantic, Top
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import Candidate, Sample
@@ -25,10 +25,23 @@ class Says:
         return self.what
 
 
-def recipe(candidate_filters=(), sample_filters=(), duplicates=Duplicates()):  # noqa: B008
+def recipe(candidate_filters=(), sample_filters=(), duplicates=Duplicates(), top=None):  # noqa: B008
     return SimpleNamespace(
-        candidate_filters=candidate_filters, sample_filters=sample_filters, duplicates=duplicates
+        candidate_filters=candidate_filters, sample_filters=sample_filters, duplicates=duplicates, top=top
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [(KEPT, "none"), (Verdict(None, "", (("aesthetic", 5.0),)), "aesthetic")],
+)
+def test_the_best_by_a_score_that_nothing_stores_are_refused(verdict, said):
+    with pytest.raises(ConfigError, match=f"top is by 'clip_score'; scores of sample_filters: {said}$"):
+        try_filters(recipe(sample_filters=(Says(verdict),), top=Top("clip_score")))
+
+
+def test_the_best_by_a_score_that_a_rule_stores_pass():
+    try_filters(recipe(sample_filters=(Says(Verdict("dull", "", (("x", 0.5),))),), top=Top("x")))
 
 
 def test_the_filters_of_the_demo_pass():

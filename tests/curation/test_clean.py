@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.curation.rows import lost, out, ran, sample, table, written
-from wit_builder.curation import clean, near
+from wit_builder.curation import clean, near, top
 from wit_builder.curation.settings import Duplicates
 from wit_builder.errors import ConfigError
 from wit_builder.records import losses
@@ -17,13 +17,23 @@ from wit_filters.image import ImageSize
 SAME, OTHER = "a" * 64, "b" * 64
 
 
-def cleaned(folder, rows, filters=(), partitions=2, duplicates=Duplicates(), incumbents=None, judges=1):  # noqa: B008
+PLAIN = Duplicates()
+
+
+def cleaned(folder, rows, filters=(), partitions=2, duplicates=PLAIN, incumbents=None, judges=1, best=None):
     """(urls kept, losses, funnel) of the whole clean step. judges: tasks that filter, and that find near ones."""
     folder.mkdir(exist_ok=True)
     parts = [written(folder / f"{k}.parquet", rows[k::judges]) for k in range(judges)]
-    judging = {"filters": filters, "partitions": partitions, "staged": str(folder)}
+    judging = {"filters": filters, "partitions": partitions, "staged": str(folder), "top": best}
     tasks = [ran(clean.judge, folder, {"samples": [part]}, **judging) for part in parts]
-    rules = {"duplicates": duplicates, "incumbents": incumbents}
+    tallies = [str(path) for task in tasks for path in out(task, "tally")]
+    lowest = out(ran(top.threshold, folder, None, top=best, tallies=tallies), "threshold") if best else []
+    rules = {
+        "duplicates": duplicates,
+        "incumbents": incumbents,
+        "top": best,
+        "thresholds": list(map(str, lowest)),
+    }
     inputs = [str(path) for task in tasks for path in out(task, "samples")]
     for partition in range(partitions):
         tasks.append(ran(clean.exact, folder, partition, inputs=inputs, partitions=partitions, **rules))

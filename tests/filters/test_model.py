@@ -10,7 +10,7 @@ from tests.filters.items import Captioned, Pictured
 from tests.model import tiny
 from wit_builder.errors import ConfigError
 from wit_builder.model import clip, load
-from wit_filters.model import Aesthetic, ClipScore, Nsfw
+from wit_filters.model import Aesthetic, ClipPrompts, ClipScore, Nsfw
 
 CAPTIONS = ["a boat on a lake", "", "ein Haus " * 100]
 WIDTH = tiny.CONFIG["embed_dim"]
@@ -48,6 +48,31 @@ def test_a_score_at_the_threshold_stays_and_one_below_goes(above, reason):
 
 def test_nothing_to_judge_is_no_trouble():
     assert judged(ClipScore(*tiny.files()), []) == []
+
+
+def prompts(unwanted, others, **more):
+    return ClipPrompts(*tiny.files(), unwanted=unwanted, others=others, **more)
+
+
+def test_the_nearest_text_says_whether_a_picture_is_wanted():
+    model = clip.load(*tiny.files())
+    words = ("a boat", "a lake", "ein Haus")
+    cosines = model.embed_images(map(tiny.picture, range(3))) @ model.embed_texts(words).T
+    due = cosines[:, :2].max(axis=1) - cosines[:, 2]
+    found = judged(prompts(words[:2], words[2:], maximum=-2))
+    assert [verdict.scores[0][1] for verdict in found] == pytest.approx(due.tolist(), abs=1e-4)
+    assert {verdict.reason for verdict in found} == {"clip_unwanted"}
+    turned = judged(prompts(words[:2], words[2:]))
+    assert [verdict.kept for verdict in turned] == (np.round(due, 4) <= 0).tolist()
+    assert [verdict.kept for verdict in judged(prompts(("x",), ("x",)))] == [True] * 3  # as near: it stays
+
+
+@pytest.mark.parametrize("texts", [(), "a logo", ("",), (1,)])
+def test_prompts_are_texts(texts):
+    with pytest.raises(ConfigError, match="expected a tuple of texts"):
+        prompts(texts, ("a boat",))
+    with pytest.raises(ConfigError, match=r"ClipPrompts\.others is"):
+        prompts(("a boat",), texts)
 
 
 def linear(sizes, numbers):

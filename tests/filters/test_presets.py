@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.filters.taggers import tagger
+from wit_builder.curation.settings import Top
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import judge
 from wit_builder.preset import NO_FILES, Files, Step
@@ -149,6 +150,14 @@ def test_a_preset_names_the_files_it_could_use():
     assert PRESETS["cc3m"](NO_FILES).wanting == {"tagger", "vocabulary", "profanity"}
     assert PRESETS["laion-400m"](NO_FILES).wanting == {"clip"}
     assert PRESETS["wit"](NO_FILES).wanting == set()
+
+
+def test_a_checkpoint_brings_the_best_by_its_score(tmp_path):
+    (path := tmp_path / "clip.pt").write_bytes(b"weights")
+    assert PRESETS["datacomp-clip"](NO_FILES).top is None
+    made = PRESETS["datacomp-clip"](Files(clip=path))
+    assert made.top == Top("clip_score", 0.3)
+    assert made.sample_filters[0].minimum == -1
 
 
 @pytest.mark.parametrize("given", ["words", "tagger=", "model=/a", "=/a"])

@@ -288,6 +288,8 @@ def test_whatever_is_forgotten_is_gone_and_all_counts_stay(scratch, choices):
     [
         ({"url": "a.test/1.jpg"}, "--url: 'a.test/1.jpg' is no address"),
         ({"domain": "http://a.test/"}, "--domain: 'http://a.test/' is no domain"),
+        ({"domain": "com"}, "--domain: 'com' is a public suffix"),
+        ({"domain": "CO.UK."}, "--domain: 'co.uk' is a public suffix"),
         ({"sha256": "a" * 63}, "is no SHA-256"),
         ({"pdq": "x" * 64}, "is no PDQ hash"),
     ],
@@ -325,17 +327,24 @@ def test_while_one_command_works_another_is_refused(out):
 
 def test_a_file_holds_lines_of_kind_and_value(out, tmp_path):
     path = tmp_path / "asked.txt"
-    path.write_text(f"# of Monday\n\nurl {image_url(5)}\ndomain images-2.test\n")
+    path.write_text(f"# of Monday\n\nurl {image_url(5)}\t# by post\ndomain images-2.test # by mail\n")
     result = forget(out, file=path)
     assert (result.pairs, result.tombstones) == ({"url": 1, "domain": 1}, 2)
 
 
-@pytest.mark.parametrize("line", ["http://a.test/", "host a.test", "url a.test", "sha256", f"pdq {'a' * 65}"])
+@pytest.mark.parametrize(
+    "line", ["http://a.test/", "domain org", "host a.test", "url a.test", "sha256", f"pdq {'a' * 65}"]
+)
 def test_a_line_of_the_file_that_says_nothing_is_refused_by_its_number(tmp_path, line):
     path = tmp_path / "asked.txt"
     path.write_text(f"domain a.test\n{line}\n")
     with pytest.raises(ConfigError, match=r"asked\.txt, line 2: "):
         stones(file=path)
+
+
+@pytest.mark.parametrize("domain", ["localhost", "10.0.0.1", "[::1]", "example.com", "somebody.github.io"])
+def test_a_host_of_one_owner_may_be_named(domain):
+    assert stones(domain=domain)[0].value == domain
 
 
 @pytest.mark.parametrize(("why", "fits"), [("x" * 1000, True), ("x" * 1001, False), ("two\nlines", False)])

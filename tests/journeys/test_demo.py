@@ -106,9 +106,9 @@ def test_another_recipe_on_an_old_folder_is_refused_with_the_difference(undistur
     assert "demo_web.pages: 60, now 70" in said.stderr
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random_points_and_resumed_it_ends_the_same(undisturbed, tmp_path, seed):
-    kill_until_done(tmp_path / "out", random.Random(seed), kills=3)
+    kill_until_done(tmp_path / "out", random.Random(seed), kills=4)
     assert tars(tmp_path / "out") == tars(undisturbed)
     assert lost(tmp_path / "out") == lost(undisturbed)
 
@@ -121,15 +121,15 @@ def test_killed_very_often_it_ends_the_same(undisturbed, tmp_path, seed):
     assert lost(tmp_path / "out") == lost(undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_it_within_seconds_and_it_can_be_resumed(undisturbed, tmp_path, number):
-    run = started(tmp_path / "out")
-    time.sleep(4.0)
-    asked = time.monotonic()
-    run.send_signal(number)
-    _, said = run.communicate(timeout=30)
-    assert time.monotonic() - asked < 8
-    assert (run.returncode, "--resume" in said) == (1, True)
+def test_a_signal_stops_it_within_seconds_and_it_can_be_resumed(undisturbed, tmp_path):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        run = started(tmp_path / "out")
+        time.sleep(3.0)
+        asked = time.monotonic()
+        run.send_signal(number)
+        _, said = run.communicate(timeout=30)
+        assert time.monotonic() - asked < 8
+        assert (run.returncode, "--resume" in said) == (1, True)
     assert wit(*BUILD, "--resume", "--out", tmp_path / "out").returncode == 0
     assert tars(tmp_path / "out") == tars(undisturbed)
 

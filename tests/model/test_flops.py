@@ -1,14 +1,23 @@
 """Operations are those that torch counts, for any length of text, whatever is computed twice."""
 
 import copy
+import json
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.model import tiny
+from wit_builder.model import flops, predictors
 from wit_builder.model import network as networks
-from wit_builder.model import predictors
 from wit_builder.model.flops import cost
+
+
+@pytest.fixture(autouse=True)
+def counted_anew(monkeypatch):
+    """Nothing is known of any network."""
+    monkeypatch.setattr(flops, "_KNOWN", {})
+
 
 GIGA = {  # forward and backward of a sample with 77 tokens, as open_clip's own models were measured
     "RN50": 54.53,
@@ -40,12 +49,16 @@ def counted(network, length):
     return counter.get_total_flops()
 
 
-def test_any_length_is_what_is_counted_at_it():
-    network = networks.contrastive("tiny")
+@pytest.mark.parametrize("config", [tiny.CONFIG, tiny.COCA], ids=["clip", "coca"])
+def test_any_length_is_what_is_counted_at_it(config, tmp_path):
+    (tmp_path / "model.json").write_text(json.dumps(config))
+    network = networks.contrastive(str(tmp_path / "model.json"))
     found = cost(network)
     assert all(weight.grad is None and not weight.is_meta for weight in network.parameters())
     for length in (3, 20, 77):
-        assert found.flops(length) == pytest.approx(counted(network, length), rel=1e-9)
+        with networks.keeping_all(network):
+            due = counted(network, length)
+        assert found.flops(length) == pytest.approx(due, rel=1e-9)
 
 
 @pytest.mark.parametrize("make", [predictors.word_predictor, predictors.captioner])
@@ -53,10 +66,22 @@ def test_what_is_computed_again_is_not_counted(make):
     network = make("tiny")
     plain = cost(network)
     network.keep_less()
+    flops._KNOWN.clear()
     assert cost(network) == plain
     assert network.checkpointing
     twice = counted(network, 20)
     assert plain.flops(20) < twice < 1.4 * plain.flops(20)
+
+
+def test_a_network_like_one_before_is_not_counted_again(monkeypatch):
+    first = cost(networks.contrastive("tiny"))
+    monkeypatch.setattr(flops, "_counted", lambda network, length: 1 / 0)
+    assert cost(networks.contrastive("tiny")) == first
+    for other in (networks.contrastive("tiny", cbow=True), networks.contrastive("tiny", patch_dropout=0.5)):
+        with pytest.raises(ZeroDivisionError):
+            cost(other)
+    with pytest.raises(ZeroDivisionError):
+        cost(networks.contrastive("tiny").eval())
 
 
 def test_a_bag_of_words_costs_next_to_nothing():

@@ -10,9 +10,8 @@ import torch
 from tests.model import tiny
 from tests.train import runs
 from wit_builder.errors import ConfigError
-from wit_builder.model.build import towers
 from wit_builder.model.loaded import Sight, opened
-from wit_builder.model.network import Network, contrastive
+from wit_builder.model.network import contrastive
 from wit_builder.train import objectives
 from wit_builder.train.checkpoint import Progress, content
 
@@ -66,22 +65,27 @@ def test_what_embeddings_depend_on_is_in_the_fingerprint():
     assert len({found.fingerprint, *(one.fingerprint for one in others)}) == 3
 
 
-@pytest.mark.parametrize("config", [tiny.CONFIG, RESNET], ids=["vit", "resnet"])
-def test_one_pass_gives_both_sides_of_the_projection(config):
+def network_of(config, folder):
+    (folder / "model.json").write_text(json.dumps(config))
     torch.manual_seed(0)
-    network = Network("tiny", config, towers("tiny", config), {}).eval()
+    return contrastive(str(folder / "model.json")).eval()
+
+
+@pytest.mark.parametrize("config", [tiny.CONFIG, RESNET, tiny.COCA], ids=["vit", "resnet", "coca"])
+def test_one_pass_gives_both_sides_of_the_projection(config, tmp_path):
+    network = network_of(config, tmp_path)
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     with torch.no_grad():
         features, embeddings = Sight(network)(images)
         due = network.encode_image(images)
     np.testing.assert_array_equal(embeddings, due)
     assert features.shape == (3, 32 if config is tiny.CONFIG else 16)
-    assert network.inner.visual.state_dict().keys() >= ({"proj"} if config is tiny.CONFIG else set())
+    assert network.inner.visual.state_dict().keys() >= (set() if config is RESNET else {"proj"})
 
 
-@pytest.mark.parametrize("config", [tiny.CONFIG, RESNET], ids=["vit", "resnet"])
-def test_half_precision_is_what_autocast_makes_of_whole_weights_up_to_its_rounding(config):
-    network = Network("tiny", config, towers("tiny", config), {}).eval()
+@pytest.mark.parametrize("config", [tiny.CONFIG, RESNET, tiny.COCA], ids=["vit", "resnet", "coca"])
+def test_half_precision_is_what_autocast_makes_of_whole_weights_up_to_its_rounding(config, tmp_path):
+    network = network_of(config, tmp_path)
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         found = [Sight(network, bf16=bf16)(images)[1] for bf16 in (True, False)]

@@ -10,7 +10,7 @@ import torch
 from tests.model import tiny
 from wit_builder.errors import ConfigError
 from wit_builder.model import network as networks
-from wit_builder.model import text
+from wit_builder.model import predictors, text
 
 APART = {"custom_text": True}
 CONFIGS = {
@@ -20,6 +20,7 @@ CONFIGS = {
     "normed": tiny.CONFIG | APART | {"text_cfg": tiny.CONFIG["text_cfg"] | {"qk_norm": True}},
     "biased": tiny.CONFIG | APART | {"text_cfg": tiny.CONFIG["text_cfg"] | {"proj_bias": True}},
     "seeing": tiny.CONFIG | APART | {"text_cfg": tiny.CONFIG["text_cfg"] | {"no_causal_mask": True}},
+    "coca": tiny.COCA,
     "resnet": tiny.CONFIG
     | {"vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16}},
 }
@@ -144,15 +145,16 @@ def test_bytes_give_what_normalised_pixels_give(network):
     network.eval()
     theirs = network.inner.encode_image((pixels / 255 - mean) / std, normalize=True)
     torch.testing.assert_close(network.encode_image(pixels), theirs, atol=1e-5, rtol=1e-4)
-    image, _, scale = network(pixels, tokens()[1][:3])
+    image, *_, scale = network(pixels, tokens()[1][:3])
     torch.testing.assert_close(image, theirs, atol=1e-5, rtol=1e-4)
     assert scale.item() == pytest.approx(1 / 0.07)
 
 
 def test_the_state_dict_is_open_clips(network, tmp_path):
-    model = open_clip.CustomTextCLIP if network.config.get("custom_text") else open_clip.CLIP
+    own = type(network.inner)
+    assert own in (open_clip.CLIP, open_clip.CustomTextCLIP, open_clip.CoCa)
     config = {name: value for name, value in network.config.items() if name != "custom_text"}
-    model(**config).load_state_dict(network.inner.state_dict())
+    own(**config).load_state_dict(network.inner.state_dict())
     assert all(name.startswith("inner.") for name, _ in network.named_parameters())
     assert network.state_dict().keys() == {f"inner.{name}" for name in network.inner.state_dict()}
 
@@ -208,9 +210,38 @@ def test_patches_are_dropped_where_there_are_any(tmp_path):
         made(tmp_path, CONFIGS["resnet"], patch_dropout=0.5)
 
 
-def test_a_model_with_a_decoder_is_refused():
-    with pytest.raises(ConfigError, match="decoder of captions"):
-        networks.contrastive("coca_ViT-B-32")
+def test_a_decoder_of_captions_learns_beside_two_towers_alone():
+    with pytest.raises(ConfigError, match="learns beside both towers alone"):
+        networks.contrastive("coca_ViT-B-32", cbow=True)
+    with pytest.raises(ConfigError, match="learns beside both towers alone"):
+        predictors.captioner("coca_ViT-B-32")
+
+
+@pytest.mark.parametrize(
+    ("part", "more", "said"),
+    [
+        ("vision_cfg", {"output_tokens": False}, "does not give it its tokens"),
+        ("text_cfg", {"output_tokens": False}, "does not give it its tokens"),
+        (
+            "multimodal_cfg",
+            {"width": 32},
+            "of the image tower's tokens 16, the text tower's tokens 16, the decoder 32",
+        ),
+        ("vision_cfg", {"attentional_pool": False}, "the image tower's tokens 32"),
+        ("multimodal_cfg", {"heads": 3}, "open_clip cannot make"),
+    ],
+)
+def test_a_decoder_that_does_not_fit_its_towers_is_refused(part, more, said, tmp_path):
+    with pytest.raises(ConfigError, match=said):
+        made(tmp_path, tiny.COCA | {part: tiny.COCA[part] | more})
+
+
+def test_a_decoder_says_a_text_whatever_else_is_in_the_batch(tmp_path):
+    network = made(tmp_path, tiny.COCA).eval()
+    short, long = tokens(["a boat"])[1], tokens(["a boat", "boat " * 100])[1]
+    one, both = network(images(2)[:1], short), network(images(2), long)
+    assert one[2].shape == (1,)
+    torch.testing.assert_close(one[2][0], both[2][0])
 
 
 def test_training_goes_on_at_another_image_size(tmp_path):

@@ -18,6 +18,15 @@ CONFIG = {
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
 }
 
+DECODER = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+COCA = CONFIG | {  # with a decoder of captions
+    "vision_cfg": CONFIG["vision_cfg"]
+    | {"attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True},
+    "text_cfg": CONFIG["text_cfg"] | {"embed_cls": True, "output_tokens": True},
+    "multimodal_cfg": DECODER,
+    "custom_text": True,
+}
+
 
 def network(config=CONFIG, seed=0):
     """open_clip's own model of that config, its weights random."""

@@ -19,19 +19,24 @@ SMALL = tiny.CONFIG | {
     "text_cfg": {"context_length": 16, "vocab_size": WORDS, "width": 16, "heads": 2, "layers": 2}
 }
 RESNET = SMALL | {"vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16}}
+COCA = tiny.COCA | {
+    "text_cfg": SMALL["text_cfg"] | {"embed_cls": True, "output_tokens": True},
+    "multimodal_cfg": SMALL["text_cfg"],
+}
+MODELS = {"vit": SMALL, "resnet": RESNET, "coca": COCA}
 
 
 @cache
-def config(resnet=False):
+def config(kind="vit"):
     """The path of the JSON file of a small model."""
     path = Path(tempfile.mkdtemp()) / "small.json"
-    path.write_text(json.dumps(RESNET if resnet else SMALL))
+    path.write_text(json.dumps(MODELS[kind]))
     return str(path)
 
 
-def objective(resnet=False, **more):
+def objective(kind="vit", **more):
     """One of a small model, made of these settings."""
-    return objectives.make(Training(config(resnet), **more))
+    return objectives.make(Training(config(kind), **more))
 
 
 def batch(count=12, seed=0, length=9, unread=()):

@@ -1,4 +1,4 @@
-"""One of two processes that train together; writes what it found. `python -m tests.train.ranks RANK HOW FOLDER`."""
+"""One of two processes that train together; writes what it found. `python -m tests.train.ranks RANK FOLDER`."""
 
 import sys
 from datetime import timedelta
@@ -22,6 +22,7 @@ KINDS = {
     "dropped": ({"patch_dropout": 0.5, "checkpointing": True}, 0),
     "bag": ({"text_encoder": "cbow"}, 3),
     "words": ({"objective": "words"}, 4),
+    "coca": ({"kind": "coca"}, 4),
     "captions": ({"objective": "captions"}, 4),
 }
 
@@ -69,16 +70,18 @@ def loss_alone(rank, world):
     ]
 
 
-def main(rank, how, folder):
-    """Join the other rank by a file, and do each kind of step."""
+def main(rank, folder):
+    """Join the other rank by a file, and do each kind of step in both ways."""
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=WORLD, timeout=timedelta(minutes=3)
     )
-    found = {kind: step(kind, how, rank, WORLD) for kind in KINDS}
-    found["loss"] = loss_alone(rank, WORLD)
+    found = {
+        how: {kind: step(kind, how, rank, WORLD) for kind in KINDS} | {"loss": loss_alone(rank, WORLD)}
+        for how in ("ddp", "fsdp")
+    }
     torch.save(found, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2])

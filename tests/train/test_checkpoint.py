@@ -72,15 +72,37 @@ def test_exported_it_is_a_folder_that_open_clip_loads(done, tmp_path):
     assert "Normalize" in str(preprocess)
 
 
+def test_a_decoder_of_captions_is_resumed_exported_and_loaded_by_open_clip(done, tmp_path):
+    folder = done[0]
+    (folder / "coca.json").write_text(json.dumps(tiny.COCA))
+    options = {"model": str(folder / "coca.json"), "patch_dropout": 0.0, "epochs": 2}
+    runs.trainer(folder, "coca", **options, run={"save_every": 2}).train(runs.Watching())
+    written = folder / "coca" / "checkpoints" / "epoch_2.pt"
+    written.unlink()
+    made = runs.trainer(folder, "coca", **options)
+    assert made.step == 4
+    before = runs.losses(folder, "coca")
+    made.train(runs.Watching())
+    assert runs.losses(folder, "coca") == before
+    export.export(written, tmp_path / "hub")
+    open_clip.add_model_config(folder / "coca.json")
+    assert_same(open_clip.create_model("coca", pretrained=str(written)).eval(), made)
+    assert_same(open_clip.create_model(f"local-dir:{tmp_path / 'hub'}").eval(), made)
+
+
 def assert_same(model, made):
     """Compared with open_clip's own model, given the weights as they are in memory."""
     images = torch.rand(2, 3, 32, 32)
     tokens = open_clip.tokenize(["number 1 in red", "a blue thing"])
-    inner = open_clip.CLIP(**tiny.CONFIG).eval()
+    inner = type(made.network.inner)(
+        **{k: v for k, v in made.network.config.items() if k != "custom_text"}
+    ).eval()
     inner.load_state_dict(made.network.inner.state_dict())
     with torch.no_grad():
         assert torch.equal(model.encode_image(images), inner.encode_image(images))
         assert torch.equal(model.encode_text(tokens), inner.encode_text(tokens))
+        if isinstance(model, open_clip.CoCa):
+            assert torch.equal(model(images, tokens)["logits"], inner(images, tokens)["logits"])
     assert model.logit_scale == inner.logit_scale
 
 

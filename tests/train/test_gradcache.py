@@ -13,7 +13,9 @@ OBJECTIVES = [
     {"text_encoder": "cbow"},
     {"objective": "words"},
     {"objective": "captions"},
-    {"resnet": True, "objective": "captions"},
+    {"kind": "resnet", "objective": "captions"},
+    {"kind": "coca"},
+    {"kind": "coca", "checkpointing": True},
     {"checkpointing": True},
     {"mask_duplicates": False},
 ]
@@ -40,12 +42,12 @@ def close(one, other, atol=5e-6, rtol=1e-4):
 @pytest.mark.parametrize("settings", OBJECTIVES, ids=str)
 @pytest.mark.parametrize("micro_batch", [1, 4, 5, 12, 100])
 def test_pieces_give_the_gradient_of_the_whole(settings, micro_batch):
-    if settings.get("resnet"):
-        made = objective(**settings)
+    made = objective(**settings)
+    if settings.get("kind") == "resnet":
         made.network.eval()  # batch norms of a training network see their piece only
-    else:
-        made = objective(**settings)
-    close(*both(made, batch(unread=(5, 6)), micro_batch))
+    close(
+        *both(made, batch(unread=(5, 6)), micro_batch), atol=3e-5 if settings.get("kind") == "coca" else 5e-6
+    )
 
 
 class Drawn(torch.nn.Module):
@@ -94,7 +96,7 @@ def test_with_dropout_and_dropped_patches_it_is_the_plain_gradient(checkpointing
 
 
 def test_batch_norms_see_each_piece_once():
-    made, data = objective(resnet=True), batch()
+    made, data = objective("resnet"), batch()
     once = copy.deepcopy(made.network)
     for at in (0, 4, 8):
         once.encode_image(data.images[at : at + 4])

@@ -2,11 +2,12 @@
 
 import math
 
+import open_clip
 import pytest
 import torch
 from torch.nn import functional
 
-from tests.train.batches import WORDS, batch, objective
+from tests.train.batches import WORDS, batch, gradient, objective
 from wit_builder.errors import ConfigError
 from wit_builder.model import predictors
 from wit_builder.train import objectives
@@ -15,7 +16,7 @@ from wit_builder.train.optim import adamw, update
 from wit_builder.train.settings import Training
 
 START, END = WORDS - 2, WORDS - 1
-KINDS = [{}, {"text_encoder": "cbow"}, {"objective": "words"}, {"objective": "captions"}]
+KINDS = [{}, {"text_encoder": "cbow"}, {"objective": "words"}, {"objective": "captions"}, {"kind": "coca"}]
 
 
 def prompt(*words, length=6):
@@ -93,6 +94,21 @@ def test_the_loss_of_captions_is_the_mean_over_their_tokens():
     assert found.item() == pytest.approx(total / (ends[0] + ends[2]), rel=1e-4)
 
 
+def test_the_loss_of_coca_is_open_clips():
+    made, data = objective("coca"), batch(4)
+    data = data.__class__(data.images, data.tokens, data.valid, torch.arange(4), torch.arange(4))
+    inner = made.network.inner
+    pixels, whole = made.network.pixels(data.images), functional.pad(data.tokens, (0, 7))
+    theirs = open_clip.CoCaLoss(caption_loss_weight=2.0, clip_loss_weight=1.0)
+    expected = sum(theirs(**inner(pixels, whole)))
+    found = gradients(made.network, made, data)
+    torch.testing.assert_close(found, expected.detach())
+    grads = gradient(made.network)
+    expected.backward()
+    for name, weight in made.network.named_parameters():
+        torch.testing.assert_close(grads[name], weight.grad, atol=1e-5, rtol=1e-3, msg=name)
+
+
 @pytest.mark.parametrize("settings", KINDS, ids=str)
 def test_what_could_not_be_read_changes_nothing(settings):
     made = objective(**settings)
@@ -136,10 +152,12 @@ def test_the_language_model_of_rn50_has_63_million_weights():
     assert inner.prefix.weight.shape == (4 * 512, 1024)
 
 
-def test_weights_are_a_function_of_the_seed():
-    one, same, other = (objective(seed=seed).network.state_dict() for seed in (1, 1, 2))
+@pytest.mark.parametrize("kind", ["vit", "coca"])
+def test_weights_are_a_function_of_the_seed(kind):
+    one, same, other = (objective(kind, seed=seed).network.state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
+    assert all(weight.isfinite().all() and weight.abs().max() < 10 for weight in one.values())
 
 
 def test_training_goes_on_from_a_checkpoint_of_its_own_kind_only(tmp_path):

@@ -14,7 +14,7 @@ from wit_builder.train.settings import Training
 RUN = Training("tiny", lr=0.01, warmup=4)
 
 
-@pytest.mark.parametrize("settings", [{}, {"resnet": True}, {"objective": "captions"}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"kind": "resnet"}, {"objective": "captions"}], ids=str)
 def test_gains_and_biases_are_not_decayed_and_the_order_is_open_clips(settings):
     inner = objective(**settings).network.inner
 

@@ -11,17 +11,23 @@ from tests.structure.documents import ROOT
 from tests.train import ranks
 
 
-@pytest.fixture(scope="module", params=["ddp", "fsdp"])
-def found(request, tmp_path_factory):
-    """What both ranks wrote."""
-    folder = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """What both ranks wrote, by the way in which they are spread."""
+    folder = tmp_path_factory.mktemp("ranks")
     typed = [sys.executable, "-W", "ignore", "-m", "tests.train.ranks"]
     both = [
-        subprocess.Popen([*typed, str(rank), request.param, str(folder)], cwd=ROOT, env=environment())
+        subprocess.Popen([*typed, str(rank), str(folder)], cwd=ROOT, env=environment())
         for rank in range(ranks.WORLD)
     ]
     assert [process.wait(timeout=300) for process in both] == [0, 0]
     return [torch.load(folder / f"{rank}.pt") for rank in range(ranks.WORLD)]
+
+
+@pytest.fixture(params=["ddp", "fsdp"])
+def found(request, written):
+    """What they wrote of one way."""
+    return [rank[request.param] for rank in written]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ranks.KINDS if kind != "dropped"])

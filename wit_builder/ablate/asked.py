@@ -17,7 +17,14 @@ from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.text.language import LanguageModel
 
-_RULES = ("candidate_filters", "sample_filters", "duplicates", "queries", "balance")  # fields of a recipe
+_RULES = (
+    "candidate_filters",
+    "sample_filters",
+    "top",
+    "duplicates",
+    "queries",
+    "balance",
+)  # fields of a recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Asked:
                 language=language,
                 candidate_filters=preset.candidate_filters,
                 sample_filters=preset.sample_filters,
+                top=preset.top,
                 duplicates=preset.duplicates,
                 queries=preset.queries(self.queries),
                 balance=preset.balance(self.queries, self.per_query),

@@ -35,6 +35,7 @@ SCHEMA = pa.schema(
     ]
 )
 
+_COMMENT = re.compile(r"(?:^|\s)#")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _HOST = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:]+\]")
 
@@ -53,6 +54,11 @@ def value_of(kind: Kind, word: str) -> str:
 def url_value(url: str) -> str:
     """The value of an address. Raises ValueError for what is none."""
     return sha256(normalise(url).partition(":")[2].encode()).hexdigest()
+
+
+def uncommented(line: str) -> str:
+    """A line of a list, without blanks around it and its comment: from a `#` at its start or behind a blank on."""
+    return _COMMENT.split(line, maxsplit=1)[0].strip()
 
 
 def text_value(text: str) -> str:

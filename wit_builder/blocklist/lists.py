@@ -1,6 +1,6 @@
 """Reads lists. A line that cannot be read refuses the whole list: passed over, it would let in what it names.
 
-Text, one entry a line; `#` begins a comment, blank lines count for nothing. A line of hashes may have other
+Text, one entry a line; `#` at its start or behind a blank begins a comment. A line of hashes may have other
 columns (quality, id, file name), with commas, semicolons, tabs or blanks between, and one of its columns is a
 hash; a first line of column names is known. UTF-8, also as .gz.
 
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from wit_builder import remote
 from wit_builder.blocklist import tombstones
-from wit_builder.blocklist.entries import EXPECTED, SCHEMA, Kind, value_of
+from wit_builder.blocklist.entries import EXPECTED, SCHEMA, Kind, uncommented, value_of
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.errors import ConfigError
 
@@ -96,7 +96,7 @@ def _values(kind: Kind, url: str, words: Iterable[tuple[str, str]]) -> Iterator[
 
 def _word(kind: Kind, line: str, number: int) -> str | None:
     """What of the line is the entry; None where it has none. The line itself where it cannot be told."""
-    if not line or line.startswith("#"):
+    if not line:
         return None
     if kind not in _HEADERS or _HASH.fullmatch(line):
         return line
@@ -128,7 +128,7 @@ def _lines(kind: Kind, url: str, file: BinaryIO) -> Iterator[tuple[str, str]]:
 
 
 def _numbered(url: str, file: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Each line with its number from 1, without blanks around it."""
+    """Each line with its number from 1, without its comment and blanks around it."""
     for number, raw in enumerate(_raw_lines(url, file), 1):
         if len(raw) > MAX_LINE:
             raise ConfigError(f"{url}, line {number} is longer than {MAX_LINE} bytes; an entry is a line")
@@ -136,7 +136,7 @@ def _numbered(url: str, file: BinaryIO) -> Iterator[tuple[int, str]]:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise ConfigError(f"{url}, line {number} is not UTF-8: {error}") from error
-        yield number, line.strip()
+        yield number, uncommented(line)
 
 
 def _raw_lines(url: str, file: BinaryIO) -> Iterable[bytes]:

@@ -27,7 +27,7 @@ STEPS = {  # of each stage, in their order
     "select": ("select-judge", "select-captions", "select-unique"),
     "fetch": ("fetch",),
     "clean": (
-        *("clean-judge", "clean-exact", "clean-pairs", "clean-similar"),
+        *("clean-judge", "clean-top", "clean-exact", "clean-pairs", "clean-similar"),
         *("clean-embed", "clean-cluster", "clean-assign", "clean-semantic"),  # where the recipe asks for it
         *("clean-spread", "clean-weigh", "clean-need", "clean-solve", "clean-decide", "clean-tell"),
     ),

@@ -158,16 +158,17 @@ def _check_out(out: Path, inputs: Iterable[str]) -> None:
 @click.argument("file")
 @click.option("--json", is_flag=True, help="All of it as one line of JSON.")
 def show(file: str, json: bool) -> None:
-    """How many queries FILE has of which source, its hash, and some of them.
+    """How many queries FILE has of which source, its hash, and some of them; two that match the same are one.
 
     \b
     Example:
       wit queries show queries.tsv
     """
     from wit_builder.queries import listing
+    from wit_builder.queries.settings import Queries
 
     skipped = Counter[str]()
-    queries = listing.read(file, skipped)
+    queries = listing.load(Queries(files=(file,)), skipped)
     sources = Counter(query.source for query in queries)
     examples = {
         source: [

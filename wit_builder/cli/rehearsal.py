@@ -35,11 +35,16 @@ _TEXTS = {
 
 
 def try_filters(recipe: Recipe) -> None:
-    """Raise ConfigError for a filter that fails, or gives anything but a Verdict."""
+    """Raise ConfigError for a filter that fails, or gives anything but a Verdict; for a score that none stores."""
     for rule in recipe.candidate_filters:
         _try(rule, _made_up(Candidate))
-    for rule in recipe.sample_filters:
-        _try(rule, _made_up(Sample))
+    said = [_try(rule, _made_up(Sample)) for rule in recipe.sample_filters]
+    stored = sorted({name for verdict in said for name, _ in verdict.scores})
+    if recipe.top is not None and recipe.top.score not in stored:
+        raise ConfigError(
+            f"Recipe.top is by {recipe.top.score!r}; scores of sample_filters: {', '.join(stored) or 'none'}",
+            f'Top("{stored[0]}")' if stored else "put the rule that stores it among them, such as ClipScore",
+        )
     if recipe.duplicates.semantic is not None:
         load.clip_of(recipe.duplicates.semantic)
     load.forget()  # each worker loads its own
@@ -50,7 +55,7 @@ def try_language(recipe: Recipe) -> None:
     language.read(recipe.language.path)
 
 
-def _try(rule: Any, item: Any) -> None:
+def _try(rule: Any, item: Any) -> Verdict:
     name = type(rule).__name__
     try:
         said = rule.judge([item], [_picture()])[0] if isinstance(rule, BatchFilter) else rule(item)
@@ -64,6 +69,7 @@ def _try(rule: Any, item: Any) -> None:
             f"filter {name} returns {said!r}, expected a Verdict",
             'from wit_builder.filtering import KEPT, Verdict: return KEPT, or Verdict("too_dark")',
         )
+    return said
 
 
 def _picture() -> bytes:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from wit_builder.curation import groups, sites, survivor, tables
+from wit_builder.curation import groups, sites, survivor, tables, top
 from wit_builder.curation.settings import Duplicates
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
@@ -37,8 +37,8 @@ def judge(task: Task) -> None:
     """Applies the sample filters.
 
     arg: {samples: [parquet path]}; params: filters, partitions (of sha256), staged (folder that Sample.tar is
-    relative to).
-    Hands on `samples` (a shuffle file by sha256) and `losses`.
+    relative to), top.
+    Hands on `samples` (a shuffle file by sha256), `losses`, and `tally` (top.py).
     """
     folder, rules = Path(task.params["staged"]), task.params["filters"]
     kept, losses = [SAMPLE_SCHEMA.empty_table()], []
@@ -49,6 +49,7 @@ def judge(task: Task) -> None:
             kept.append(survivors)
             losses.append(dropped)
     table = pa.concat_tables(kept)
+    top.tally(task, table)
     partitions = task.params["partitions"]
     part_of = shuffle.spread(columns.digits(table.column("sha256"), 64)[0], partitions)
     shuffle.write(task.new_file("samples", ".shuffle"), table, part_of, partitions)
@@ -62,11 +63,13 @@ def _image(folder: Path, sample: Sample) -> bytes:
 def exact(task: Task) -> None:
     """One of each image by sha256 of its bytes, with the captions of the others; placeholders go altogether.
 
-    arg: partition; params: inputs, partitions, duplicates, incumbents.
+    What is not among the best, where only they stay, goes before. arg: partition; params: inputs, partitions,
+    duplicates, incumbents, top, thresholds.
     Hands on `samples` (parquet) and `losses`.
     """
     inputs = [Path(path) for path in task.params["inputs"]]
-    table = shuffle.read(inputs, task.arg, task.params["partitions"], SAMPLE_SCHEMA)
+    every = shuffle.read(inputs, task.arg, task.params["partitions"], SAMPLE_SCHEMA)
+    table, worse = top.cut(task, every)
     sha = columns.digits(table.column("sha256"), 64)
     head = survivor.heads(sha, lambda rows: [key[rows] for key in _rule(table)])
     placeholder = _placeholders(table, head, task.params["duplicates"])
@@ -83,7 +86,7 @@ def exact(task: Task) -> None:
     texts = united.ranked(place[head[giving]], table.filter(columns.mask(giving)), alt_texts=True)
     kept = united.united(table.filter(columns.mask(~gone)), texts)
     tables.write_parquet(task.new_file("samples", ".parquet"), kept)
-    tables.hand_on_losses(task, "clean", [losses])
+    tables.hand_on_losses(task, "clean", [worse, losses])
 
 
 def similar(task: Task) -> None:

@@ -1,5 +1,6 @@
-"""What counts as the same image twice, and how many pairs a query may bring in."""
+"""What counts as the same image twice, which scores are among the best, how many pairs a query may bring in."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,6 +72,29 @@ class Duplicates:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"Duplicates.{name} is {value}, below {least}")
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """Only the best of all pairs stay, by a score that a rule among sample_filters stores (top.py).
+
+    score: its name, such as `clip_score`. share: of all pairs that the filters keep, before duplicates are looked
+        for; about so many stay. DataComp's best filters by CLIP score take 0.3. minimum: the lowest score that
+        stays, instead, with share=None.
+    """
+
+    score: str
+    share: float | None = 0.3
+    minimum: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.share is None) == (self.minimum is None):
+            both = "neither share nor minimum" if self.share is None else "both share and minimum"
+            raise ConfigError(f"Top has {both}", 'Top("clip_score", 0.3), or share=None, minimum=0.28')
+        if self.share is not None and not 0 < self.share < 1:
+            raise ConfigError(f"Top.share is {self.share}, expected a number between 0 and 1")
+        if self.minimum is not None and not math.isfinite(self.minimum):
+            raise ConfigError(f"Top.minimum is {self.minimum}, expected a finite number")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from wit_builder.blocklist import tombstones
-from wit_builder.blocklist.entries import KINDS, Kind, value_of
+from wit_builder.blocklist.entries import KINDS, Kind, uncommented, value_of
 from wit_builder.blocklist.tombstones import Tombstone
 from wit_builder.errors import ConfigError
+from wit_builder.web.url import is_public_suffix
 
 MAX_WHY = 1_000  # characters
 
@@ -28,9 +29,9 @@ class Forgotten:
 def asked(
     words: Mapping[Kind, Sequence[str]], file: Path | None, radius: int, why: str, at: datetime
 ) -> list[Tombstone]:
-    """A tombstone for each word. file: of lines `KIND WORD`, # begins a comment.
+    """A tombstone for each word. file: of lines `KIND WORD`, see entries.uncommented.
 
-    Raises ConfigError for a word that is nothing of its kind, by option or line.
+    Raises ConfigError for a word that is nothing of its kind, or a domain that many own, by option or line.
     """
     if not why.isprintable() or len(why) > MAX_WHY:
         raise ConfigError(f"--why is {why!r:.100}, expected one line of at most {MAX_WHY} characters")
@@ -55,9 +56,19 @@ def of_out(folder: Path) -> list[Tombstone]:
 
 def _of_option(kind: Kind, word: str) -> tuple[Kind, str]:
     try:
-        return kind, value_of(kind, word)
+        return kind, _value_of(kind, word)
     except ConfigError as error:
         raise ConfigError(f"--{kind}: {error}", error.hint) from error
+
+
+def _value_of(kind: Kind, word: str) -> str:
+    value = value_of(kind, word)
+    if kind == "domain" and is_public_suffix(value):
+        raise ConfigError(
+            f"{value!r} is a public suffix, and what is below it has many owners",
+            f"name the domain of one: example.{value}",
+        )
+    return value
 
 
 def _of_file(path: Path) -> Iterator[tuple[Kind, str]]:
@@ -67,7 +78,7 @@ def _of_file(path: Path) -> Iterator[tuple[Kind, str]]:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(f"--file {path} cannot be read: {why}") from error
     for number, line in enumerate(lines, 1):
-        if not (line := line.strip()) or line.startswith("#"):
+        if not (line := uncommented(line)):
             continue
         kind, _, word = line.partition(" ")
         known = next((name for name in KINDS if name == kind), None)
@@ -77,6 +88,6 @@ def _of_file(path: Path) -> Iterator[tuple[Kind, str]]:
                 "a line is a kind and a value: domain example.org",
             )
         try:
-            yield known, value_of(known, word)
+            yield known, _value_of(known, word)
         except ConfigError as error:
             raise ConfigError(f"{path}, line {number}: {error}", error.hint) from error

@@ -14,6 +14,7 @@ from wit_builder.model.names import TINY, TINY_CONFIG, plain, unknown
 from wit_builder.model.weights import Weights
 
 MAX_CONFIG_BYTES = 1 << 20
+DECODER = "multimodal_cfg"  # the part of a config that makes it open_clip's CoCa
 
 Config = dict[str, Any]
 
@@ -55,7 +56,7 @@ def towers(name: str, config: Config) -> Any:
     vision = dict(config.pop("vision_cfg"))
     if "timm_model_name" in vision:
         vision["timm_model_pretrained"] = False
-    made: Callable[..., Any] = CoCa if "multimodal_cfg" in config else CustomTextCLIP if custom else CLIP
+    made: Callable[..., Any] = CoCa if DECODER in config else CustomTextCLIP if custom else CLIP
     try:
         return made(**config, vision_cfg=vision)
     except Exception as error:  # open_clip takes what a file says as it is

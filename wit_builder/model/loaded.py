@@ -99,6 +99,7 @@ def _cut(visual: Any) -> tuple[Any, Callable[[Tensor], Tensor]]:
     tower = copy.copy(visual)
     if isinstance(visual, VisionTransformer) and visual.proj is not None:
         tower._parameters = visual._parameters | {"proj": None}
+        tower.output_tokens = False
         return tower, lambda features: features @ visual.proj
     if isinstance(visual, TimmModel):
         tower._modules = visual._modules | {"head": nn.Identity()}

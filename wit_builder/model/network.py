@@ -104,9 +104,37 @@ class Network(Sighted):
         """The logarithm of what similarities are multiplied by."""
         return self.inner.logit_scale
 
-    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, ...]:
         """Both embeddings, [B, D] each, and the scale of their similarities, a scalar."""
         return self.encode_image(images), self.encode_text(tokens), self.logit_scale.exp().reshape(())
+
+
+class Coca(Network):
+    """Two towers, and a decoder that says the caption word by word while it looks at the image (open_clip's CoCa)."""
+
+    grad_checkpointing = True  # of the decoder's logits, always: one for each word of the vocabulary a token
+
+    def see(self, images: Tensor) -> Tensor:
+        """uint8 [B, 3, H, W] -> what the image tower says of the whole image, float [B, D]."""
+        return self.inner.visual(self.pixels(images))[0]
+
+    def keep_less(self) -> None:
+        """From now on, activations inside the blocks are computed again instead of kept (section 2.5)."""
+        super().keep_less()
+        self.inner.text_decoder.set_grad_checkpointing(True)
+
+    def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, ...]:
+        """Both embeddings, [B, D] each; -log of the likelihood of each caption in nats, [B]; the scale, a scalar.
+
+        Of a caption only its tokens are decoded, not what is behind its end: the decoder looks back alone.
+        """
+        seen, patches = self.inner.visual(self.pixels(images))
+        read, states = self.inner.text(text.whole(self.inner.text, tokens))
+        decoder = self.inner.text_decoder
+        states = text.decoded(decoder, patches, states[:, : tokens.shape[1] - 1])
+        said, _ = text.spoken(states, decoder.text_projection, tokens, keep=not self.grad_checkpointing)
+        embeddings = (functional.normalize(raw.float(), dim=-1) for raw in (seen, read))
+        return *embeddings, said, self.logit_scale.exp().reshape(())
 
 
 class Cbow(nn.Module):
@@ -193,8 +221,13 @@ def contrastive(
 
     name: see build.config_of. Raises ConfigError for a model that is not known or cannot be trained so.
     """
-    config, prepare = config_for(name, temperature, patch_dropout)
+    config, prepare = config_for(name, temperature, patch_dropout, decoder=not cbow)
     inner = build.towers(name, config)
+    if build.DECODER in config:
+        _check_decoder(name, config, inner)
+        words = inner.text_decoder.text_projection  # memory as it was: open_clip never calls what begins it
+        nn.init.normal_(words, std=len(words) ** -0.5)
+        return Coca(name, config, inner, prepare)
     if cbow:
         old, width = text.tower(inner), config["text_cfg"].get("width", 512)
         scale, inner = inner.logit_scale, Parts(visual=inner.visual)
@@ -207,12 +240,18 @@ def contrastive(
     return Network(name, config, inner, prepare)
 
 
-def config_for(name: str, temperature: float, patch_dropout: float) -> tuple[build.Config, Mapping[str, Any]]:
-    """The model's config with these values in it. Raises ConfigError where the model has no place for them."""
+def config_for(
+    name: str, temperature: float, patch_dropout: float, *, decoder: bool = False
+) -> tuple[build.Config, Mapping[str, Any]]:
+    """The model's config with these values in it. Raises ConfigError where the model has no place for them.
+
+    decoder: whether the model may have one of captions.
+    """
     config, prepare = build.config_of(name)
-    if "multimodal_cfg" in config:
+    if build.DECODER in config and not decoder:
         raise ConfigError(
-            f"{name!r} has a decoder of captions too, which is not trained here", "take ViT-B-32"
+            f"{name!r} has a decoder of captions, which learns beside both towers alone",
+            "take ViT-B-32, or `--objective contrastive --text-encoder transformer`",
         )
     vision = dict(config["vision_cfg"])
     if patch_dropout:
@@ -222,6 +261,25 @@ def config_for(name: str, temperature: float, patch_dropout: float) -> tuple[bui
             )
         vision["patch_dropout"] = patch_dropout
     return config | {"vision_cfg": vision, "init_logit_scale": math.log(1 / temperature)}, prepare
+
+
+def _check_decoder(name: str, config: build.Config, inner: Any) -> None:
+    """open_clip finds out at the first sample whether a decoder fits its towers."""
+    vision, language = config["vision_cfg"], config["text_cfg"]
+    if not (getattr(inner.visual, "output_tokens", False) and getattr(inner.text, "output_tokens", False)):
+        raise ConfigError(
+            f"{name!r} has a decoder of captions, and a tower that does not give it its tokens",
+            'give vision_cfg and text_cfg "output_tokens": true',
+        )
+    pooled = vision.get("attentional_pool")
+    widths = {
+        "image tower's tokens": config["embed_dim"] if pooled else vision.get("width", 768),
+        "text tower's tokens": language.get("width", 512),
+        "decoder": config[build.DECODER].get("width", 512),
+    }
+    if len(set(widths.values())) > 1:
+        told = ", ".join(f"the {what} {width}" for what, width in widths.items())
+        raise ConfigError(f"the decoder of captions of {name!r} does not fit: widths are, of {told}")
 
 
 def begin_from(network: Sighted, checkpoint_path: str) -> None:

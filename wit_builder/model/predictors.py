@@ -7,14 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from wit_builder.model import build, text
 from wit_builder.model.network import Parts, Sighted, config_for
 
 PREFIX = 4  # tokens that an image becomes (appendix A.2)
-_AT_ONCE = 4_096  # places whose V logits are held at a time
 
 
 class WordPredictor(Sighted):
@@ -57,25 +54,12 @@ class Captioner(Sighted):
         """How likely each caption is behind its prefix: -log of it in nats, [B], and of how many tokens, [B]."""
         before = text.embedded(self.inner, tokens[:, :-1])
         states = text.states(self.inner, torch.cat([prefix.to(before.dtype), before], dim=1))[:, PREFIX:]
-        places = torch.arange(1, tokens.shape[1], device=tokens.device)
-        read = (places <= text.ends(tokens)[:, None]).float()
-        rows = max(1, _AT_ONCE // max(1, len(places)))
-        parts = zip(states.split(rows), tokens[:, 1:].split(rows), strict=True)
-        if self.grad_checkpointing:
-            losses = [checkpoint(self._losses, some, due, use_reentrant=False) for some, due in parts]
-        else:
-            losses = [self._losses(some, due) for some, due in parts]
-        return (torch.cat(losses) * read).sum(dim=1), read.sum(dim=1)
+        words = self.inner.token_embedding.weight.T
+        return text.spoken(states, words, tokens, keep=not self.grad_checkpointing)
 
     def forward(self, images: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """-log of the likelihood of each caption, [B], and its number of tokens, [B]."""
         return self.said(self.prefix(images), tokens)
-
-    def _losses(self, states: Tensor, due: Tensor) -> Tensor:
-        logits = states @ self.inner.token_embedding.weight.T
-        return functional.cross_entropy(logits.float().flatten(0, 1), due.flatten(), reduction="none").view(
-            due.shape
-        )
 
 
 def distinct_words(tokens: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 _PARTS, _FEWEST = 4, 16  # of a batch by length, and texts that are worth it
+_AT_ONCE = 4_096  # places whose logits over the vocabulary are held at a time
 
 
 def tower(model: Any) -> Any:
@@ -38,13 +39,17 @@ def features(model: Any, tokens: Tensor) -> Tensor:
     """
     text = tower(model)
     if not may_be_cut(model):
-        pad = int(getattr(text, "pad_id", 0))
-        return model.encode_text(
-            functional.pad(tokens, (0, text.context_length - tokens.shape[1]), value=pad)
-        )
+        return model.encode_text(whole(text, tokens))
     if tokens.device.type == "cpu" and len(tokens) >= _FEWEST and not torch.compiler.is_compiling():
         return _by_length(text, tokens)
     return _pooled(text, tokens)
+
+
+def whole(text: Any, tokens: Tensor) -> Tensor:
+    """The texts at the full length of their tower."""
+    return functional.pad(
+        tokens, (0, text.context_length - tokens.shape[1]), value=int(getattr(text, "pad_id", 0))
+    )
 
 
 def _by_length(text: Any, tokens: Tensor) -> Tensor:
@@ -77,14 +82,55 @@ def embedded(text: Any, tokens: Tensor) -> Tensor:
 
 def states(text: Any, x: Tensor) -> Tensor:
     """[B, L, W] through the transformer, each place seeing those before it and itself."""
-    length = x.shape[1]
-    mask = torch.full((length, length), -torch.inf, dtype=x.dtype, device=x.device).triu_(1)
+    mask = _causal(x)
     for block in text.transformer.resblocks:
         if text.transformer.grad_checkpointing and torch.is_grad_enabled():
             x = checkpoint(block, x, attn_mask=mask, use_reentrant=False)
         else:
             x = block(x, attn_mask=mask)
     return text.ln_final(x)
+
+
+def _causal(x: Tensor) -> Tensor:
+    length = x.shape[1]
+    return torch.full((length, length), -torch.inf, dtype=x.dtype, device=x.device).triu_(1)
+
+
+def decoded(decoder: Any, patches: Tensor, x: Tensor) -> Tensor:
+    """States [B, L, W] of open_clip's decoder of captions, before its projection to words.
+
+    patches: [B, P, W], of the image; x: [B, L, W], the text tower's states.
+    """
+    mask = _causal(x)
+    for block, look in zip(decoder.resblocks, decoder.cross_attn, strict=True):
+        if decoder.grad_checkpointing and torch.is_grad_enabled():
+            x = checkpoint(block, x, attn_mask=mask, use_reentrant=False)
+            x = checkpoint(look, x, k_x=patches, v_x=patches, use_reentrant=False)
+        else:
+            x = look(block(x, attn_mask=mask), k_x=patches, v_x=patches)
+    return decoder.ln_final(x)
+
+
+def spoken(states: Tensor, words: Tensor, tokens: Tensor, *, keep: bool) -> tuple[Tensor, Tensor]:
+    """How likely each text is, said word by word: -log of it in nats, [B], and of how many tokens, [B].
+
+    states: [B, L - 1, W], what each place says of the token behind it; words: [W, V], what says each of V words.
+    keep: the logits, V for each token, until backward, instead of computing them again.
+    """
+    places = torch.arange(1, tokens.shape[1], device=tokens.device)
+    read = (places <= ends(tokens)[:, None]).float()
+    rows = max(1, _AT_ONCE // max(1, len(places)))
+    parts = zip(states.split(rows), tokens[:, 1:].split(rows), strict=True)
+    if keep:
+        losses = [_surprise(some, words, due) for some, due in parts]
+    else:
+        losses = [checkpoint(_surprise, some, words, due, use_reentrant=False) for some, due in parts]
+    return (torch.cat(losses) * read).sum(dim=1), read.sum(dim=1)
+
+
+def _surprise(states: Tensor, words: Tensor, due: Tensor) -> Tensor:
+    logits = (states @ words).float().flatten(0, 1)
+    return functional.cross_entropy(logits, due.flatten(), reduction="none").view(due.shape)
 
 
 def tell_causal(model: Any) -> None:

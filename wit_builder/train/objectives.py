@@ -86,6 +86,25 @@ class Contrastive(Objective):
         return scores
 
 
+class ContrastiveCaptions(Contrastive):
+    """Both of these: which caption belongs to which image, and the caption, word by word (CoCa).
+
+    The second counts twice, as in open_clip's trainer (`--coca-caption-loss-weight`).
+    """
+
+    WEIGHT = 2.0
+
+    def terms(self, batch: Batch) -> Tensor:
+        """The tokens of the valid captions; pairs are counted by the contrastive loss itself."""
+        return _tokens(batch)
+
+    def loss(self, outputs: tuple[Tensor, ...], batch: Batch, terms: Tensor) -> Tensor:
+        """The sum of the two means, over pairs and over tokens."""
+        image, text, said, scale = outputs
+        spoken = torch.where(batch.valid, said, 0).sum() * world_size() / terms
+        return super().loss((image, text, scale), batch, terms) + self.WEIGHT * spoken
+
+
 class _Predicting(Objective):
     """A loss that each sample has for itself."""
 
@@ -135,7 +154,7 @@ class Captions(_Predicting):
 
     def terms(self, batch: Batch) -> Tensor:
         """The tokens of the valid captions, their starts not counted."""
-        return total((ends(batch.tokens) * batch.valid).sum()).clamp(min=1)
+        return _tokens(batch)
 
     def classifier(self, prompts: Tensor) -> Classifier:
         """By the log likelihood of a prompt, averaged over the class's prompts."""
@@ -153,6 +172,11 @@ class Captions(_Predicting):
         """Log likelihood of each prompt behind one image's prefix."""
         parts = prompts.split(_PROMPTS_AT_ONCE)
         return torch.cat([-self.network.said(prefix.expand(len(some), -1, -1), some)[0] for some in parts])
+
+
+def _tokens(batch: Batch) -> Tensor:
+    """Of the valid captions of all ranks, their starts not counted; at least 1."""
+    return total((ends(batch.tokens) * batch.valid).sum()).clamp(min=1)
 
 
 def make(training: Training) -> Objective:
@@ -178,7 +202,8 @@ def _contrastive(training: Training) -> Objective:
         patch_dropout=training.patch_dropout,
         cbow=training.text_encoder == "cbow",
     )
-    return Contrastive(network, training.mask_duplicates)
+    made = ContrastiveCaptions if isinstance(network, networks.Coca) else Contrastive
+    return made(network, training.mask_duplicates)
 
 
 _MADE: dict[str, Callable[[Training], Any]] = {

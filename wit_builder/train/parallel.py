@@ -50,5 +50,5 @@ def _blocks(network: Sighted) -> Iterator[nn.Module]:
     """What is sharded on its own: transformer blocks, stages of a ResNet."""
     for name, part in network.named_modules():
         where, _, last = name.rpartition(".")
-        if where.endswith("resblocks") or last in ("layer1", "layer2", "layer3", "layer4"):
+        if where.endswith(("resblocks", "cross_attn")) or last in ("layer1", "layer2", "layer3", "layer4"):
             yield part

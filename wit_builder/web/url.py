@@ -84,6 +84,12 @@ def registrable_domain(host: str) -> str:
     return _suffixes().privatesuffix(host) or host
 
 
+def is_public_suffix(host: str) -> bool:
+    """Whether names below that host are registered by whoever asks: com, co.uk, github.io. host: lower case."""
+    listed: bool = PublicSuffixList(accept_unknown=False).is_public(host)  # not a bare name such as localhost
+    return listed
+
+
 def _parse(url: str, base: str | None) -> str:
     if base is not None and len(base) > MAX_INPUT:
         raise ValueError(f"base over {MAX_INPUT} characters: {base[:80]!r}")
