@@ -47,7 +47,8 @@ class Asked:
         twice = [name for name, times in Counter(self.names).items() if times > 1]
         if twice:
             raise ConfigError(
-                f"two evaluation sets are called {twice[0]}", "rename a folder: reports know sets by its name"
+                f"two evaluation sets are called {twice[0]}",
+                f"mv {twice[0]} OTHER_NAME, for reports know sets by the folder's name",
             )
         for of, detector, value in self.thresholds:
             if detector not in self.by_id or self.by_id[detector].kind == "key":

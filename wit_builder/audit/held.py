@@ -137,8 +137,9 @@ class Held:
         return [rows[one:last] if last > one else None for one, last in zip(begin, end, strict=True)]
 
     def _images(self, name: str) -> Numbers:
-        images: Numbers = self._all(f"{name}.image")
-        return images + np.repeat(self.starts, [len(one) for one in self._each(f"{name}.image")])
+        each = self._each(f"{name}.image")
+        images: Numbers = self._all(f"{name}.image") + np.repeat(self.starts, [len(one) for one in each])
+        return images
 
     def _each(self, name: str) -> list[NDArray[Any]]:
         found = []

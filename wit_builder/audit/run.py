@@ -10,6 +10,7 @@ Memory holds the rows of the sets and their neighbours, never those of the shard
 the audit runs; killed, the same command goes on.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -42,6 +43,7 @@ STAGES = ("sets", "hash", "canaries", "search", "matched")
 PDQ = "pdq"
 _ANEW = {"thresholds": None, "canaries": None}  # may change
 _STAGES = "wit_builder.audit.stages"
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # 12 digits are enough to tell them apart
 
 
 def start(asked: Asked, out: Path) -> bool:
@@ -55,7 +57,10 @@ def start(asked: Asked, out: Path) -> bool:
     with storage.plain_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with build.only_one(out):
-        return _begun(encoded, out)
+        done = _begun(encoded, out)
+        if done:  # shards and sets may lie elsewhere by now
+            storage.write_json(out / ASKED, settings.encode(asked))
+        return done
 
 
 def _begun(encoded: dict[str, Any], out: Path) -> bool:
@@ -68,10 +73,8 @@ def _begun(encoded: dict[str, Any], out: Path) -> bool:
         before = engine.read_json(path)
         before = before.get("asked", {}) if path == finished else before
         if changed := settings.differences(before | _ANEW, encoded | _ANEW):
-            raise ConfigError(
-                f"{str(out)!r} holds another audit: {'; '.join(changed[:3])}",
-                "name another folder with --out",
-            )
+            what = _HASH.sub(r"\1", "; ".join(changed[:3]))
+            raise ConfigError(f"{str(out)!r} holds another audit: {what}", "--out OTHER_FOLDER")
         if not settings.differences(before, encoded):
             return path == finished
         publish.clear(out / "work")
@@ -82,11 +85,15 @@ def _begun(encoded: dict[str, Any], out: Path) -> bool:
 
 def asked_in(out: Path) -> Asked:
     """What the audit in OUT was asked. Raises ConfigError when there is none, or one of another version."""
+    hint = f"wit audit --shards WORD --eval-set SET --out {out}"
     if not (out / ASKED).exists():
-        raise ConfigError(f"{str(out)!r} holds no finished audit", f"wit audit ... --out {out}")
-    asked = settings.decode(engine.read_json(out / ASKED))
+        raise ConfigError(f"{str(out)!r} holds no finished audit", hint)
+    try:
+        asked = settings.decode(engine.read_json(out / ASKED))
+    except ConfigError as error:
+        raise ConfigError(f"what {str(out)!r} audited is not where it was: {error}", hint) from error
     if not isinstance(asked, Asked):
-        raise ConfigError(f"{str(out / ASKED)!r} says nothing of an audit", f"wit audit ... --out {out}")
+        raise ConfigError(f"{str(out / ASKED)!r} says nothing of an audit", hint)
     return asked
 
 
@@ -108,7 +115,7 @@ def thresholds_in(out: Path) -> dict[tuple[str, str], float]:
 
 def _refuse_other(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(path.name[0] != "." for path in out.iterdir())):
-        raise ConfigError(f"{str(out)!r} is not empty and holds no audit", "name another folder with --out")
+        raise ConfigError(f"{str(out)!r} is not empty and holds no audit", "--out OTHER_FOLDER")
 
 
 def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:
