@@ -7,7 +7,8 @@ classes; into 1,146 photographs of clothing a copy of each is planted, one way o
 at once (`mixed`), and at last the other way round: the evaluation image is a part of what was planted (`part of`).
 No picture is in both training and evaluation. Printed is, of each rung, the recall at 99 % precision: the share of
 copies at or above the threshold at which at most one hit in a hundred is of an image that was not copied; and of the
-learned rung, what its own threshold finds, and how many images it takes for copies that are none.
+learned rung, what its own threshold finds and how many images it takes for copies that are none, and the same of the
+threshold that an audit of these images and others would calibrate.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from random import Random
 import numpy as np
 from PIL import Image as Pillow
 
+from wit_builder.audit import canary
+from wit_builder.audit.calibrate import Seen, lowest
 from wit_builder.audit.detectors import Detector, Image
 from wit_builder.audit.learned import copies
 from wit_builder.audit.learned.recall import Similarities, at_precision
@@ -99,19 +102,22 @@ def compare(rungs: Sequence[Detector], asked: Sequence[bytes], others: Sequence[
     print(
         "| transform |"
         + "".join(f" {rung.id} |" for rung in rungs)
-        + " at its own threshold | none of them |"
+        + " at its own threshold | none of them | at the calibrated one | none of them |"
     )
-    print("| --- |" + " --- |" * (len(rungs) + 2))
+    print("| --- |" + " --- |" * (len(rungs) + 4))
     known, told = {rung.id: rows(rung, asked, True) for rung in rungs}, []
-    far = {}
+    far, thresholds = {}, {}
     for rung in rungs:
         cpu = time.process_time()
         there = rows(rung, others, False)
         told.append(f"{rung.id} {(time.process_time() - cpu) / len(others) * 1e3:.1f} ms")
         far[rung.id] = nearest(rung, known[rung.id], there).max(axis=1)
+        thresholds[rung.id] = calibrated(rung, asked, known[rung.id], there)
+    learned = rungs[-1].threshold, thresholds[rungs[-1].id]
+    print(f"calibrated: {thresholds}")
     for name, way in WAYS.items():
         planted = [changed(body, way, f"{name} {number}") for number, body in enumerate(asked)]
-        line(name, rungs, [(nearest(r, known[r.id], rows(r, planted, False)), far[r.id]) for r in rungs])
+        line(name, learned, [(nearest(r, known[r.id], rows(r, planted, False)), far[r.id]) for r in rungs])
     parts = [changed(body, crop, f"part {number}") for number, body in enumerate(asked)]
     found = []
     for rung in rungs:
@@ -122,19 +128,31 @@ def compare(rungs: Sequence[Detector], asked: Sequence[bytes], others: Sequence[
                 nearest(rung, seen, rows(rung, others, False)).max(axis=1),
             )
         )
-    line("part of", rungs, found)
+    line("part of", learned, found)
     print(f"CPU time of an image of a shard, decoding included: {', '.join(told)}")
 
 
-def line(name: str, rungs: Sequence[Detector], found: Sequence[tuple[Similarities, Similarities]]) -> None:
-    """found: of each rung, similarities [n, n] to what was planted, and [n] to the nearest of the others."""
+def calibrated(rung: Detector, asked: Sequence[bytes], known: np.ndarray, there: np.ndarray) -> float | None:
+    """The threshold of an audit of these images, whose rows are known, against the others."""
+    made = [canary.changed(body, number, str(number)).body for number, body in enumerate(asked)]
+    near = nearest(rung, known, rows(rung, made, False))
+    own = np.diag(near).copy()
+    np.fill_diagonal(near, -1)
+    apart = [nearest(rung, known, some).max(axis=1) for some in (there[::2], there)]
+    return lowest(Seen(own, near.max(axis=1), np.stack(apart), 0.0), rung.threshold)
+
+
+def line(name: str, thresholds: Sequence[float], found: Sequence[tuple[Similarities, Similarities]]) -> None:
+    """thresholds: of the last rung. found: of each rung, similarities [n, n] to what was planted, and [n] to the
+    nearest of the others.
+    """
     told = []
     for planted, far in found:
         own = np.diag(planted).copy()
         other = np.maximum(far, np.where(np.eye(len(own), dtype=bool), -1, planted).max(axis=1))
         told.append(f"{at_precision(own, other).recall:.1%}")
-    threshold = rungs[-1].threshold
-    told += [f"{(own >= threshold).mean():.1%}", f"{(other >= threshold).sum()}"]
+    for threshold in thresholds:
+        told += [f"{(own >= threshold).mean():.1%}", f"{(other >= threshold).sum()}"]
     print(f"| {name} | {' | '.join(told)} |", flush=True)
 
 

@@ -29,6 +29,7 @@ class Colours:
     kind: str = "vector"
     threshold: float = 0.99
     source: str = "these tests"
+    moves: str = "no"
 
     def of(self, images, turned):
         return [self._rows(image.body, turned) for image in images]

@@ -1,95 +1,174 @@
-from dataclasses import dataclass
+"""Copies that are planted: of which images, how alike they are, and what is told of them."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
-from tests.train.tars import jpeg
-from wit_builder.audit import canary
+from tests.audit.folders import audited, held, rows, shards, told
+from wit_builder.audit import canary, run
+from wit_builder.audit.asked import DETECTORS
 from wit_builder.audit.detectors import described
-from wit_builder.audit.exact import Bytes
+from wit_builder.audit.held import Held
 from wit_builder.audit.learned.transforms import CANARIES, encoded
-from wit_builder.audit.perceptual import Pdq
-from wit_builder.evalset import sets
 
 
-def detailed(number):
+def detailed(number, side=(96, 80)):
     """A picture of noise that is fine enough for all of PDQ's waves."""
     pixels = np.random.default_rng(number).integers(0, 256, (20, 24, 3), np.uint8)
-    return encoded(Image.fromarray(pixels).resize((96, 80), Image.Resampling.BICUBIC))
-
-
-IMAGES = [detailed(number) for number in range(12)]
+    return encoded(Image.fromarray(pixels).resize(side, Image.Resampling.BICUBIC))
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """Knows the n-th image of a call as the n-th direction, and the copy of the first one not at all."""
+class Bright:
+    """Knows an image by its mean colour; a copy of a certain size not at all."""
 
-    id: str = "numbered"
-    sha256: str = described("numbered")
+    id: str = "bright"
+    sha256: str = described("bright", 1)
     kind: str = "vector"
     threshold: float = 0.5
     source: str = "made up"
+    moves: str = "both"
 
     def of(self, images, turned):
-        rows = list(np.eye(len(images), dtype=np.float32)[:, None])
-        return rows if turned else [None, *rows[1:]]
+        return [self._row(image.body) for image in images]
+
+    def _row(self, body):
+        from tests.images.pictures import opened
+
+        row = np.asarray(opened(body).convert("RGB").resize((4, 4)), np.float32).reshape(1, -1) - 128
+        return row / np.linalg.norm(row)
 
 
-def test_each_transform_is_tried_on_each_image():
-    told = canary.measure(Pdq(), IMAGES, 1 - 31 / 256)
-    assert [one.transform for one in told] == list(CANARIES)
-    assert {(one.side, one.tried, one.pairs) for one in told} == {(64, 12, 12 * 11)}
+def images(**more):
+    """Six images: the third cannot be read, the fourth is near-constant, the fifth is the first again."""
+    pixels = np.arange(24, dtype=np.uint64).reshape(6, 4)
+    pixels[4] = pixels[0]
+    readable, degenerate = np.arange(6) != 2, (np.arange(6) == 3).astype(np.uint8)
+    return replace(Held((0, 6), np.zeros(6, int), readable, degenerate, pixels, pixels, (), ()), **more)
 
 
-def test_pdq_finds_what_keeps_the_picture_where_it_was_and_few_crops():
-    recall = {one.transform: one.recall for one in canary.measure(Pdq(), IMAGES, 1 - 31 / 256)}
-    assert recall["JPEG"] == 1
-    assert recall["scale"] == 1
-    assert recall["crop"] < 0.5
+def test_images_are_chosen_from_all_over_the_set_each_once_and_none_that_means_nothing():
+    assert canary.chosen(images(), 0, 10).tolist() == [0, 1, 5]
+    assert canary.chosen(images(), 0, 2).tolist() == [0, 5]
+    assert canary.chosen(images(), 0, 0).tolist() == []
+    assert canary.chosen(images(first=(0, 2, 6)), 1, 10).tolist() == [4, 5]
 
 
-def test_no_changed_image_is_equal_to_itself_and_no_threshold_of_hashes_finds_nobody():
-    assert sum(one.found for one in canary.measure(Bytes(), IMAGES, 1.0)) == 0
-    everything = canary.measure(Pdq(), IMAGES, 0.0)
-    assert all((one.found, one.wrong) == (one.tried, one.pairs) for one in everything)
+def test_each_transform_has_its_turn_and_the_same_key_gives_the_same_copy():
+    body = detailed(1)
+    made = [canary.changed(body, at, "a") for at in range(10)]
+    assert [one.transform for one in made] == [*CANARIES, "crop"]
+    assert made[0] == made[9] != canary.changed(body, 0, "b")
 
 
-def test_what_is_found_is_counted_apart_from_what_is_taken_for_it():
-    told = canary.measure(Numbered(), IMAGES, 0.5)
-    assert {(one.tried, one.found, one.wrong) for one in told} == {(12, 11, 0)}
-    told = canary.measure(Numbered(), IMAGES, 0.0)
-    assert {(one.found, one.wrong) for one in told} == {(11, 11 * 11)}
+@pytest.mark.parametrize(("short", "side"), [(63, 0), (64, 64), (127, 64), (128, 128), (512, 512)])
+def test_images_are_counted_by_their_short_side(short, side):
+    assert canary.changed(detailed(1, (600, short)), 0, "a").side == side
 
 
-def test_images_are_counted_by_their_size_and_those_that_cannot_be_read_not_at_all():
-    images = [jpeg(1, (63, 90)), jpeg(2, (64, 90)), jpeg(3, (300, 200)), b"no image"]
-    told = [one for one in canary.measure(Pdq(), images, 0.9) if one.transform == "JPEG"]
-    assert [(one.side, one.tried, one.pairs) for one in told] == [(0, 1, 2), (64, 1, 2), (128, 1, 2)]
-    assert canary.measure(Pdq(), [b"no image"], 0.9) == []
+def test_what_is_no_image_has_no_copy():
+    assert canary.changed(b"no image", 0, "a").body == b""
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_same_seed_measures_the_same(seed):
-    assert canary.measure(Pdq(), IMAGES, 0.9, seed) == canary.measure(Pdq(), IMAGES, 0.9, seed)
+def test_the_views_that_are_most_alike_count():
+    one = [np.array([[1, 0], [0, 1]], np.float32), np.array([[-1, 0]], np.float32)]
+    other = [np.array([[0.6, 0.8]], np.float32), np.array([[0, -1], [-0.6, 0.8]], np.float32)]
+    assert canary.alike("vector", one, other) == pytest.approx(np.array([[0.8, 0.8], [-0.6, 0.6]]))
+    assert canary.alike("vector", one, []).shape == (2, 0) and canary.alike("vector", [], other).shape == (
+        0,
+        2,
+    )
 
 
-def test_images_are_chosen_from_all_over_the_set_each_once(tmp_path):
-    for number in range(8):
-        (tmp_path / f"{number}.jpg").write_bytes(IMAGES[0 if number == 7 else number])
-    which = sets.read(tmp_path)
-    usable = {key for key in which.keys if not key.startswith("1")}
-    assert canary.chosen(which, usable, 3) == [IMAGES[0], IMAGES[4]]  # the seventh is the first
-    assert canary.chosen(which, usable, 100) == [IMAGES[number] for number in (0, 2, 3, 4, 5, 6)]
-    assert canary.chosen(which, set(), 3) == canary.chosen(which, usable, 0) == []
+def test_hashes_are_alike_by_their_equal_bits():
+    zeros, ones = np.zeros((1, 4), np.uint64), np.full((1, 4), 2**64 - 1, np.uint64)
+    flipped = zeros.copy()
+    flipped[0, 2] = 0b111
+    near = canary.alike("hash256", [zeros], [zeros, ones, flipped, np.concatenate([ones, zeros])])
+    assert near.tolist() == [[1, 0, 1 - 3 / 256, 1]]
+
+
+def entry(transform, side, similarity, other, detector="pdq", name="mine"):
+    values = (name, "a.jpg", transform, side, detector, similarity, other)
+    return dict(zip(canary.COPIES.names, values, strict=True))
+
+
+def test_what_is_found_and_what_is_taken_for_another_is_counted_at_the_threshold():
+    table = pa.Table.from_pylist(
+        [
+            entry("JPEG", 64, 0.9, 0.5),
+            entry("crop", 128, 0.75, 0.8),
+            entry("crop", 64, 0.74, 0.5),
+            entry("crop", 64, 0.75, 0.5),
+            entry("crop", 64, 0.1, 0.1, name="other"),
+        ],
+        canary.COPIES,
+    )
+    assert canary.counted(table, "mine", {"pdq": 0.75}) == {
+        "pdq": [
+            {"transform": "crop", "side": 64, "tried": 2, "found": 1, "wrong": 0},
+            {"transform": "crop", "side": 128, "tried": 1, "found": 1, "wrong": 1},
+            {"transform": "JPEG", "side": 64, "tried": 1, "found": 1, "wrong": 0},
+        ]
+    }
 
 
 def test_recall_is_of_all_sizes_together():
     told = [
-        {"transform": "crop", "tried": 3, "found": 1, "pairs": 6, "wrong": 0},
-        {"transform": "crop", "tried": 1, "found": 0, "pairs": 5, "wrong": 2},
-        {"transform": "JPEG", "tried": 2, "found": 2, "pairs": 4, "wrong": 1},
+        {"transform": "crop", "tried": 3, "found": 1, "wrong": 0},
+        {"transform": "crop", "tried": 1, "found": 0, "wrong": 1},
+        {"transform": "JPEG", "tried": 2, "found": 2, "wrong": 1},
     ]
     assert canary.recalls(told) == {"crop": 0.25, "JPEG": 1.0}
-    assert canary.mistaken(told) == (3, 15)
+    assert canary.mistaken(told) == (2, 6)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A set of 100 images, of which the shards hold one, and 39 others."""
+    folder = tmp_path_factory.mktemp("canaries")
+    shards(folder / "shards", [detailed(n) for n in (0, *range(200, 239))], per_shard=16)
+    held(folder / "mine", [detailed(n) for n in range(100)])
+    return folder
+
+
+def test_a_set_gets_a_threshold_by_its_copies_and_says_so(world):
+    out = audited(world, world / "mine", detectors=(*DETECTORS, Bright()))
+    (one,) = told(out)["sets"]
+    bright, pdq = one["calibrated"]["bright"], one["calibrated"]["pdq"]
+    assert one["thresholds"]["bright"] == bright["threshold"] > 0.5
+    assert (
+        bright["source"]
+        == "99% precision where 2.2% of the images have a copy, by 100 copies of the set's own"
+    )
+    assert one["thresholds"]["pdq"] == 1 - 31 / 256  # not below what its authors ask for
+    assert "31 of 256 bits may differ; copies of the set's own would allow 0." in pdq["source"]
+    assert {row["key"] for row in rows(out) if row["overlap"] and row["detector"] == "pdq"} == {"000000"}
+    assert len(rows(out, run.COPIES)) == 200
+
+
+def test_what_the_user_names_counts_instead(world):
+    out = audited(world, world / "mine", out="named", thresholds=(("", "pdq", 0.95),))
+    (one,) = told(out)["sets"]
+    assert (one["thresholds"]["pdq"], one["given"]) == (0.95, ["pdq"])
+    assert one["calibrated"]["pdq"]["threshold"] == 1 - 31 / 256
+
+
+def test_a_small_set_has_the_detectors_own_and_says_so(world):
+    out = audited(world, world / "mine", out="few", canaries=99)
+    said = told(out)["sets"][0]["calibrated"]["pdq"]
+    assert said["threshold"] == 1 - 31 / 256
+    assert said["source"].endswith(
+        "the set has none of its own, for which 100 images are copied, and here 99"
+    )
+
+
+def test_other_thresholds_try_no_copies_again(world, monkeypatch):
+    out = audited(world, world / "mine", out="again")
+    before = told(out)["sets"][0]["calibrated"], rows(out, run.COPIES)
+    monkeypatch.setattr(canary, "changed", None)
+    audited(world, world / "mine", out="again", thresholds=(("", "pdq", 0.95),))
+    assert (told(out)["sets"][0]["calibrated"], rows(out, run.COPIES)) == before

@@ -4,10 +4,7 @@ import pyarrow as pa
 
 from tests.audit import folders
 from tests.audit.folders import audited, held, jpeg, shards, told
-from wit_builder.audit import canary
-from wit_builder.audit.asked import DETECTORS
-from wit_builder.audit.finish import canaries_of, finish, results_of
-from wit_builder.audit.learned.transforms import CANARIES
+from wit_builder.audit.finish import finish, results_of
 from wit_builder.audit.pictures import Pictures
 from wit_builder.evaluate import results
 from wit_builder.evaluate.results import Estimate, Result
@@ -58,19 +55,19 @@ def test_leaks_are_counted_by_image_and_effects_come_with_results(tmp_path):
     assert results_of(out) is None
 
 
-def test_recall_is_measured_at_the_threshold_in_use_and_kept_while_that_stays(tmp_path, monkeypatch):
+def test_recall_is_told_at_the_threshold_in_use(tmp_path):
     mine = world(tmp_path)
     out = audited(tmp_path, mine)
-    finish(out, pictures(tmp_path, mine), None, DETECTORS, 3)
+    finish(out, pictures(tmp_path, mine), None)
     (one,) = told(out)["sets"]
-    assert list(one["canaries"]) == ["pdq"]
-    assert {entry["transform"] for entry in one["canaries"]["pdq"]} == set(CANARIES)
-    assert {entry["tried"] for entry in one["canaries"]["pdq"]} == {3}
+    assert [(entry["transform"], entry["tried"]) for entry in one["canaries"]["pdq"]] == [
+        ("crop", 1),
+        ("rotation", 1),
+        ("aspect", 1),
+        ("scale", 1),
+    ]
     assert "What pdq finds of copies of these images" in (out / "report.html").read_text()
-    assert canaries_of(out) == 3
 
-    monkeypatch.setattr(canary, "measure", None)  # nothing is measured again
-    finish(out, pictures(tmp_path, mine), None, DETECTORS, 3)
-    assert told(out)["sets"][0]["canaries"] == one["canaries"]
-    finish(out, pictures(tmp_path, mine), None, DETECTORS, 0)
-    assert told(out)["sets"][0]["canaries"] == {}
+    audited(tmp_path, mine, thresholds=(("", "pdq", 0.0),))
+    finish(out, pictures(tmp_path, mine), None)
+    assert all(entry["found"] == 1 for entry in told(out)["sets"][0]["canaries"]["pdq"])

@@ -19,7 +19,7 @@ from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
 
 TOKEN = "token"
-OWN = {"pdq": 0.88, "copy": 0.9}
+OWN = {("pets", "pdq"): 0.88, ("pets", "copy"): 0.9}
 ROWS = [  # similarity, whether it is counted, whether its image is there
     {"eval_id": "cat/0.jpg", "key": "k0", "similarity": 0.99, "overlap": True},
     {"eval_id": "cat/1.jpg", "key": "k1", "similarity": 0.90, "overlap": True},

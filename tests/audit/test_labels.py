@@ -102,14 +102,14 @@ def test_a_file_that_holds_none_is_one_sentence(tmp_path):
     ],
 )
 def test_a_threshold_rises_only_over_pairs_that_are_not_the_same(pairs, threshold):
-    assert labels.moved(said(*pairs), {"pdq": 0.88}) == {("pets", "pdq"): threshold}
+    assert labels.moved(said(*pairs), {("pets", "pdq"): 0.88}) == {("pets", "pdq"): threshold}
 
 
 @pytest.mark.parametrize("highest", [0.875, 0.9375, 1 - 2**-8])
 def test_pairs_that_are_not_the_same_do_not_count_and_all_that_are_nearer_do(highest):
-    (found,) = labels.moved(said((0.5, False), (highest, False)), {"pdq": 0.75}).values()
+    (found,) = labels.moved(said((0.5, False), (highest, False)), {("pets", "pdq"): 0.75}).values()
     assert highest < found < highest + 1 / 256
 
 
 def test_no_threshold_is_above_one():
-    assert labels.moved(said((1.0, False)), {"pdq": 0.75}) == {("pets", "pdq"): 1.0}
+    assert labels.moved(said((1.0, False)), {("pets", "pdq"): 0.75}) == {("pets", "pdq"): 1.0}

@@ -24,6 +24,8 @@ COUNTS = {
     "degenerate": {"constant": 0},
     "found": {"sha256": 1, "pdq": 2},
     "thresholds": {"pdq": 0.879},
+    "given": [],
+    "calibrated": {"pdq": {"threshold": 0.879, "source": "by <copies>"}},
 }
 TOLD = {
     "asked": {"shards": {"fingerprint": "cd" * 32}},
@@ -97,3 +99,7 @@ def test_what_is_foreign_is_text(tmp_path, pictures):
     shown = written(tmp_path, [bad], {}, pictures)
     assert "<script" not in shown and "javascript:" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def test_each_threshold_says_where_it_comes_from(tmp_path, pictures):
+    assert "pdq from 0.8790 on: by &lt;copies&gt;." in written(tmp_path, [row(0, 1.0, True)], {}, pictures)

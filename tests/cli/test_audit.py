@@ -2,13 +2,17 @@
 
 import json
 import re
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.audit.folders import held, jpeg, shards, told
+from tests.cli import tiny_web
+from tests.cli.processes import ran
 from wit_builder.audit import labels
+from wit_builder.cli import audit as command
 
 
 @pytest.fixture
@@ -106,3 +110,44 @@ def test_thresholds_that_labels_gave_stay_until_others_are_asked_for(typed, tmp_
     assert told(tmp_path / "out")["sets"][0]["thresholds"]["pdq"] == pytest.approx(0.9375)
     typed("--threshold", "pdq=0.9")
     assert told(tmp_path / "out")["sets"][0]["thresholds"]["pdq"] == 0.9
+
+
+LISTED = """
+from wit_builder.blocklist.settings import Blocklist
+
+_everything = recipe
+
+
+def recipe(seeds: tuple[str, ...], contact: str, blocklist: tuple[str, ...]) -> Recipe:
+    return replace(_everything(seeds=seeds, contact=contact), blocklist=Blocklist.named(blocklist))
+"""
+
+
+def test_a_build_takes_what_an_audit_names_as_its_blocklist(built, tmp_path, wit):
+    """The README's recipe, audited by one of the pictures as it was fetched, then built without it."""
+    folder, typed, _ = built
+    shards_ = folder / "my out" / "shards"
+    before = set(pq.read_table(next(shards_.glob("*.parquet"))).column("url").to_pylist())
+    (gone,) = [url for url in before if url.endswith("a.png")]
+    hosts = tiny_web.write(tmp_path / "hosts") or tmp_path / "hosts"
+    held(tmp_path / "mine", [(hosts / "site.test" / "a.png").read_bytes()])
+    said = wit(
+        "audit", "--shards", shards_, "--eval-set", tmp_path / "mine", "--out", tmp_path / "audit", "--quiet"
+    )
+    assert "exclude.parquet (1 sample)" in said.out
+    listed = tmp_path / "audit" / "exclude.parquet"
+    Path("mine.py").write_text((folder / "my_recipe.py").read_text() + LISTED)
+    instead = {"my out": str(tmp_path / "without"), "./my_recipe.py": "./mine.py"}
+    words = [instead.get(word, word) for word in typed]
+    words += ["--blocklist", f"sha256:{listed}", "--blocklist", f"urls:{listed}"]
+    assert ran(*words, cwd=tmp_path).returncode == 0
+    kept = pq.read_table(next((tmp_path / "without" / "shards").glob("*.parquet"))).to_pylist()
+    assert {row["url"] for row in kept if row["status"] == "success"} == before - {gone}
+
+
+def test_a_set_of_a_shift_is_known_from_any_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert command._from_anywhere("mine@imagenet-a") == f"{tmp_path}/mine@imagenet-a"
+    assert command._from_anywhere("mine") == f"{tmp_path}/mine"
+    assert command._from_anywhere("wds/imagenet1k@imagenet-a") == "wds/imagenet1k@imagenet-a"

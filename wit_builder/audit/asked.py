@@ -19,6 +19,7 @@ from wit_builder.evalset.sets import EvalSet, Place
 from wit_builder.shardset import sources
 from wit_builder.shardset.shard import Shard
 
+CANARIES = 1000  # images of a set
 DETECTORS: tuple[Detector, ...] = (Bytes(), Pdq())
 
 
@@ -27,7 +28,8 @@ class Asked:
     """Shards, the folders of sets, and the detectors in the order in which they are believed.
 
     thresholds: ((set or "", detector, similarity), ...), the set's own before that of all. neighbours: that are kept
-    of each image. cache: folder for what is made of shards, None for beside them.
+    of each image. canaries: images of each set of which a copy is made. cache: folder for what is made of shards,
+    None for beside them.
     Raises ConfigError for two sets of one name, and thresholds of nothing.
     """
 
@@ -36,6 +38,7 @@ class Asked:
     detectors: tuple[Detector, ...] = DETECTORS
     thresholds: tuple[tuple[str, str, float], ...] = ()
     neighbours: int = 10
+    canaries: int = CANARIES
     cache: Path | None = None
 
     def __post_init__(self) -> None:
@@ -44,7 +47,8 @@ class Asked:
         twice = [name for name, times in Counter(self.names).items() if times > 1]
         if twice:
             raise ConfigError(
-                f"two evaluation sets are called {twice[0]}", "rename a folder: reports know sets by its name"
+                f"two evaluation sets are called {twice[0]}",
+                f"mv {twice[0]} OTHER_NAME, for reports know sets by the folder's name",
             )
         for of, detector, value in self.thresholds:
             if detector not in self.by_id or self.by_id[detector].kind == "key":
@@ -89,10 +93,10 @@ class Asked:
         """The detectors."""
         return {one.id: one for one in self.detectors}
 
-    def threshold(self, detector: Detector) -> list[float]:
-        """Of each set, by that detector."""
+    def threshold(self, detector: Detector) -> list[float | None]:
+        """Of each set, by that detector; None where none is asked for."""
         given = {(of, name): value for of, name, value in self.thresholds}
-        every = given.get(("", detector.id), detector.threshold)
+        every = given.get(("", detector.id))
         return [given.get((name, detector.id), every) for name in self.names]
 
     def encoded(self) -> dict[str, Any]:
@@ -106,6 +110,7 @@ class Asked:
             "detectors": {one.id: one.sha256 for one in self.detectors},
             "thresholds": {one.id: self.threshold(one) for one in self.detectors},
             "neighbours": self.neighbours,
+            "canaries": self.canaries,
         }
 
 

@@ -70,9 +70,7 @@ def read(kept: Path, tar: str, detector: Detector) -> Kept:
                 return Kept(arrays["rows"], arrays["sample"], said["samples"], said["unreadable"])
     except _DAMAGED:
         pass
-    raise BuildError(
-        f"{kept} was removed or changed while it was in use", "run the same command again with another --out"
-    )
+    raise BuildError(f"{kept} was removed or changed while it was in use", "--out OTHER_FOLDER")
 
 
 def make(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 Kind = Literal["key", "hash256", "vector"]
+Moves = Literal["no", "up", "both"]
 Rows = npt.NDArray[Any]
 
 BITS = 256  # of a hash
@@ -65,6 +66,11 @@ class Detector(Protocol):
     @property
     def source(self) -> str:
         """Where that threshold comes from, a phrase."""
+        ...
+
+    @property
+    def moves(self) -> Moves:
+        """Whether a set may have a threshold of its own by calibrate.py, and whether only one above this."""
         ...
 
     def of(self, images: Sequence[Image], turned: bool) -> list[Rows | None]:

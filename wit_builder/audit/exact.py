@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from wit_builder.audit.detectors import Image, Kind, Rows, described, words
+from wit_builder.audit.detectors import Image, Kind, Moves, Rows, described, words
 from wit_builder.images.square import Pixels
 
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -29,6 +29,7 @@ class Bytes:
     kind: Kind = "key"
     threshold: float = 1.0
     source: str = "equal or not"
+    moves: Moves = "no"
 
     def of(self, images: Sequence[Image], turned: bool) -> list[Rows | None]:
         """One or two rows each; any bytes can be read."""

@@ -4,7 +4,7 @@ May be done again whenever there is more to say: with the results of another che
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,25 +14,14 @@ import pyarrow.parquet as pq
 
 from wit_builder import storage
 from wit_builder.audit import canary, leakage, page, scored
-from wit_builder.audit.detectors import Detector
-from wit_builder.audit.overlap import CLEAN, OVERLAP
 from wit_builder.audit.pictures import Pictures
-from wit_builder.audit.run import FILE, IMAGES, PAIRS
+from wit_builder.audit.run import COPIES, FILE, IMAGES, PAIRS
 from wit_builder.evalset.sets import EvalSet
 
-CANARIES = 100  # images of a set that are tried, where nobody says how many
 
-
-def finish(
-    out: Path,
-    pictures: Pictures,
-    results: Path | None,
-    detectors: Sequence[Detector] = (),
-    canaries: int = CANARIES,
-) -> None:
+def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
     """Write audit.json with effects, leaks and recalls in it, and report.html.
 
-    detectors: whose recall is measured, by that many images of each set; not again while thresholds stay.
     results: folder of `wit eval` on the same sets, those of them that have classes; None leaves effects as they are
     absent. Raises ConfigError when it holds nothing of such a set, or was made of other data.
     """
@@ -46,21 +35,13 @@ def finish(
     }
     images = pq.read_table(out / IMAGES)
     effects = scored.effects(images, said)
-    anew = told.get("canaries") != canaries
-    usable = {
-        (row["eval_set"], row["eval_id"]) for row in images.to_pylist() if row["state"] in (OVERLAP, CLEAN)
-    }
-    rows = pairs.to_pylist()
+    rows, copies = pairs.to_pylist(), pq.read_table(out / COPIES)
     for one in told["sets"]:
         one["leaks"] = _leaks(rows, named[one["name"]])
-        if anew:
-            keys = {key for name, key in usable if name == one["name"]}
-            bodies = canary.chosen(named[one["name"]], keys, canaries)
-            one["canaries"] = _recalled(bodies, detectors, one["thresholds"])
+        one["canaries"] = canary.counted(copies, one["name"], one["thresholds"])
         one.pop("effect", None)
         if one["name"] in effects:
             one["effect"] = asdict(effects[one["name"]])
-    told["canaries"] = canaries
     told["results"] = str(results.absolute()) if results else None
     storage.write_json(out / FILE, told)
     page.write(out, told, pairs, effects, pictures)
@@ -70,21 +51,6 @@ def results_of(out: Path) -> Path | None:
     """The folder whose results the audit in OUT was finished with; None where there is none, or no more."""
     told = orjson.loads((out / FILE).read_bytes()) if (out / FILE).exists() else {}
     return Path(told["results"]) if told.get("results") and Path(told["results"]).is_dir() else None
-
-
-def canaries_of(out: Path) -> int:
-    """How many images of each set the audit in OUT was finished with."""
-    return int(orjson.loads((out / FILE).read_bytes()).get("canaries", CANARIES))
-
-
-def _recalled(
-    bodies: Sequence[bytes], detectors: Sequence[Detector], thresholds: Mapping[str, float]
-) -> dict[str, Any]:
-    return {
-        one.id: [asdict(told) for told in canary.measure(one, bodies, thresholds[one.id])]
-        for one in detectors
-        if one.kind != "key" and bodies
-    }
 
 
 def _leaks(rows: Iterable[Mapping[str, Any]], own: EvalSet) -> dict[str, int]:

@@ -117,8 +117,7 @@ class Held:
 
         thresholds: of each set; margin: by how much less similar images are looked at too.
         """
-        rows, image, turn = (self._all(f"{name}.{what}") for what in ("rows", "image", "turn"))
-        image = image + np.repeat(self.starts, [len(one) for one in self._each(f"{name}.image")])
+        rows, image, turn = self._all(f"{name}.rows"), self._images(name), self._all(f"{name}.turn")
         kept = self.degenerate[image] == 0 if detector.kind != "key" else np.ones(len(image), bool)
         far = np.array([reach(detector.kind, threshold - margin) for threshold in thresholds])
         return Sought(
@@ -130,6 +129,17 @@ class Held:
             self.group,
             len(self.first) - 1,
         )
+
+    def of(self, name: str, images: Numbers) -> list[Rows | None]:
+        """What that detector made of these images, None where it could not read one."""
+        rows, known = self._all(f"{name}.rows"), self._images(name)
+        begin, end = np.searchsorted(known, images, "left"), np.searchsorted(known, images, "right")
+        return [rows[one:last] if last > one else None for one, last in zip(begin, end, strict=True)]
+
+    def _images(self, name: str) -> Numbers:
+        each = self._each(f"{name}.image")
+        images: Numbers = self._all(f"{name}.image") + np.repeat(self.starts, [len(one) for one in each])
+        return images
 
     def _each(self, name: str) -> list[NDArray[Any]]:
         found = []

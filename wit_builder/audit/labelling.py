@@ -45,7 +45,8 @@ def pairs(overlap: Path, thresholds: Mapping[tuple[str, str], float]) -> list[di
         rows = pq.read_table(overlap).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise ConfigError(
-            f"{str(overlap)!r} cannot be read: {error}", "wit audit ... --out OUT first"
+            f"{str(overlap)!r} cannot be read: {error}",
+            f"wit audit --shards WORD --eval-set SET --out {overlap.parent}",
         ) from error
     found = [row for row in rows if (row["eval_set"], row["detector"]) in thresholds]
     if not found:
@@ -60,14 +61,15 @@ def serve(
     out: Path,
     found: Sequence[Mapping[str, Any]],
     pictures: Pictures,
-    own: Mapping[str, float],
+    own: Mapping[tuple[str, str], float],
     recall: float,
     port: int,
     say: Callable[[str], None],
 ) -> Labels:
     """Serve until SIGINT or SIGTERM, and return all labels.
 
-    own: thresholds of the detectors. recall: see Labels. port: 0 for any. say: is told the address.
+    own: thresholds by set and detector before anybody looked. recall: see Labels. port: 0 for any. say: is told the
+    address.
 
     Raises ConfigError while another command is working on OUT.
     """
@@ -83,11 +85,11 @@ def application(
     out: Path,
     found: Sequence[Mapping[str, Any]],
     pictures: Pictures,
-    own: Mapping[str, float],
+    own: Mapping[tuple[str, str], float],
     given: Labels,
     token: str,
 ) -> web.Application:
-    """The page and what it asks for. own: thresholds of the detectors. given: labels so far, which it changes."""
+    """The page and what it asks for. own: as for `serve`. given: labels so far, which it changes."""
     known = [Pair(**{name: row[name] for name in _COLUMNS}) for row in found]
 
     async def page(request: web.Request) -> web.Response:
@@ -163,7 +165,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row.get(name) for name in names}
 
 
-def _told(given: Labels, own: Mapping[str, float]) -> list[dict[str, Any]]:
+def _told(given: Labels, own: Mapping[tuple[str, str], float]) -> list[dict[str, Any]]:
     moved = labels.moved(given, own)
     return [
         {"eval_set": name, "detector": detector, "moved": moved[name, detector]} | asdict(one)

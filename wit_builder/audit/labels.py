@@ -95,22 +95,19 @@ def thresholds(labels: Labels) -> Mapping[tuple[str, str], Threshold]:
     return {group: _threshold(pairs, labels.recall) for group, pairs in sorted(groups.items())}
 
 
-def following(asked: Asked, given: Labels) -> Asked:
-    """The same audit with the thresholds that follow."""
-    own = {one.id: one.threshold for one in asked.detectors}
-    known = Labels(
-        {pair: same for pair, same in given.items() if pair.eval_set in asked.names and pair.detector in own}
-    )
+def following(asked: Asked, given: Labels, own: Mapping[tuple[str, str], float]) -> Asked:
+    """The same audit with the thresholds that follow. own: as for `moved`; labels of nothing in it do not count."""
+    known = Labels({pair: same for pair, same in given.items() if (pair.eval_set, pair.detector) in own})
     known.recall = given.recall
     found = moved(known, own)
     rest = [one for one in asked.thresholds if one[:2] not in found]
     return replace(asked, thresholds=(*rest, *((*group, value) for group, value in found.items())))
 
 
-def moved(given: Labels, own: Mapping[str, float]) -> dict[tuple[str, str], float]:
-    """By set and detector the threshold to use. own: of each detector, before anybody looked.
+def moved(given: Labels, own: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+    """By set and detector the threshold to use. own: the same, before anybody looked.
 
-    That is what `thresholds` says; but it rises above the detector's own only over pairs that are not the same:
+    That is what `thresholds` says; but it rises above that only over pairs that are not the same:
     of what nobody looked at, labels say nothing. Where no labelled pair is the same, all of them are below.
     """
     others: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -118,7 +115,7 @@ def moved(given: Labels, own: Mapping[str, float]) -> dict[tuple[str, str], floa
         others[pair.eval_set, pair.detector] += [] if same else [pair.similarity]
     found = {}
     for group, one in thresholds(given).items():
-        before, wrong = own[group[1]], others[group]
+        before, wrong = own[group], others[group]
         if one.similarity is None:
             found[group] = max(before, min(1.0, float(np.nextafter(np.float32(max(wrong)), np.float32(2)))))
         elif one.similarity > before and not any(before <= near < one.similarity for near in wrong):

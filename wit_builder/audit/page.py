@@ -45,7 +45,7 @@ class Canary:
     sides: tuple[int, ...]  # pixels
     rows: tuple[tuple[str, tuple[str, ...]], ...]  # transform, and by side what is found
     wrong: int
-    pairs: int
+    tried: int
 
 
 @dataclass(frozen=True, slots=True)

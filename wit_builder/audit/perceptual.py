@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from wit_builder.audit.detectors import BITS, Image, Kind, Rows, described, words
+from wit_builder.audit.detectors import BITS, Image, Kind, Moves, Rows, described, words
 from wit_builder.errors import ImageError
 from wit_builder.images.listed import ALIKE_BITS, MIN_QUALITY
 from wit_builder.images.phash import DECIMALS, MIN_SIDE, SAMPLES, SIDE, phash, phash_turned
@@ -37,6 +37,7 @@ class Pdq:
     kind: Kind = "hash256"
     threshold: float = 1 - ALIKE_BITS / BITS
     source: str = f"PDQ's authors: {ALIKE_BITS} of {BITS} bits may differ"
+    moves: Moves = "up"
 
     def of(self, images: Sequence[Image], turned: bool) -> list[Rows | None]:
         """Eight rows of an image of a set, 16 where it is small, by turns; one of an image of a shard."""

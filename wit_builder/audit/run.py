@@ -2,6 +2,7 @@
 
     sets  -> rows of their images        (held.read)
     shards -> rows of their images       (stages.make_rows; kept beside the shards, so made once)
+    copies of images of the sets -> thresholds  (canary.plant, a set a task)
     both  -> who is near whom            (stages.look, some shards a task)
     near  -> what the samples are        (stages.read_matched) -> tables and audit.json in OUT
 
@@ -9,6 +10,7 @@ Memory holds the rows of the sets and their neighbours, never those of the shard
 the audit runs; killed, the same command goes on.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wit_builder import build, publish, settings, storage
@@ -35,10 +38,12 @@ from wit_builder.shardset import sources
 FILE = "audit.json"
 ASKED = "asked.json"  # all of it, to audit again with other thresholds
 PAIRS, IMAGES, EXCLUDE = "overlap.parquet", "images.parquet", "exclude.parquet"
-STAGES = ("sets", "hash", "search", "matched")
+COPIES = "canaries.parquet"
+STAGES = ("sets", "hash", "canaries", "search", "matched")
 PDQ = "pdq"
-_ANEW = {"thresholds": None}  # may change
+_ANEW = {"thresholds": None, "canaries": None}  # may change
 _STAGES = "wit_builder.audit.stages"
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # 12 digits are enough to tell them apart
 
 
 def start(asked: Asked, out: Path) -> bool:
@@ -52,7 +57,10 @@ def start(asked: Asked, out: Path) -> bool:
     with storage.plain_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with build.only_one(out):
-        return _begun(encoded, out)
+        done = _begun(encoded, out)
+        if done:  # shards and sets may lie elsewhere by now
+            storage.write_json(out / ASKED, settings.encode(asked))
+        return done
 
 
 def _begun(encoded: dict[str, Any], out: Path) -> bool:
@@ -65,10 +73,8 @@ def _begun(encoded: dict[str, Any], out: Path) -> bool:
         before = engine.read_json(path)
         before = before.get("asked", {}) if path == finished else before
         if changed := settings.differences(before | _ANEW, encoded | _ANEW):
-            raise ConfigError(
-                f"{str(out)!r} holds another audit: {'; '.join(changed[:3])}",
-                "name another folder with --out",
-            )
+            what = _HASH.sub(r"\1", "; ".join(changed[:3]))
+            raise ConfigError(f"{str(out)!r} holds another audit: {what}", "--out OTHER_FOLDER")
         if not settings.differences(before, encoded):
             return path == finished
         publish.clear(out / "work")
@@ -79,17 +85,37 @@ def _begun(encoded: dict[str, Any], out: Path) -> bool:
 
 def asked_in(out: Path) -> Asked:
     """What the audit in OUT was asked. Raises ConfigError when there is none, or one of another version."""
+    hint = f"wit audit --shards WORD --eval-set SET --out {out}"
     if not (out / ASKED).exists():
-        raise ConfigError(f"{str(out)!r} holds no finished audit", f"wit audit ... --out {out}")
-    asked = settings.decode(engine.read_json(out / ASKED))
+        raise ConfigError(f"{str(out)!r} holds no finished audit", hint)
+    try:
+        asked = settings.decode(engine.read_json(out / ASKED))
+    except ConfigError as error:
+        raise ConfigError(f"what {str(out)!r} audited is not where it was: {error}", hint) from error
     if not isinstance(asked, Asked):
-        raise ConfigError(f"{str(out / ASKED)!r} says nothing of an audit", f"wit audit ... --out {out}")
+        raise ConfigError(f"{str(out / ASKED)!r} says nothing of an audit", hint)
     return asked
+
+
+def calibrated_in(out: Path) -> dict[tuple[str, str], float]:
+    """By set and detector the thresholds of the audit in OUT were none asked for; {} where there is no audit."""
+    told = engine.read_json(out / FILE) if (out / FILE).exists() else {}
+    return {
+        (one["name"], detector): float(said["threshold"])
+        for one in told.get("sets", [])
+        for detector, said in one.get("calibrated", {}).items()
+    }
+
+
+def thresholds_in(out: Path) -> dict[tuple[str, str], float]:
+    """The same of those in use, of detectors that have some."""
+    sets = {one["name"]: one["thresholds"] for one in engine.read_json(out / FILE)["sets"]}
+    return {(name, detector): float(sets[name][detector]) for name, detector in calibrated_in(out)}
 
 
 def _refuse_other(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(path.name[0] != "." for path in out.iterdir())):
-        raise ConfigError(f"{str(out)!r} is not empty and holds no audit", "name another folder with --out")
+        raise ConfigError(f"{str(out)!r} is not empty and holds no audit", "--out OTHER_FOLDER")
 
 
 def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:
@@ -101,10 +127,12 @@ def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:
         publish.tidy(out)
         work = out / "work"
         own = _Run(asked, work, executor, watcher)
-        read = own.images()
-        found = _merged(asked, own.searched(read))
+        read, hashed = own.images(), own.hashed()
+        tried = _tried(asked, out) or own.tried(read, hashed)
+        thresholds = tried.thresholds(asked)
+        found = _merged(asked, own.searched(read, hashed, thresholds))
         images = held.load(tuple(_paths(read, "rows")), asked.counts)
-        _publish(asked, out, images, found, own.samples(found))
+        _publish(asked, out, images, found, own.samples(found), tried)
         publish.clear(work)
 
 
@@ -120,19 +148,37 @@ class _Run:
         params = {"sets": self.asked.sets, "detectors": self.asked.by_id}
         return self._stage("sets", "wit_builder.audit.held:read", held.cut(self.asked.sets), params)
 
-    def searched(self, images: list[engine.Done]) -> list[engine.Done]:
-        """Rows of the shards, and who is near."""
-        told = self._stage(
-            "hash", f"{_STAGES}:make_rows", list(range(len(self.asked.shards))), self._params()
-        )
+    def hashed(self) -> list[str]:
+        """Sees to the rows of the shards; paths of what is told of each."""
+        places = list(range(len(self.asked.shards)))
+        return _paths(self._stage("hash", f"{_STAGES}:make_rows", places, self._params()), "told")
+
+    def tried(self, images: list[engine.Done], told: list[str]) -> "_Tried":
+        """Copies of images of the sets, and what thresholds follow."""
+        params = {
+            **self._params(),
+            "sets": self.asked.sets,
+            "held": _paths(images, "rows"),
+            "counts": self.asked.counts,
+            "canaries": self.asked.canaries,
+            "told": told,
+        }
+        places = list(range(len(self.asked.sets)))
+        done = self._stage("canaries", "wit_builder.audit.canary:plant", places, params)
+        said = [engine.read_json(path) for path in engine.files(done, "said")]
+        return _Tried(said, pa.concat_tables(map(pq.read_table, engine.files(done, "copies"))))
+
+    def searched(
+        self, images: list[engine.Done], told: list[str], thresholds: Mapping[str, Sequence[float]]
+    ) -> list[engine.Done]:
+        """Who is near in the shards."""
         groups = stages.groups([shard.samples for shard in self.asked.shards])
-        paths = [str(path) for path in engine.files(told, "told")]
-        arguments = [[[number, paths[number]] for number in group] for group in groups]
+        arguments = [[[number, told[number]] for number in group] for group in groups]
         params = {
             **self._params(),
             "held": _paths(images, "rows"),
             "counts": self.asked.counts,
-            "thresholds": {one.id: self.asked.threshold(one) for one in self.asked.detectors},
+            "thresholds": thresholds,
             "neighbours": self.asked.neighbours,
         }
         return self._stage("search", f"{_STAGES}:look", arguments, params)
@@ -167,6 +213,36 @@ class _Run:
 
 
 @dataclass(frozen=True, slots=True)
+class _Tried:
+    """calibrated: of each set {detector: threshold, source}. copies: rows of canary.COPIES."""
+
+    calibrated: list[dict[str, dict[str, Any]]]
+    copies: pa.Table
+
+    def thresholds(self, asked: Asked) -> dict[str, list[float]]:
+        """In use, by detector, of each set: those asked for, else these."""
+        return {
+            one.id: [
+                given
+                if given is not None
+                else float(own[one.id]["threshold"])
+                if one.id in own
+                else one.threshold
+                for given, own in zip(asked.threshold(one), self.calibrated, strict=True)
+            ]
+            for one in asked.detectors
+        }
+
+
+def _tried(asked: Asked, out: Path) -> _Tried | None:
+    """What the audit in OUT tried, which is this one but for its thresholds; None where there is none."""
+    before = engine.read_json(out / FILE) if (out / FILE).exists() and (out / COPIES).exists() else {}
+    if not before or before["asked"].get("canaries") != asked.canaries:
+        return None
+    return _Tried([one["calibrated"] for one in before["sets"]], pq.read_table(out / COPIES))
+
+
+@dataclass(frozen=True, slots=True)
 class _Merged:
     """What all searches found: by detector neighbours of the images, and rows of stages.look's `back`."""
 
@@ -197,10 +273,12 @@ def _merged(asked: Asked, searched: list[engine.Done]) -> _Merged:
     return _Merged(nearest, joined, samples, {name: int(count[1]) for name, count in counts.items()})
 
 
-def _publish(asked: Asked, out: Path, images: Held, merged: _Merged, samples: pa.Table) -> None:
+def _publish(
+    asked: Asked, out: Path, images: Held, merged: _Merged, samples: pa.Table, tried: _Tried
+) -> None:
     names = asked.names
     keys = [key for one in asked.opened for key in one.keys]
-    thresholds = {one.id: asked.threshold(one) for one in asked.detectors}
+    thresholds = tried.thresholds(asked)
     found = [
         overlap.found(one.id, one.kind, merged.nearest[one.id], images, thresholds[one.id])
         for one in asked.detectors
@@ -213,11 +291,12 @@ def _publish(asked: Asked, out: Path, images: Held, merged: _Merged, samples: pa
     backs.insert(1, overlap.back_of(found[1]))
     state = overlap.states(found, images)
     left_out = overlap.excluded(backs, images, names, keys, samples)
-    told = _told(asked, merged, images, state, found, left_out)
+    told = _told(asked, merged, images, state, found, left_out, tried)
     with storage.plain_errors(out):
         tables.write_parquet(out / PAIRS, overlap.pairs(found, images, names, keys, samples))
         tables.write_parquet(out / IMAGES, overlap.images(state, images, names, keys, asked.labels))
         tables.write_parquet(out / EXCLUDE, left_out)
+        tables.write_parquet(out / COPIES, tried.copies)
         storage.write_json(out / ASKED, settings.encode(asked))
         storage.write_json(out / FILE, told)
 
@@ -229,6 +308,7 @@ def _told(
     state: NDArray[Any],
     found: Sequence[overlap.Found],
     left_out: pa.Table,
+    tried: _Tried,
 ) -> dict[str, Any]:
     """What audit.json says."""
     kinds = [
@@ -241,12 +321,15 @@ def _told(
         }
         for one in asked.detectors
     ]
+    thresholds = tried.thresholds(asked)
     sets = [
         {
             "name": one.name,
             "kind": one.kind,
             **overlap.counts(state, found, begin, end),
-            "thresholds": {detector.id: asked.threshold(detector)[place] for detector in asked.detectors},
+            "thresholds": {name: each[place] for name, each in thresholds.items()},
+            "given": [one.id for one in asked.detectors if asked.threshold(one)[place] is not None],
+            "calibrated": tried.calibrated[place],
         }
         for place, (one, (begin, end)) in enumerate(zip(asked.opened, pairwise(images.first), strict=True))
     ]

@@ -146,7 +146,7 @@ def read_matched(task: Task) -> None:
     place, told = task.arg
     shard: Shard = task.params["shards"][place]
     if _hashed(task, shard) != read_json(Path(told))["tar"]:
-        raise BuildError(f"{shard.url} changed while it was audited", "audit again, with another --out")
+        raise BuildError(f"{shard.url} changed while it was audited", "--out OTHER_FOLDER")
     numbers, pixels = _wanted(task.params["wanted"])
     begin, end = np.searchsorted(numbers, [place << SHARD_BITS, (place + 1) << SHARD_BITS])
     own = numbers[begin:end] - (place << SHARD_BITS)

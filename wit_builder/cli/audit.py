@@ -58,7 +58,7 @@ COMMANDS: dict[str, str] = {  # name: module of a subcommand
     "--threshold",
     multiple=True,
     metavar="[SET:]DETECTOR=SIMILARITY",
-    help="From which similarity on two images are one; pdq=0.8789 is 31 of 256 bits. [default: each detector's own]",
+    help="From which similarity on two images are one; pdq=0.8789 is 31 of 256 bits. [default: by copies of the set]",
 )
 @click.option(
     "--neighbours",
@@ -84,10 +84,10 @@ COMMANDS: dict[str, str] = {  # name: module of a subcommand
 @click.option(
     "--canaries",
     type=click.IntRange(0, 10_000),
-    default=100,
+    default=1000,
     show_default=True,
     metavar="N",
-    help="Images of each set of which copies are made, to see how many would be found.",
+    help="Images of each set of which a copy is made, to set thresholds and to see how many would be found.",
 )
 @click.option(
     "--fail-above",
@@ -139,7 +139,7 @@ def command(
         raise ConfigError(
             "a model needs its checkpoint, and stands instead of --results", "--model NAME --checkpoint FILE"
         )
-    from wit_builder.audit import labels
+    from wit_builder.audit import labels, run
     from wit_builder.audit.asked import DETECTORS, Asked, thresholds
     from wit_builder.audit.finish import results_of
     from wit_builder.audit.learned.named import named
@@ -153,29 +153,34 @@ def command(
         (*DETECTORS, *named(detector)),
         thresholds(threshold),
         neighbours=neighbours,
+        canaries=canaries,
         cache=cache and cache.absolute(),
     )
     if not threshold:
-        asked = labels.following(asked, labels.read(out))
+        asked = labels.following(asked, labels.read(out), run.calibrated_in(out))
     run_audit(asked, out, {"workers": workers, "executor": executor, "address": address}, quiet, json)
     if model:
         results = _evaluated(asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json})
-    finish(asked, out, results, canaries)
+    finish(asked, out, results)
     return show(out, fail_above, json)
 
 
 def _from_anywhere(word: str) -> str:
-    """A path as it is called from any folder; other words for a set as they are."""
-    path = Path(word).expanduser()
-    return str(path.absolute()) if path.exists() else word
+    """A path, with or without `@` and a shift, as it is called from any folder; other words for a set as they are."""
+    if (path := Path(word).expanduser()).exists():
+        return str(path.absolute())
+    folder, at, shift = word.rpartition("@")
+    return (
+        f"{path.absolute()}{at}{shift}" if folder and (path := Path(folder).expanduser()).exists() else word
+    )
 
 
-def finish(asked: "Asked", out: Path, results: Path | None, canaries: int) -> None:
+def finish(asked: "Asked", out: Path, results: Path | None) -> None:
     """Write effects, leaks, recalls and page of the audit that is in OUT."""
     from wit_builder.audit import finish as finishing
     from wit_builder.audit.pictures import Pictures
 
-    finishing.finish(out, Pictures(asked.opened, asked.shards), results, asked.detectors, canaries)
+    finishing.finish(out, Pictures(asked.opened, asked.shards), results)
 
 
 def _evaluated(asked: "Asked", out: Path, values: dict[str, Any]) -> Path:
@@ -254,14 +259,18 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
             said = ", ".join(f"{n:,} {why}" for why, n in apart.items() if n)
             yield f"  {one['name']}: counted apart {said}"
     for one in sets:
+        for detector, said in one["calibrated"].items():
+            source = "as asked, or by labels" if detector in one["given"] else said["source"]
+            yield f"  {one['name']}: {detector} from {one['thresholds'][detector]:.4f} on: {source}"
+    for one in sets:
         if effect := one.get("effect"):
             yield f"  {one['name']}: {_effect(effect)}"
         if leaks := leakage.said(one["kind"], one.get("leaks", {})):
             yield f"  {one['name']}: {leaks}"
         for detector, tried in one.get("canaries", {}).items():
             said = ", ".join(f"{name} {share:.0%}" for name, share in canary.recalls(tried).items())
-            wrong, pairs = canary.mistaken(tried)
-            yield f"  {one['name']}: of copies {detector} would find: {said}; wrong {wrong:,} of {pairs:,} times"
+            wrong, copies = canary.mistaken(tried)
+            yield f"  {one['name']}: of copies {detector} would find: {said}; wrong {wrong:,} of {copies:,} times"
     yield f"  pictures              {out / 'report.html'}"
     yield f"  who is near whom      {out / 'overlap.parquet'}"
     yield f"  what each image is    {out / 'images.parquet'}"

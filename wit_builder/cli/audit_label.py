@@ -1,14 +1,10 @@
 """`wit audit label`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from wit_builder.cli import executors
-
-if TYPE_CHECKING:
-    from wit_builder.audit.asked import Asked
 
 
 @click.command()
@@ -42,32 +38,21 @@ def command(out: Path, port: int, results: Path | None, recall: float) -> None:
       wit audit label out/audit
     """
     from wit_builder.audit import labelling, labels, run
-    from wit_builder.audit.finish import canaries_of, results_of
+    from wit_builder.audit.finish import results_of
     from wit_builder.audit.pictures import Pictures
     from wit_builder.cli.audit import finish, run_audit, show
 
     asked = run.asked_in(out)
-    results, canaries = results or results_of(out), canaries_of(out)
-    before = thresholds(asked)
+    results, own, before = results or results_of(out), run.calibrated_in(out), run.thresholds_in(out)
     rows = labelling.pairs(out / run.PAIRS, before)
-    own = {one.id: one.threshold for one in asked.detectors}
     pictures = Pictures(asked.opened, asked.shards)
     given = labelling.serve(out, rows, pictures, own, recall, port, lambda line: click.echo(line, err=True))
-    followed = labels.following(asked, given)
-    for (name, detector), value in thresholds(followed).items():
+    followed = labels.following(asked, given, own)
+    after = before | {(name, detector): value for name, detector, value in followed.thresholds if name}
+    for (name, detector), value in after.items():
         if value != before[name, detector]:
             click.echo(f"{name}: {detector} from {value:.4f} on, before {before[name, detector]:.4f}")
-    if thresholds(followed) != before:
+    if after != before:
         run_audit(followed, out, executors.HERE, False, False)
-        finish(followed, out, results, canaries)
+        finish(followed, out, results)
         show(out)
-
-
-def thresholds(asked: "Asked") -> "dict[tuple[str, str], float]":
-    """By set and detector, of detectors that have some."""
-    return {
-        (name, one.id): value
-        for one in asked.detectors
-        if one.kind != "key"
-        for name, value in zip(asked.names, asked.threshold(one), strict=True)
-    }

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wit_builder.audit.detectors import Image, Kind, Rows, described
+from wit_builder.audit.detectors import Image, Kind, Moves, Rows, described
 from wit_builder.audit.learned import file
 from wit_builder.errors import ConfigError
 from wit_builder.model.load import require
@@ -33,6 +33,11 @@ class Copies:
     parts: bool = False
     id: str = "learned"
     kind: Kind = "vector"
+
+    @property
+    def moves(self) -> Moves:
+        """Of parts the user names a threshold."""
+        return "no" if self.parts else "both"
 
     @property
     def sha256(self) -> str:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wit_builder.audit.detectors import Image, Kind, Rows, described
+from wit_builder.audit.detectors import Image, Kind, Moves, Rows, described
 from wit_builder.audit.learned import file
 from wit_builder.errors import ConfigError
 from wit_builder.model.load import require
@@ -36,6 +36,7 @@ class OpenClip:
     source: str = "given"
     id: str = "open-clip"
     kind: Kind = "vector"
+    moves: Moves = "no"
 
     def of(self, images: Sequence[Image], turned: bool) -> list[Rows | None]:
         """float32 [views, D] of each image. Raises ConfigError, BuildError."""
@@ -59,6 +60,7 @@ class TorchScript:
     source: str = "given"
     id: str = "torchscript"
     kind: Kind = "vector"
+    moves: Moves = "no"
 
     def of(self, images: Sequence[Image], turned: bool) -> list[Rows | None]:
         """float32 [views, D] of each image. Raises ConfigError, BuildError when it gives anything else."""

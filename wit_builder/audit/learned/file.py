@@ -46,7 +46,7 @@ def read(path: Path, expected: str = "") -> tuple[Header, str]:
     if expected and digest != expected:
         raise ConfigError(
             f"{str(path)!r} is another detector than expected: its sha256 is {digest[:12]}, not {expected[:12]}",
-            "put the file back, or audit into another --out",
+            "--out OTHER_FOLDER, or put the file back",
         )
     said = _said(path)
     if said.get("kind") != KIND:

@@ -25,7 +25,7 @@ def named(words: Sequence[str]) -> tuple[Detector, ...]:
     if twice:
         raise ConfigError(
             f"two detectors of an audit would be called {twice[0]!r}",
-            "audit with each, with an --out of its own",
+            "an audit for each: --detector FILE --out OTHER_FOLDER",
         )
     return found
 

@@ -187,7 +187,8 @@ class Trainer:
         value = float(loss)
         if not math.isfinite(value):
             raise BuildError(
-                f"the loss is {value} at step {self.step}", "begin another --out with a lower --lr"
+                f"the loss is {value} at step {self.step}",
+                f"--out OTHER_FOLDER --lr {self.settings.lr / 3:.0e}",
             )
         watcher.say(f"step {self.step:,} of {self.steps:,}: loss {value:.3f}")
 
@@ -199,16 +200,16 @@ class Trainer:
             found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             said = json.loads(found["settings"]), found["data"]
         except Exception as error:  # whatever a file's bytes do to torch
-            raise ConfigError(f"{str(path)!r} cannot be read", "delete it, or give another --out") from error
+            raise ConfigError(f"{str(path)!r} cannot be read", f"rm {path}") from error
         now = json.loads(self._said())
         for name, value in now.items():
             if name != "sources" and said[0].get(name) != value:
                 raise ConfigError(
                     f"{str(self.out)!r} was begun with {name} {said[0].get(name)!r}, now it is {value!r}",
-                    "give the options that it was begun with, or another --out",
+                    "--out OTHER_FOLDER, or the options that it was begun with",
                 )
         if said[1] != self.data:
-            raise ConfigError(f"{str(self.out)!r} was begun with other shards", "give another --out")
+            raise ConfigError(f"{str(self.out)!r} was begun with other shards", "--out OTHER_FOLDER")
         return found
 
     def _said(self) -> str:
