@@ -135,6 +135,7 @@ def hold(path: Path, data: bytes) -> None:
     """Keep some bytes of the store's in a file of a mirror, for as long as there is room."""
     mirror = _of(path)
     assert mirror is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     mirror.note(path, len(data))
 

@@ -166,6 +166,7 @@ def run(
                 web_settings,
                 Extraction(),
                 folder,
+                attempt="0000000a",
                 stop=stop,
                 report=reports.append,
                 connect_to=connect_to,

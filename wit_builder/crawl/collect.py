@@ -21,6 +21,7 @@ def collect(task: Task) -> None:
             web,
             replace(extraction, optout=web.optout),  # one policy for pages and images
             task.home,
+            attempt=task.attempt,
             stop=task.stopping,
             report=task.report,
             connect_to=dict(task.session["connect_to"]),
