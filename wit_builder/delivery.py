@@ -66,10 +66,12 @@ def work(there: Place, elsewhere: bool, say: Callable[[str], None]) -> Iterator[
         yield None
         return
     with mirror.met(there.name, there.folder):
-        with lease.held(there.objects, _DRIVER, _waits(there, say), partial(_taken, there)):
-            yield there
-        if there.released:
-            cleared(there)
+        try:
+            with lease.held(there.objects, _DRIVER, _waits(there, say), partial(_taken, there)):
+                yield there
+        finally:
+            if there.released or not (there.folder / _STATE).exists():  # complete, or nothing was begun
+                cleared(there)
 
 
 def cleared(there: Place) -> None:
