@@ -11,7 +11,9 @@ import aiohttp
 import yarl
 from aiohttp import web
 
-Fault = int | float | str | None  # a status, seconds to wait, "reset", "cut" (half of the body), "lost" (the answer)
+Fault = (
+    int | float | str | None
+)  # a status, seconds to wait, "reset", "cut" (half of the body), "lost" (the answer)
 
 
 @dataclass

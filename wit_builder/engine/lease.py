@@ -14,10 +14,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
+from wit_builder import mirror
 from wit_builder.errors import ConfigError, WitError
 from wit_builder.objects import Objects
 
@@ -29,20 +30,35 @@ Record = dict[str, Any]
 
 
 @contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While the block lasts no other attempt is at that folder, where it is a store's; that it ends is waited for."""
+    if (in_store := mirror.behind(folder)) is None:
+        yield
+        return
+    objects, name = in_store
+    with held(objects, f"{name}/attempt", lambda who: None, None):
+        yield
+
+
+@contextmanager
 def held(
-    objects: Objects, name: str, wait: Callable[[str], None], taken: Callable[[str], WitError]
+    objects: Objects, name: str, wait: Callable[[str], None], taken: Callable[[str], WitError] | None
 ) -> Iterator[None]:
     """While the block lasts nobody else has it.
 
     wait: is told the holder whose end is waited for, before that begins. taken: makes the error that is raised where
-    that one lives. Raises ConfigError for a store that creates an object twice.
+    that one lives; None: it is waited for. Raises ConfigError for a store that creates an object twice.
     """
-    number, last = _last(objects, name)
-    if last is not None and not _gone(last):
-        _outwait(objects, _at(name, number), last, wait, taken)
-    own = _Own(objects, _at(name, number + 1))
-    if not own.begin():
-        raise taken("another machine")
+    own = None
+    while own is None:
+        number, last = _last(objects, name)
+        if last is not None and not _gone(last):
+            wait(_who(last))
+            if _outlived(objects, _at(name, number), last):
+                if taken:
+                    raise taken(_who(last))
+                continue
+        own = _Own.begun(objects, _at(name, number + 1))
     try:
         yield
     finally:
@@ -63,17 +79,19 @@ class _Own:
         self._over = threading.Event()
         self._beats = threading.Thread(target=self._beat, daemon=True)
 
-    def begin(self) -> bool:
-        """False where another was quicker."""
-        if not self._objects.create(self._at, orjson.dumps(self._record)):
-            return False
-        if self._objects.create(self._at, orjson.dumps(self._record | {"beat": 1})):
+    @classmethod
+    def begun(cls, objects: Objects, at: str) -> Self | None:
+        """None where another was quicker."""
+        own = cls(objects, at)
+        if not objects.create(at, orjson.dumps(own._record)):
+            return None
+        if objects.create(at, orjson.dumps(own._record | {"beat": 1})):
             raise ConfigError(
-                f"{self._objects.url} lies in a store that creates a file twice (it ignores If-None-Match)",
+                f"{objects.url} lies in a store that creates a file twice (it ignores If-None-Match)",
                 "build with --executor local, or into a folder that all machines see",
             )
-        self._beats.start()
-        return True
+        own._beats.start()
+        return own
 
     def end(self) -> None:
         """Somebody else may have it at once."""
@@ -97,19 +115,21 @@ def _last(objects: Objects, name: str) -> tuple[int, Record | None]:
     return number, last
 
 
-def _outwait(
-    objects: Objects, at: str, last: Record, wait: Callable[[str], None], taken: Callable[[str], WitError]
-) -> None:
-    who = f"process {last['pid']} on {last['host']}"
-    wait(who)
+def _outlived(objects: Objects, at: str, last: Record) -> bool:
+    """Whether its holder gives a sign of life, and does not end, before it is taken for dead."""
     deadline = time.monotonic() + STALE_S
     while time.monotonic() < deadline:
         time.sleep(POLL_S)
         now = orjson.loads(objects.read(at) or b"null")
         if now is None or now["ended"]:
-            return
+            return False
         if now != last:
-            raise taken(who)
+            return True
+    return False
+
+
+def _who(record: Record) -> str:
+    return f"process {record['pid']} on {record['host']}"
 
 
 def _gone(record: Record) -> bool:

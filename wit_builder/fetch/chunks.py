@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder import mirror, storage
+from wit_builder.engine import lease
 from wit_builder.engine.task import claim, read_json
 from wit_builder.errors import BuildError, Dropped
 from wit_builder.images.picture import Picture
@@ -63,7 +64,7 @@ class Chunks:
     @contextmanager
     def open(cls, folder: Path, attempt: str, base: Path, table: pa.Table) -> Iterator[Self]:
         """The chunks of that folder, for one process at a time. Raises BuildError when another is at it."""
-        with (folder / ".lock").open("w") as lock:
+        with lease.alone(folder), (folder / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
