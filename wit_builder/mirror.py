@@ -45,6 +45,7 @@ class _Mirror:
     there: set[Path] = field(default_factory=set)  # what the store has, as far as was sent or brought
     held: deque[tuple[Path, int]] = field(default_factory=deque)  # what was brought, oldest first
     bytes: int = 0
+    own: int | None = None  # descriptor that keeps others from a folder that was made here
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def name(self, path: Path) -> str:
@@ -76,16 +77,19 @@ def _of(path: Path) -> _Mirror | None:
 
 
 def meet(where: str) -> Path:
-    """The folder that stands for that path or URL in this process, until it ends."""
+    """The folder that stands for that path or URL in this process; it is there until it is emptied."""
     if not store.protocol(where):
         return Path(where)
     met = (it for it in _mirrors.values() if it.objects.url == where.rstrip("/"))
-    if found := next(met, None):
-        return found.folder
-    folder = _new_folder(Path(os.environ.get(SCRATCH) or tempfile.gettempdir()))
-    _mirrors[folder] = _Mirror(folder, Objects(where))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    if (mirror := next(met, None)) is None:
+        base = Path(os.environ.get(SCRATCH) or tempfile.gettempdir())
+        mirror = _Mirror(base / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}", Objects(where))
+        _sweep(base)
+        _mirrors[mirror.folder] = mirror
+        atexit.register(shutil.rmtree, mirror.folder, ignore_errors=True)
+    while mirror.own is None:
+        mirror.own = _made(mirror.folder)
+    return mirror.folder
 
 
 @contextmanager
@@ -234,8 +238,12 @@ def empty(root: Path) -> None:
     for path in root.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name != _LOCK:
+        else:
             path.unlink(missing_ok=True)
+    if mirror.own is not None:
+        root.rmdir()
+        os.close(mirror.own)
+        mirror.own = None
     mirror.there.clear()
     mirror.held.clear()
     mirror.bytes = 0
@@ -261,19 +269,27 @@ def unreachable(where: str) -> tuple[str, str] | None:
     return None
 
 
-def _new_folder(base: Path) -> Path:
-    """One that is this process's alone; those of processes that are gone are removed."""
-    base.mkdir(parents=True, exist_ok=True)
+def _sweep(base: Path) -> None:
+    """Remove the folders of processes that are gone."""
     for left in base.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # another process removed it, or lives in it
             os.close(_hold(left, os.O_RDWR))
             shutil.rmtree(left, ignore_errors=True)
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-        with suppress(OSError):
-            _hold(folder, os.O_RDWR | os.O_CREAT)
-            if folder.is_dir():  # nobody took it for one that is left
-                return folder
+
+
+def _made(folder: Path) -> int | None:
+    """What keeps others from that folder, which is there now; None where one took it for a folder that is left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        own = _hold(folder, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        if isinstance(error, BlockingIOError | FileNotFoundError):
+            return None
+        raise
+    if folder.is_dir():
+        return own
+    os.close(own)
+    return None
 
 
 def _hold(folder: Path, flags: int) -> int:

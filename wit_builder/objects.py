@@ -57,10 +57,12 @@ class Objects:
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
-        return (
-            self._asked(name, "read", BuildError, lambda: unless_absent(partial(self._info, name)))
-            is not None
-        )
+        return self.size(name) is not None
+
+    def size(self, name: str) -> int | None:
+        """Its bytes, None where there is none."""
+        found = self._asked(name, "read", BuildError, lambda: unless_absent(partial(self._info, name)))
+        return None if found is None else int(found["size"])
 
     def write(self, name: str, data: bytes) -> None:
         """A small file with these bytes, instead of the one there is."""

@@ -50,6 +50,11 @@ class Place:
             if path.is_file() and path.name[0] != "."
         }
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file of OUT, None where there is none."""
+        path = self.folder / name
+        return path.stat().st_size if path.is_file() else None
+
     def pieces(self) -> set[str] | None:
         """What lies directly in OUT, files and folders; None where there is no such folder."""
         return {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else None
@@ -99,6 +104,11 @@ class Remote(Place):
         """Of what is at OUT, and in the folder where that is newer."""
         newer = super().sizes(pattern) if self._newer else {}
         return dict(sorted((self._listed(pattern) | newer).items()))
+
+    def size(self, name: str) -> int | None:
+        """From the folder where that is newer, else from OUT."""
+        newer = super().size(name) if self._newer else None
+        return newer if newer is not None else self.objects.size(name)
 
     def pieces(self) -> set[str] | None:
         """Of what is at OUT, and in the folder where that is newer."""

@@ -189,7 +189,8 @@ def _check_shard(there: Place, sizes: Mapping[str, int], info: ShardInfo) -> Non
     files = (info.file, info.bytes), (info.sidecar, info.sidecar_bytes), (info.stats, info.stats_bytes)
     for file, size in files:
         name = f"shards/{file}"
-        found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
+        have = sizes[name] if name in sizes else there.size(name)  # a listing may lag
+        found = "is missing" if have is None else f"has {have} bytes"
         if found != f"has {size} bytes":
             raise BuildError(f"{there.at(name)} {found}, its manifest says {size} bytes", _FAULT)
 
