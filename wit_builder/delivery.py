@@ -70,6 +70,7 @@ def work(there: Place, elsewhere: bool, say: Callable[[str], None]) -> Iterator[
             with lease.held(there.objects, _DRIVER, _waits(there, say), partial(_taken, there)):
                 yield there
         finally:
+            publish.clear(there.folder / WORK)
             if there.released or not (there.folder / _STATE).exists():  # complete, or nothing was begun
                 cleared(there)
 

@@ -34,6 +34,7 @@ FOOTER = 64 << 10  # bytes of a parquet file's end: most footers are shorter
 T = TypeVar("T")
 U = TypeVar("U")
 
+_SENT_AT_ONCE = 4  # each may be 32 MiB in memory
 _PREFIX = "wit-task-"
 _LOCK = ".lock"
 
@@ -135,13 +136,14 @@ def footer(path: str | Path) -> Path | pa.BufferReader:
     return pa.BufferReader(tail)
 
 
-def hold(path: Path, data: bytes) -> None:
+def hold(path: Path, parts: Iterable[bytes]) -> None:
     """Keep some bytes of the store's in a file of a mirror, for as long as there is room."""
     mirror = _of(path)
     assert mirror is not None
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    mirror.note(path, len(data))
+    with path.open("wb") as file:
+        file.writelines(parts)
+    mirror.note(path, path.stat().st_size)
 
 
 def exists(path: Path) -> bool:
@@ -182,7 +184,7 @@ def there(paths: Iterable[Path]) -> None:
 def send(paths: Iterable[Path]) -> None:
     """Hand files on: from now on all who meet the store's folder can read them. Each is sent once."""
     todo = [(mirror, path) for path in paths if (mirror := _of(path)) and path not in mirror.there]
-    objects.each(_send, todo)
+    objects.each(_send, todo, _SENT_AT_ONCE)
 
 
 def _send(sent: tuple[_Mirror, Path]) -> None:

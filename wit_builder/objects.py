@@ -7,7 +7,7 @@ import hashlib
 import math
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -224,6 +224,8 @@ class Objects:
             answer = await self._fs._call_s3("get_object", Bucket=bucket, Key=key, Range=wanted)
             async with answer["Body"] as body:
                 data = await body.read()
+            if "ContentRange" not in answer:
+                raise ConnectionError("the server ignores ranges")
             return data, int(answer["ContentRange"].rpartition("/")[2])
 
         try:
@@ -266,11 +268,11 @@ class Objects:
             raise
 
 
-def each(do: Callable[[U], T], names: "list[U]") -> list[T]:
+def each(do: Callable[[U], T], names: Sequence[U], at_once: int = AT_ONCE) -> list[T]:
     """What it gives for each, several at a time, in their order. The first error is raised."""
     if len(names) < 2:
         return [do(name) for name in names]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(do, names))
 
 

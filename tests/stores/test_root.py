@@ -1,10 +1,12 @@
 """A build whose work lies in the store: whatever dies or fails on the way, it is the build of a folder."""
 
+import errno
 import itertools
 import shutil
 import threading
 import uuid
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,10 @@ from tests.journeys.folders import lost, tars
 from tests.site import faulty
 from tests.site.told import told
 from tests.stores.conftest import Bucket, lead
-from wit_builder import build, delivery, place, store
+from wit_builder import build, delivery, mirror, place, store
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.engine import lease
+from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.ledger import Funnel
@@ -47,8 +50,8 @@ def proxy(bucket, monkeypatch):
         yield told
 
 
-def run(url, scratch, web, until="pack", recipe: Recipe | None = None):
-    """As `wit build --executor ray --resume` does it, but that its tasks run here."""
+def run(url, scratch, web, until="pack", recipe: Recipe | None = None, elsewhere=True):
+    """As `wit build --resume` does it, with --executor ray (elsewhere) but that its tasks run here, or local."""
     made = recipe or builds.recipe()
     with place.of(url, scratch) as there:
         delivery.claim(there, delivery.SHOWN)
@@ -56,7 +59,10 @@ def run(url, scratch, web, until="pack", recipe: Recipe | None = None):
         if build.start(there.folder, made, resume=True):
             return Funnel()
         try:
-            with delivery.work(there, True, lambda said: None) as at, closing(LocalExecutor(1)) as executor:
+            with (
+                delivery.work(there, elsewhere, lambda said: None) as at,
+                closing(LocalExecutor(1)) as executor,
+            ):
                 delivery.begun(there)
                 where = build.Where(there.folder, web.connect_to, "wit build ./tiny.py", at)
                 funnel = build.run(made, where, executor, builds.Silent(), until)
@@ -78,8 +84,9 @@ def same(bucket):
 
 def test_by_one_machine_after_the_other_it_is_the_build_of_a_folder(bucket, url, web, tmp_path):
     for stage in ("collect", "fetch", "pack"):
-        run(url, tmp_path / stage, web, stage)
+        run(url, tmp_path / stage, web, stage, elsewhere=stage == "collect")
         assert not list((tmp_path / "tasks").glob("*"))  # what tasks had here is gone
+        assert not list((tmp_path / stage).glob("*/work"))
         shutil.rmtree(tmp_path / stage)
     assert same(bucket)
 
@@ -139,3 +146,32 @@ def test_a_recipe_that_is_put_right_may_use_the_place(bucket, url, web, tmp_path
     with pytest.raises(ConfigError, match=r"none\.txt"):
         run(url, tmp_path / "a", web, recipe=wrong)
     assert bucket.objects("run") == {}
+
+
+def test_a_machine_that_cannot_use_the_store_says_why(bucket, proxy, url):
+    assert mirror.unreachable(f"{url}/work") is None
+    assert bucket.objects("run") == {}
+    proxy.fault = lambda method, path, n: 403
+    why, hint = mirror.unreachable(f"{url}/work")
+    assert "access is denied" in why and "AWS_ACCESS_KEY_ID" in hint
+
+
+def test_a_full_disk_here_is_one_sentence_and_harms_nothing_there(bucket, url, web, tmp_path, monkeypatch):
+    run(url, tmp_path / "a", web, "collect")
+    before = bucket.objects("run/work/collect")
+    with place.of(url, tmp_path / "b") as there, mirror.met(there.name, there.folder):
+        root = there.folder / "work"
+        engine.plan(root, "s", "tests.engine.jobs:square", {"0": 2}, {})
+        task, function = engine.open_task(root, "s", "0")
+        monkeypatch.setattr(Path, "write_text", full)
+        with pytest.raises(
+            BuildError, match=r"cannot write .*/work/s: no space is left on the device"
+        ) as caught:
+            engine.run_task(task, function)
+    assert "--resume" in caught.value.hint
+    assert bucket.objects("run/work/collect") == before
+    assert bucket.objects("run/work/s").keys() == {"plan.json"}
+
+
+def full(path, text):
+    raise OSError(errno.ENOSPC, "No space left on device")

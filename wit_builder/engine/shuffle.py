@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wit_builder import mirror, storage
 from wit_builder.engine import columns
-from wit_builder.objects import Objects
+from wit_builder.objects import BLOCK, Objects
 
 BATCH = 65_536  # rows that are sorted at a time, so that no column of them comes near Arrow's 2 GB
 
@@ -123,8 +123,8 @@ def _brought(objects: Objects, name: str, path: Path, partition: int, partitions
         return file.read_buffer() if file.size() else None
 
 
-def _asked(objects: Objects, name: str, partition: int, partitions: int) -> bytes:
-    """The stream: with the index where the file is small, else by a request of its own."""
+def _asked(objects: Objects, name: str, partition: int, partitions: int) -> Iterator[bytes]:
+    """The stream: with the index where the file is small, else by requests of its own."""
     url, width = objects.at(name), 8 * (partitions + 1)
     tail, first = b"", 0
     if url not in _indexes:
@@ -134,6 +134,8 @@ def _asked(objects: Objects, name: str, partition: int, partitions: int) -> byte
             _indexes.clear()
         _indexes[url] = tail[-width:]
     start, end = struct.unpack_from("<2Q", _indexes[url], 8 * partition)
-    return (
-        tail[start - first : end - first] if tail and start >= first else objects.bytes_of(name, start, end)
-    )
+    if tail and start >= first:
+        yield tail[start - first : end - first]
+        return
+    for at in range(start, end, BLOCK):
+        yield objects.bytes_of(name, at, min(at + BLOCK, end))
