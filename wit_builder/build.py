@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wit_builder import ledger, publish, settings, storage
+from wit_builder import ledger, mirror, publish, settings, storage
 from wit_builder.blocklist import blocked
 from wit_builder.curation import matched
+from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor
 from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel
+from wit_builder.place import Place
 from wit_builder.recipe import Recipe
 from wit_builder.road import STAGES, Road, Watcher, write_session
 
@@ -30,6 +32,7 @@ class Where:
     out: Path
     connect_to: Mapping[str, str | None]  # host pattern to ip:port, for test webs
     command: str | None = None  # that builds it again, for the card
+    place: Place | None = None  # OUT, where the work lies there too: `out` is its mirror then
 
 
 def start(out: Path, recipe: Recipe, resume: bool) -> bool:
@@ -84,7 +87,7 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
 
 def _forget(out: Path) -> None:
     """Leave OUT as it was found, if nothing was started there: a recipe put right may use it then."""
-    if any((out / "work").glob("*/plan.json")):
+    if engine.is_planned(out / "work", STAGES[0]):
         return
     publish.clear(out / "work")
     with suppress(OSError):
@@ -147,9 +150,9 @@ def _begin(out: Path, encoded: Any) -> bool:
 def _publish(recipe: Recipe, where: Where, road: Road) -> None:
     """Make the finished build visible, check that it adds up, and clear the work folder."""
     out = where.out
-    for i, path in enumerate(road.files("collect", "candidates")):
-        storage.publish(Path(path), out / "candidates" / f"part-{i:05d}.parquet")
+    parts = road.files("collect", "candidates")
+    mirror.publish((Path(path), out / "candidates" / f"part-{i:05d}.parquet") for i, path in enumerate(parts))
     publish.shards(out, road.shards())
     road.show_queries(out)
     ledger.write(out, ledger.tables(road.losses()))
-    publish.finish(recipe, out, road.funnel(), out / "work", where.command)
+    publish.finish(recipe, where.place or out, road.funnel(), out / "work", where.command)

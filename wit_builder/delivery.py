@@ -4,15 +4,18 @@ OUT has a build.json from the moment a build is begun, and its state is `complet
 there. Where OUT is a folder it is worked in itself, and nothing here does anything.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import orjson
 
-from wit_builder import build, publish, storage
+from wit_builder import build, mirror, publish, storage
 from wit_builder.blocklist import tombstones
+from wit_builder.engine import lease
 from wit_builder.errors import BuildError, ConfigError
-from wit_builder.place import Place, Remote
+from wit_builder.place import WORK, Place, Remote
 from wit_builder.shards import manifest
 
 SHOWN = ("funnel.json", "manifest/*")  # what the result of a build is read from
@@ -22,6 +25,7 @@ RETRIED = (  # what a retry goes on from, and what is forgotten
 )
 
 _STATE = "build.json"
+_DRIVER = f"{WORK}/driver"  # the lease (lease.py) of the command that is at a build whose work lies at OUT
 _SENT = ".at-out.json"  # in the scratch folder: the build.json that OUT had when it was last looked at
 
 
@@ -34,6 +38,10 @@ def claim(there: Place, needs: Sequence[str]) -> bool:
     if not isinstance(there, Remote):
         return False
     mine, theirs = _content(there.folder / _STATE), there.read(_STATE)
+    if theirs is not None and not _is_complete(theirs) and _lies_there(there):
+        publish.clear(there.folder)  # nothing here counts
+        _take_over(there, theirs)
+        return False
     busy = any((there.folder / name).exists() for name in ("work", "retry", publish.FORGETTING))
     if mine is not None and (busy or mine != _content(there.folder / _SENT)):
         _refuse_change(there, theirs)
@@ -47,10 +55,37 @@ def claim(there: Place, needs: Sequence[str]) -> bool:
     return False
 
 
+@contextmanager
+def work(there: Place, elsewhere: bool, say: Callable[[str], None]) -> Iterator[Place | None]:
+    """OUT, where plans, done records and what tasks make lie there as well; None where they lie in the folder.
+
+    That is settled when a build begins. elsewhere: whether its tasks run on other machines. Keeps every other command
+    out of OUT. Raises ConfigError where one is in it, and for a store that cannot hold the work.
+    """
+    if not (isinstance(there, Remote) and (_lies_there(there) or (elsewhere and _is_new(there)))):
+        yield None
+        return
+    with mirror.met(there.name, there.folder):
+        try:
+            with lease.held(there.objects, _DRIVER, _waits(there, say), partial(_taken, there)):
+                yield there
+        finally:
+            publish.clear(there.folder / WORK)
+            if there.released or not (there.folder / _STATE).exists():  # complete, or nothing was begun
+                cleared(there)
+
+
+def cleared(there: Place) -> None:
+    """Remove from OUT what only an unfinished build needs."""
+    if isinstance(there, Remote) and _lies_there(there):
+        there.objects.remove_all(WORK, but=_DRIVER)
+        there.objects.remove_all(WORK)
+
+
 def check_free(there: Place) -> None:
     """Raise ConfigError where a new build would lie among other things at OUT."""
     new = isinstance(there, Remote) and not (there.folder / _STATE).exists()
-    if new and any(name[0] != "." for name in there.pieces() or ()):
+    if new and any(name[0] != "." and name != WORK for name in there.pieces() or ()):
         raise ConfigError(f"{there.name} is not empty and holds no build", "name another --out")
 
 
@@ -79,6 +114,24 @@ def finished(there: Place) -> None:
     there.release()
 
 
+def _lies_there(there: Remote) -> bool:
+    """Whether the build at OUT was begun with its work there."""
+    return there.objects.exists(f"{_DRIVER}-00001.json")
+
+
+def _is_new(there: Remote) -> bool:
+    """Whether nothing was done for this build here."""
+    return not (there.folder / WORK).exists()
+
+
+def _waits(there: Remote, say: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda who: say(f"waiting for {who}, which has not left {there.name}: {lease.STALE_S:g} s at most")
+
+
+def _taken(there: Remote, who: str) -> ConfigError:
+    return ConfigError(f"another wit command is working on {there.name!r}: {who}", "wait for it, or stop it")
+
+
 def _in_order(out: Path) -> Iterator[Path]:
     """The files of a build, but for its build.json, as readers may meet them."""
     yield from sorted(out.glob(tombstones.NAME))
@@ -105,6 +158,10 @@ def _bring(there: Remote, theirs: bytes, needs: Sequence[str]) -> None:
             "go on where it was begun, or with its --scratch; or remove what is at OUT, and begin anew",
         )
     there.pull(needs)
+    _take_over(there, theirs)
+
+
+def _take_over(there: Remote, theirs: bytes) -> None:
     storage.write_bytes(there.folder / _SENT, theirs)
     storage.write_bytes(there.folder / _STATE, theirs)
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from wit_builder import storage
 from wit_builder.errors import ConfigError
+from wit_builder.mirror import here
 from wit_builder.records import LOSS_SCHEMA
 
 ROW_GROUP = 65_536
@@ -125,7 +126,7 @@ def restore(out: Path) -> None:
 def tables(paths: Iterable[Path]) -> Iterator[pa.Table]:
     """The rows of parquet files of LOSS_SCHEMA, a row group at a time."""
     for path in paths:
-        for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP):
+        for batch in pq.ParquetFile(here(path)).iter_batches(ROW_GROUP):
             yield pa.table(batch)
 
 

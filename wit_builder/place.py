@@ -6,32 +6,25 @@ whole or absent. It is sent once: it carries its sha256 where the store keeps on
 """
 
 import hashlib
-import math
 import os
 import re
-import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from wit_builder import remote, storage, store
 from wit_builder.errors import BuildError, ConfigError, ShardError, WitError
+from wit_builder.objects import Objects, sha256_of
 
 SCRATCH = "WIT_SCRATCH"  # environment variable: the folder of scratch folders
-PART = 16 << 20  # bytes of a part of an upload; up to twice as many go in one piece
-_PARTS_AT_ONCE = 4
-_MOST_PARTS = 10_000  # that S3 takes
+WORK = "work"  # folder of OUT with what the tasks of an unfinished build made
 _PULLS_AT_ONCE = 8
 
 _NOT_WRITTEN = {"http", "https", "hf"}
-_KINDS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # a file appears there when all of it has come
-
-T = TypeVar("T")
 
 
 class Place:
@@ -56,6 +49,11 @@ class Place:
             for path in sorted(self.folder.glob(pattern))
             if path.is_file() and path.name[0] != "."
         }
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file of OUT, None where there is none."""
+        path = self.folder / name
+        return path.stat().st_size if path.is_file() else None
 
     def pieces(self) -> set[str] | None:
         """What lies directly in OUT, files and folders; None where there is no such folder."""
@@ -89,36 +87,33 @@ class Remote(Place):
     def __init__(self, url: str, folder: Path, newer: bool) -> None:
         """newer: a file in the folder counts instead of the one at OUT."""
         super().__init__(folder)
-        self._url = url.rstrip("/")
-        self._fs, path = store.of(url)
-        self._path = path.rstrip("/")
-        self._kind = _KINDS.get(store.protocol(url), "")
+        self.objects = Objects(url)
         self._newer = newer
         self.released = False
-        if not self._path.strip("/"):
-            raise ConfigError(f"{url!r} names no bucket or folder", "s3://BUCKET/FOLDER")
 
     @property
     def name(self) -> str:
         """The URL."""
-        return self._url
+        return self.objects.url
 
     def at(self, name: str) -> str:
         """The URL of a file."""
-        return f"{self._url}/{name}"
+        return self.objects.at(name)
 
     def sizes(self, pattern: str) -> dict[str, int]:
         """Of what is at OUT, and in the folder where that is newer."""
         newer = super().sizes(pattern) if self._newer else {}
         return dict(sorted((self._listed(pattern) | newer).items()))
 
+    def size(self, name: str) -> int | None:
+        """From the folder where that is newer, else from OUT."""
+        newer = super().size(name) if self._newer else None
+        return newer if newer is not None else self.objects.size(name)
+
     def pieces(self) -> set[str] | None:
         """Of what is at OUT, and in the folder where that is newer."""
         newer = (super().pieces() if self._newer else None) or set()
-        listed = self._asked(
-            "", "listed", ConfigError, partial(_unless_absent, partial(self._fs.ls, self._path, detail=False))
-        )
-        return newer | {name.rstrip("/").rpartition("/")[2] for name in listed or ()} or None
+        return newer | self.objects.pieces() or None
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
@@ -132,26 +127,22 @@ class Remote(Place):
 
     def read(self, name: str, error: type[WitError] = ConfigError) -> bytes | None:
         """A small file of OUT, None where there is none. Raises that error; BuildError is patient."""
-
-        def content() -> bytes:
-            return bytes(self._fs.cat_file(self._key(name)))
-
-        return self._asked(name, "read", error, partial(_unless_absent, content))
+        return self.objects.read(name, error)
 
     def push(self, files: Iterable[Path]) -> None:
-        """See Place; uploads that an earlier command left half done are aborted."""
-        self._abort_uploads()
+        """See Place; uploads that an earlier command left half done are aborted, but not those of tasks."""
+        self.objects.abort_uploads(but=WORK)
         try:
             for file in files:
                 self._send(file)
         except BaseException:
-            self._abort_uploads()
+            self.objects.abort_uploads(but=WORK)
             raise
 
     def prune(self, pattern: str) -> None:
         """See Place."""
         for name in sorted(self._listed(pattern).keys() - super().sizes(pattern).keys()):
-            self._asked(name, "removed", BuildError, partial(self._fs.rm_file, self._key(name)))
+            self.objects.remove(name)
 
     def pull(self, patterns: Sequence[str]) -> None:
         """See Place; what the folder has already is not brought again."""
@@ -164,90 +155,23 @@ class Remote(Place):
         """See Place."""
         self.released = True
 
-    def _key(self, name: str) -> str:
-        return f"{self._path}/{name}"
-
-    def _asked(self, name: str, doing: str, kind: type[WitError], call: Callable[[], T]) -> T:
-        patience = store.PATIENCE_S if issubclass(kind, BuildError) else store.AT_ONCE_S
-        return store.asked(self.at(name), doing, kind, patience, call)
-
     def _listed(self, pattern: str) -> dict[str, int]:
         """What matches at OUT. No bucket at all is an error, an empty folder is not."""
-        fixed = re.split(r"[^/]*[*?\[]", pattern, maxsplit=1)[0].rstrip("/")
-        below = self._key(fixed).rstrip("/")
-        found = self._asked(fixed, "listed", ConfigError, lambda: self._fs.find(below, detail=True))
-        sizes = {name[len(self._path) + 1 :]: info["size"] for name, info in found.items()}
-        return {name: size for name, size in sizes.items() if _matches(name, pattern)}
+        found = self.objects.listed(pattern, ConfigError)
+        return {name: size for name, size in found.items() if _matches(name, pattern)}
 
     def _send(self, file: Path) -> None:
-        name = file.relative_to(self.folder).as_posix()
-        size, sha256 = file.stat().st_size, _sha256(file)
-
-        def send() -> None:
-            if self._known(name) != (size, sha256):
-                self._put(file, self._key(name), size, {"sha256": sha256})
-
-        self._asked(name, "written", BuildError, send)
-
-    def _known(self, name: str) -> tuple[int, str | None] | None:
-        """Bytes and sha256 that the store keeps of a file, None where there is none or it keeps no sha256."""
-        if self._kind == "s3":
-            bucket, key, _ = self._fs.split_path(self._key(name))
-            head = _unless_absent(lambda: self._fs.call_s3("head_object", Bucket=bucket, Key=key))
-            return (head["ContentLength"], head["Metadata"].get("sha256")) if head else None
-        if self._kind == "gcs":
-            info = _unless_absent(lambda: self._fs.info(self._key(name)))
-            return (info["size"], (info.get("metadata") or {}).get("sha256")) if info else None
-        return None
-
-    def _put(self, file: Path, key: str, size: int, kept: dict[str, str]) -> None:
-        part = max(PART, math.ceil(size / _MOST_PARTS))
-        if self._kind == "s3":
-            self._fs.put_file(str(file), key, Metadata=kept, chunksize=part, max_concurrency=_PARTS_AT_ONCE)
-        elif self._kind == "gcs":
-            self._fs.put_file(str(file), key, metadata=kept, chunksize=part)
-        else:
-            self._put_and_move(file, key)
-
-    def _put_and_move(self, file: Path, key: str) -> None:
-        folder, _, name = key.rpartition("/")
-        temporary = f"{folder}/.{name}.{secrets.token_hex(4)}.tmp"
-        self._fs.makedirs(folder, exist_ok=True)
-        try:
-            self._fs.put_file(str(file), temporary)
-            self._fs.mv(temporary, key)
-        except BaseException:
-            with suppress(OSError):
-                self._fs.rm_file(temporary)
-            raise
-
-    def _abort_uploads(self) -> None:
-        """End uploads below OUT that nobody goes on with: their parts are paid for, and nobody sees them.
-
-        Where the store is gone, or does not let us list them, that is left to the next command.
-        """
-        if self._kind != "s3":
-            return
-        bucket, key, _ = self._fs.split_path(self._key(""))
-
-        def abort() -> None:
-            listed = self._fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
-            for upload in listed.get("Uploads") or []:
-                if upload["Key"].startswith(key):  # not every server heeds the prefix
-                    self._fs.abort_mpu(bucket, upload["Key"], upload["UploadId"])
-
-        with suppress(WitError):
-            store.asked(self._url, "cleaned", BuildError, 0.0, abort)
+        self.objects.put(file.relative_to(self.folder).as_posix(), file, again=True)
 
     def _fetch(self, name: str) -> None:
         path = self.folder / name
-        known = self._asked(name, "read", BuildError, lambda: self._known(name))
-        if known and path.is_file() and (path.stat().st_size, _sha256(path)) == known:
+        known = self.objects.known(name)
+        if known and path.is_file() and (path.stat().st_size, sha256_of(path)) == known:
             return
         with remote.opened(self.at(name)) as file, storage.whole(path) as temporary:
             with temporary.open("wb") as copy:
                 shutil.copyfileobj(file, copy, 1 << 20)
-            if known and known[1] not in (None, _sha256(temporary)):
+            if known and known[1] not in (None, sha256_of(temporary)):
                 raise BuildError(f"{self.at(name)} has other bytes than were written there (sha256)")
 
 
@@ -310,17 +234,3 @@ def _matches(name: str, pattern: str) -> bool:
     parts, globs = PurePosixPath(name).parts, PurePosixPath(pattern).parts
     shown = bool(parts) and not parts[-1].startswith(".")
     return shown and len(parts) == len(globs) and all(map(fnmatchcase, parts, globs))
-
-
-def _unless_absent(call: Callable[[], T]) -> T | None:
-    try:
-        return call()
-    except Exception as error:
-        if store.is_absent(error):
-            return None
-        raise
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

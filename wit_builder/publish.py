@@ -19,10 +19,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import wit_builder
-from wit_builder import ledger, place, settings, storage
+from wit_builder import ledger, mirror, place, settings, storage
 from wit_builder.blocklist import tombstones
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.ledger import Funnel
+from wit_builder.mirror import here
 from wit_builder.place import Place
 from wit_builder.recipe import Recipe
 from wit_builder.shards import card, manifest
@@ -62,10 +63,9 @@ def shards(out: Path, files: Sequence[Path]) -> None:
     infos = {info.shard: info for info in manifest.read_manifest(out)} if path.exists() else {}
     for file in files:
         if file.name == "info.json":
-            info = ShardInfo(**orjson.loads(file.read_bytes()))
+            info = ShardInfo(**orjson.loads(here(file).read_bytes()))
             infos[info.shard] = info
-        else:
-            storage.publish(file, out / "shards" / file.name)
+    mirror.publish((file, out / "shards" / file.name) for file in files if file.name != "info.json")
     manifest.write_manifest(out, infos.values())
 
 
@@ -112,9 +112,9 @@ def check(at: Path | Place, funnel: Funnel) -> None:
     chain = [("extract", "select"), ("select", "fetch"), ("fetch", "clean")]
     numbers = [(f"{a} kept", funnel[a].kept, f"{b} saw", funnel[b].seen) for a, b in chain]
     numbers.append(("clean kept", funnel["clean"].kept, "the shards hold", kept))
-    for left, here, right, found in numbers:
-        if here != found:
-            raise BuildError(f"{left} {here} items and {right} {found}", _FAULT)
+    for left, one, right, found in numbers:
+        if one != found:
+            raise BuildError(f"{left} {one} items and {right} {found}", _FAULT)
 
 
 def refuse_half_forgotten(out: Path) -> None:
@@ -189,7 +189,8 @@ def _check_shard(there: Place, sizes: Mapping[str, int], info: ShardInfo) -> Non
     files = (info.file, info.bytes), (info.sidecar, info.sidecar_bytes), (info.stats, info.stats_bytes)
     for file, size in files:
         name = f"shards/{file}"
-        found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
+        have = sizes[name] if name in sizes else there.size(name)  # a listing may lag
+        found = "is missing" if have is None else f"has {have} bytes"
         if found != f"has {size} bytes":
             raise BuildError(f"{there.at(name)} {found}, its manifest says {size} bytes", _FAULT)
 
@@ -207,7 +208,7 @@ def _facts(name: str, out: Path, funnel: Funnel, command: str) -> card.CardFacts
     infos = manifest.read_manifest(out)
     counts: dict[str, Counter[str]] = {"lang": Counter(), "licence": Counter()}
     for info in infos:
-        rows = pq.read_table(out / "shards" / info.sidecar, columns=["status", *counts])
+        rows = pq.read_table(here(out / "shards" / info.sidecar), columns=["status", *counts])
         for column, counter in counts.items():
             _count(counter, rows.filter(pc.equal(rows.column("status"), "success")).column(column))
     opt_outs: Counter[str] = Counter()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 
-from wit_builder import publish, settings, storage
+from wit_builder import mirror, publish, settings
 from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
@@ -51,9 +51,8 @@ class Watcher(Protocol):
 def write_session(root: Path, connect_to: Mapping[str, str | None], blocklist: str = "") -> None:
     """Tell the tasks of this run how hosts are reached (a list, since the first pattern that fits counts) and
     what must not be taken (`blocked.prepared`)."""
-    storage.write_json(
-        root / "session.json", {"connect_to": list(connect_to.items()), "blocklist": blocklist}
-    )
+    value = {"connect_to": list(connect_to.items()), "blocklist": blocklist}
+    mirror.write_json(root / "session.json", engine.movable(root, value))
 
 
 class Road:
@@ -98,7 +97,7 @@ class Road:
     def show_queries(self, out: Path) -> None:
         """Show the list with its counts in OUT, if the recipe has one."""
         if self._recipe.queries is not None:
-            storage.publish(Path(self.files("clean-tell", "queries")[0]), out / histogram.NAME)
+            mirror.publish([(Path(self.files("clean-tell", "queries")[0]), out / histogram.NAME)])
 
     def collect(self) -> None:
         """Gather candidates from the recipe's source."""
@@ -137,7 +136,7 @@ class Road:
     def _read_list(self, urls: UrlList) -> None:
         """Raises ConfigError when the list has no captions, or is another than when this build began;
         BuildError when not one of its rows can be used."""
-        planned = (self._root / "collect" / "plan.json").exists()
+        planned = engine.is_planned(self._root, "collect")
         if planned and engine.pending(self._root, "collect"):
             lists.check_unchanged(urls, settings.decode(self._param("collect", "sources")))
         tasks, params = ([], {}) if planned else self._plan_list(urls)
@@ -153,6 +152,7 @@ class Road:
         """Raises BuildError where nothing was collected; the next run then collects again."""
         count = self.funnel()[stage]
         if not count.kept:
+            mirror.forget(self._root / "collect")
             publish.clear(self._root / "collect")
             reasons = ", ".join(f"{reason} ({n})" for reason, n in count.dropped.most_common(3))
             raise BuildError(f"{otherwise}: {reasons or 'none holds a response'}", hint)
@@ -367,12 +367,13 @@ class Road:
 
 def _sized(paths: Sequence[str]) -> dict[str, int]:
     """The parquet files with their rows."""
-    return {path: int(pq.read_metadata(path).num_rows) for path in paths}
+    rows = mirror.each(lambda path: int(pq.read_metadata(mirror.footer(path)).num_rows), paths)
+    return dict(zip(paths, rows, strict=True))
 
 
 def _carried(candidates: Sequence[str]) -> str:
     """The Arrow types of what candidates of a list carry in `extra`, as their files say it; "" for others."""
-    metadata = pq.read_schema(candidates[0]).metadata if candidates else None
+    metadata = pq.read_schema(mirror.footer(candidates[0])).metadata if candidates else None
     return bytes((metadata or {}).get(CARRIED, b"")).decode()
 
 

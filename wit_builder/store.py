@@ -125,7 +125,7 @@ def asked(url: str, doing: str, kind: type[WitError], patience_s: float, call: C
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same question may be answered later."""
-    names, status = _names(error), _status(error)
+    names, status = _names(error), status_of(error)
     if names & (_NO_LOGIN | _TLS):
         return False
     return status in _BUSY if status else bool(names & (_NO_ANSWER | _DNS))
@@ -135,8 +135,23 @@ def is_absent(error: BaseException) -> bool:
     """Whether the store says that there is no such file; without its bucket there is more amiss than that."""
     if _is_without_bucket(error):
         return False
-    status = _status(error)
+    status = status_of(error)
     return status in (404, 410) if status else isinstance(error, FileNotFoundError) and not may_pass(error)
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status that an error tells of, 0 where it tells of none."""
+    for link in _chain(error):
+        if "HttpProcessingError" in _mro(link):  # aiohttp's of an answer that broke off: a status of its own
+            continue
+        response = getattr(link, "response", None)
+        if isinstance(response, dict):  # botocore's
+            return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        for holder, name in ((link, "status"), (link, "code"), (response, "status_code")):
+            found = getattr(holder, name, None)
+            if isinstance(found, int) and 100 <= found < 600:
+                return found
+    return 0
 
 
 def _options(name: str) -> dict[str, Any]:
@@ -170,7 +185,7 @@ def _said(url: str, doing: str, kind: type[WitError], error: BaseException) -> W
 
 def _explained(url: str, error: BaseException) -> tuple[str, str | None]:
     """Why, and what to type."""
-    names, status = _names(error), _status(error)
+    names, status = _names(error), status_of(error)
     login = _LOGINS.get(_EXTRAS.get(protocol(url), ""))
     host = re.split(r"[/?#]", shown(url))[2] if protocol(url) in ("http", "https") else "its host"
     if names & _NO_LOGIN:
@@ -228,21 +243,6 @@ def _mro(error: BaseException) -> set[str]:
 def _root(error: BaseException) -> BaseException:
     """The last of the chain that says something."""
     return [error, *(link for link in _chain(error) if str(link).strip())][-1]
-
-
-def _status(error: BaseException) -> int:
-    """The HTTP status that an error tells of, 0 where it tells of none."""
-    for link in _chain(error):
-        if "HttpProcessingError" in _mro(link):  # aiohttp's of an answer that broke off: a status of its own
-            continue
-        response = getattr(link, "response", None)
-        if isinstance(response, dict):  # botocore's
-            return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        for holder, name in ((link, "status"), (link, "code"), (response, "status_code")):
-            found = getattr(holder, name, None)
-            if isinstance(found, int) and 100 <= found < 600:
-                return found
-    return 0
 
 
 def _line(error: BaseException) -> str:

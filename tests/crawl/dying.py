@@ -52,6 +52,7 @@ def crawl_small_batches(folder: Path, port: int, step: int) -> None:
             WEB,
             Extraction(),
             folder,
+            attempt="0000000a",
             stop=lambda: False,
             report=lambda counts: None,
             connect_to={"*": f"127.0.0.1:{port}"},

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from wit_builder import mirror
 from wit_builder.crawl.crawler import CrawlResult, crawl
 from wit_builder.crawl.settings import Crawl
 from wit_builder.extract.settings import Extraction
@@ -124,8 +125,8 @@ class Crawled:
     def __init__(self, result: CrawlResult, reports: list[dict[str, int]]) -> None:
         self.result = result
         self.reports = reports
-        self.candidates = [row for path in result.candidate_parts for row in pq.read_table(path).to_pylist()]
-        self.losses = [row for path in result.loss_parts for row in pq.read_table(path).to_pylist()]
+        self.candidates = _rows(result.candidate_parts)
+        self.losses = _rows(result.loss_parts)
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -154,6 +155,7 @@ def run(
     folder: Path,
     *,
     web_settings: WebSettings = WEB,
+    attempt: str = "0000000a",
     stop: Callable[[], bool] = lambda: False,
 ) -> Crawled:
     """Crawl the fake web."""
@@ -166,12 +168,17 @@ def run(
                 web_settings,
                 Extraction(),
                 folder,
+                attempt=attempt,
                 stop=stop,
                 report=reports.append,
                 connect_to=connect_to,
             )
 
     return Crawled(asyncio.run(main()), reports)
+
+
+def _rows(paths: list[Path]) -> list[dict[str, Any]]:
+    return [row for path in paths for row in pq.read_table(mirror.here(path)).to_pylist()]
 
 
 def _timeless(rows: list[dict[str, Any]], time: str) -> list[Any]:

@@ -24,8 +24,8 @@ def task(tmp_path):
 def test_the_stage_hands_on_files_and_counts(task):
     collect(task)
     assert task.files == {
-        "candidates": ["00000/candidates/part-00000.parquet"],
-        "losses": ["00000/losses/part-00000.parquet"],
+        "candidates": [f"00000/candidates/part-00000.{task.attempt}.parquet"],
+        "losses": [f"00000/losses/part-00000.{task.attempt}.parquet"],
     }
     assert task.funnel["pages"].kept == task.funnel["extract"].kept == 1
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from wit_builder import mirror
 from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, Task
 from wit_builder.errors import BuildError, ConfigError, ImageError
@@ -22,11 +23,23 @@ def slow_square(task: Task) -> None:
     square(task)
 
 
+def mark(task: Task, name: str) -> None:
+    """A file of the task's own that outlives its attempts."""
+    path = task.home / name
+    path.write_text("here")
+    mirror.send([path])
+
+
+def first_time(task: Task) -> bool:
+    if mirror.exists(task.home / "tried"):
+        return False
+    mark(task, "tried")
+    return True
+
+
 def die_once(task: Task) -> None:
     """Killed by SIGKILL at its first attempt."""
-    mark = task.home / "tried"
-    if not mark.exists():
-        mark.touch()
+    if first_time(task):
         os.kill(os.getpid(), signal.SIGKILL)
     square(task)
 
@@ -42,9 +55,7 @@ def full_disk(task: Task) -> None:
 
 
 def hang_once(task: Task) -> None:
-    mark = task.home / "tried"
-    if not mark.exists():
-        mark.touch()
+    if first_time(task):
         time.sleep(60)
     square(task)
 
@@ -80,7 +91,7 @@ def raise_awkward(task: Task) -> None:
 
 
 def never_ends(task: Task) -> None:
-    task.home.joinpath(f"running-{os.getpid()}").touch()
+    mark(task, f"running-{os.getpid()}")
     time.sleep(60)
 
 
@@ -99,10 +110,10 @@ def full_disk_once_another_runs(task: Task) -> None:
 
 
 def until_stopped(task: Task) -> None:
-    task.home.joinpath(f"running-{os.getpid()}").touch()
+    mark(task, f"running-{os.getpid()}")
     while not task.stopping():
         time.sleep(0.01)
-    (task.home / "committed").touch()
+    mark(task, "committed")
     raise Stopped
 
 
@@ -130,6 +141,6 @@ def echo(value: Any, tell: Any) -> Any:
 
 
 def hang_once_and_tell(task: Task) -> None:
-    if not list(task.home.glob("running-*")):
+    if first_time(task):
         never_ends(task)
     square(task)

@@ -1,9 +1,14 @@
+import uuid
+
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wit_builder import mirror
 from wit_builder.engine import shuffle
+from wit_builder.objects import Objects
 
 SCHEMA = pa.schema([("key", pa.string()), ("n", pa.int64())])
 
@@ -59,3 +64,27 @@ def test_columns_that_nobody_asks_for_are_not_there(tmp_path):
     shuffle.write(tmp_path / "f", pa.table({"key": ["a"], "n": [7]}, schema=SCHEMA), np.array([1]), 2)
     assert [batch.to_pydict() for batch in shuffle.batches([tmp_path / "f"], 1, 2, ["n"])] == [{"n": [7]}]
     assert list(shuffle.batches([tmp_path / "f"], 0, 2, ["n"])) == []
+
+
+@pytest.mark.parametrize("tail", [8, 64 << 10])
+def test_from_a_store_comes_what_a_disk_has_and_each_part_is_asked_for_once(tmp_path, monkeypatch, tail):
+    """Whether the index comes alone or with all of the file."""
+    monkeypatch.setattr(shuffle, "TAIL", tail)
+    table = pa.table({"key": [f"{n}" * 99 for n in range(60)], "n": range(60)}, schema=SCHEMA)
+    disk, met = tmp_path / "disk", tmp_path / "met"
+    for folder in (disk, met):
+        folder.mkdir()
+        for number in range(3):
+            shuffle.write(folder / f"{number}", table, np.arange(60) % 4 - 1, 4)  # the last has no row
+    with mirror.met(f"memory://{uuid.uuid4().hex}/run", met):
+        mirror.send(met.iterdir())
+        mirror.empty(met)
+        asked, part = [], Objects.part
+        monkeypatch.setattr(Objects, "part", lambda it, *more: asked.append(more) or part(it, *more))
+        found, right = (
+            [shuffle.read([folder / f"{number}"], k, 4, SCHEMA) for k in range(4) for number in range(3)]
+            for folder in (met, disk)
+        )
+        assert found == right
+        assert shuffle.read([met / "0", met / "1"], 1, 4, SCHEMA).num_rows == 30
+    assert len(asked) == (3 * 3 if tail > 8 else 3 * (1 + 3))

@@ -2,12 +2,15 @@ import os
 import signal
 import threading
 import time
+import uuid
 from contextlib import closing
 
+import fsspec
 import pytest
 
 from tests.engine import clusters
-from wit_builder import storage
+from tests.site import s3
+from wit_builder import mirror, storage
 from wit_builder.engine import local
 from wit_builder.engine import task as engine
 from wit_builder.engine.cluster import RayExecutor
@@ -19,8 +22,30 @@ from wit_builder.errors import BuildError, ConfigError
 JOBS = "tests.engine.jobs:"
 
 
+# The contract where the root of a run lies in a store: all of it for one machine, some of it for a cluster.
+RAY_IN_STORE = {
+    "test_a_stage_runs_every_task_and_hands_files_on_in_plan_order",
+    "test_a_killed_worker_costs_one_try_and_not_the_stage",
+    "test_where_an_unknown_exception_was_raised_stands_in_a_file",
+    "test_a_signal_lets_network_tasks_commit_before_the_stage_stops",
+    "test_after_a_stop_the_stage_goes_on_where_it_was",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """An S3 server that everything started from here on finds."""
+    folder = tmp_path_factory.mktemp("s3")
+    with s3.serving("creating", folder) as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("WIT_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        yield server
+
+
 @pytest.fixture(scope="module", params=["local", "ray"])
-def workers(request):
+def workers(request, server):
     """Each executor with two cores, for all tests here."""
     if request.param == "local":
         with closing(LocalExecutor(2, memory_bytes=1 << 30)) as executor:
@@ -33,8 +58,22 @@ def workers(request):
             yield executor
 
 
+@pytest.fixture(params=["folder", "store"])
+def seen(request, workers, tmp_path, server):
+    """Where the files of the root are seen, which is met at tmp_path."""
+    if request.param == "folder":
+        yield tmp_path
+        return
+    if isinstance(workers, RayExecutor) and request.function.__name__ not in RAY_IN_STORE:
+        pytest.skip("one machine has shown it")
+    bucket = f"b-{uuid.uuid4().hex[:12]}"
+    server.bucket(bucket)
+    with mirror.met(f"s3://{bucket}/run", tmp_path):
+        yield server.folder / bucket / "run"
+
+
 @pytest.fixture
-def stage(workers, tmp_path):
+def stage(workers, tmp_path, seen):
     """Runs a stage of these arguments."""
 
     def run(job, arguments, needs=Needs(), name="s", progress=lambda counts, done: None):  # noqa: B008
@@ -44,7 +83,7 @@ def stage(workers, tmp_path):
 
 
 def squares(records):
-    return [int(path.read_text()) for path in engine.files(records, "square")]
+    return [int(mirror.here(path).read_text()) for path in engine.files(records, "square")]
 
 
 def pids(records):
@@ -79,7 +118,7 @@ def test_a_task_that_kills_every_worker_is_given_up_with_the_signal(stage):
 
 
 def test_a_hanging_task_is_killed_and_tried_again(stage):
-    assert squares(stage("hang_once", [4], Needs(timeout_s=1.0))) == [16]
+    assert squares(stage("hang_once", [4], Needs(timeout_s=3.0))) == [16]
 
 
 def test_a_task_that_always_hangs_is_given_up(stage):
@@ -96,10 +135,10 @@ def test_a_task_that_keeps_failing_stops_the_stage_and_the_others_stay_done(stag
     assert "--resume" in caught.value.hint
 
 
-def test_where_an_unknown_exception_was_raised_stands_in_a_file(stage, tmp_path):
+def test_where_an_unknown_exception_was_raised_stands_in_a_file(stage, seen):
     with pytest.raises(BuildError, match=r"00000 \(and 1 others\).*\(where: .*s/00000.error.txt\)"):
         stage("raise_when_odd", [1, 3], Needs(retries=0))
-    assert "jobs.py" in (tmp_path / "s" / "00000.error.txt").read_text()
+    assert "jobs.py" in (seen / "s" / "00000.error.txt").read_text()
 
 
 def test_where_the_disk_is_too_full_for_that_file_the_exception_is_told_all_the_same(stage, monkeypatch):
@@ -202,27 +241,27 @@ class Nothing:
         return {}
 
 
-def test_a_signal_lets_network_tasks_commit_before_the_stage_stops(stage, tmp_path):
-    _interrupt_when(tmp_path / "s" / "00000")
+def test_a_signal_lets_network_tasks_commit_before_the_stage_stops(stage, seen):
+    _interrupt_when(seen / "s" / "00000")
     with pytest.raises(Stopped):
         stage("until_stopped", [None], Needs(io=True))
-    assert (tmp_path / "s" / "00000" / "committed").exists()
+    assert (seen / "s" / "00000" / "committed").exists()
 
 
 @pytest.mark.parametrize(("needs", "signals"), [(Needs(), 1), (Needs(io=True), 2)])
 def test_a_task_without_anything_to_lose_is_stopped_at_once_and_any_other_by_a_second_signal(
-    stage, tmp_path, needs, signals, monkeypatch
+    stage, seen, needs, signals, monkeypatch
 ):
     monkeypatch.setattr(local, "GRACE_S", 60.0)
-    _interrupt_when(tmp_path / "s" / "00000", signals)
+    _interrupt_when(seen / "s" / "00000", signals)
     with pytest.raises(Stopped):
         stage("deaf", [None], needs)
-    (running,) = (tmp_path / "s" / "00000").glob("running-*")
+    (running,) = (seen / "s" / "00000").glob("running-*")
     assert time.time() - running.stat().st_mtime < local.GRACE_S
 
 
-def test_after_a_stop_the_stage_goes_on_where_it_was(stage, tmp_path):
-    _interrupt_when(tmp_path / "s" / "00000")
+def test_after_a_stop_the_stage_goes_on_where_it_was(stage, seen):
+    _interrupt_when(seen / "s" / "00000")
     with pytest.raises(Stopped):
         stage("hang_once_and_tell", [2])
     assert squares(stage("hang_once_and_tell", [2])) == [4]

@@ -156,3 +156,23 @@ def test_what_a_killed_claim_leaves_is_swept(tmp_path, monkeypatch):
 def test_tasks_of_their_own_read_what_is_of_this_run(tmp_path):
     storage.write_json(tmp_path / "session.json", {"connect_to": [["a", "b"]]})
     assert Task(tmp_path, "s", "0", None, {}).session == {"connect_to": [["a", "b"]]}
+
+
+def test_a_root_may_be_met_at_another_place(tmp_path):
+    """Paths below it are written relative to it; all others stay as they are."""
+    first, other = tmp_path / "first", tmp_path / "other"
+    params = {
+        "inputs": [str(first / "a" / "0.b"), "/elsewhere/c"],
+        "root": f"{first}-not",
+        "at": Path(first / "p"),
+    }
+    engine.plan(first, "s", "tests.engine.jobs:square", {"0": {"part": str(first / "a" / "0")}}, params)
+    assert str(first / "a") not in (first / "s" / "plan.json").read_text()
+    first.rename(other)
+    task, _ = open_task(other, "s", "0")
+    assert task.arg == {"part": str(other / "a" / "0")}
+    assert task.params == {
+        "inputs": (str(other / "a" / "0.b"), "/elsewhere/c"),
+        "root": f"{first}-not",
+        "at": other / "p",
+    }

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -7,6 +8,7 @@ import pytest
 
 from tests.fetch import dying
 from tests.fetch.pairs import TEN, candidate, pixels, visit
+from wit_builder import mirror
 from wit_builder.errors import BuildError, Gone
 from wit_builder.fetch import chunks as chunks_
 from wit_builder.fetch.chunks import Chunks
@@ -162,3 +164,34 @@ def test_what_killed_attempts_left_is_removed(died):
         stems = {".".join(path.name.split(".")[:2]) for path in folder.iterdir() if path.name[0] != "."}
         assert stems - {f"chunk-{n:05d}.json" for n in range(2)} == named
         assert list(folder.glob(".*.tmp")) == []
+
+
+def test_chunks_in_a_store_are_gone_on_with_elsewhere_and_leave_no_tars_here(tmp_path):
+    url = f"memory://{uuid.uuid4().hex}/fetch"
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, attempt, row in ((here, A, 1), (there, B, 2)):
+        folder.mkdir()
+        with mirror.met(url, folder), Chunks.open(folder, attempt, folder, TEN) as chunks:
+            assert len(chunks.settled) == row - 1
+            chunks.add_sample(row, visit(), pixels(b"an image"))
+            chunks.commit()
+        assert len(chunks.settled) == row
+        assert not list(folder.rglob("*.tar"))
+    with mirror.met(url, there):
+        rows = [row for path in chunks.samples for row in pq.read_table(path).to_pylist()]
+        objects, _ = mirror.behind(there)
+        found = [objects.bytes_of(row["tar"], row["offset"], row["offset"] + row["length"]) for row in rows]
+    assert found == [b"an image", b"an image"]
+    assert chunks.funnel["fetch"].kept == 2
+
+
+def test_of_two_attempts_in_a_store_the_one_that_comes_late_stops(tmp_path):
+    url = f"memory://{uuid.uuid4().hex}/fetch"
+    with mirror.met(url, tmp_path):
+        early, late = (Chunks(tmp_path, attempt, tmp_path, TEN) for attempt in (A, B))
+        for chunks in (early, late):
+            chunks.add_failure(1, Gone("dns"))
+            chunks.commit()
+        early._settle()
+        with pytest.raises(BuildError, match=r"another process fetches for memory://.*; this one stops"):
+            late._settle()

@@ -1,4 +1,7 @@
-"""The demo on a Ray cluster of three nodes, one of which is lost, and whose driver is killed: the same data set."""
+"""The demo on a Ray cluster of three nodes, one of which is lost, and whose driver is killed: the same data set.
+
+Once all see a folder; once they share nothing but a store.
+"""
 
 import os
 import signal
@@ -10,6 +13,7 @@ import pytest
 from tests.cli.processes import WIT, environment
 from tests.engine import clusters
 from tests.journeys.folders import ROOT, kept, lost, tars, wit
+from tests.site import s3
 
 PAGES = 60
 BUILD = ["build", "demo", "--pages", str(PAGES), "--quiet"]
@@ -22,6 +26,15 @@ def undisturbed(tmp_path_factory):
     done = wit(*BUILD, "--out", out)
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    """The folder of a bucket whose server this process and its children find."""
+    with s3.serving("creating", tmp_path / "s3") as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        yield server.bucket("demo-bucket")
 
 
 def same(out, other):
@@ -58,3 +71,28 @@ def test_what_a_killed_driver_left_on_a_cluster_is_gone_on_with_on_one_machine(u
     done = wit(*BUILD, "--out", tmp_path / "out", "--resume")
     assert done.returncode == 0, done.stderr
     assert same(tmp_path / "out", undisturbed)
+
+
+def test_nodes_that_share_nothing_but_a_store_make_the_same_data_set(
+    undisturbed, bucket, tmp_path, monkeypatch
+):
+    """A node is lost, then the driver is killed; another cluster goes on with other scratch folders."""
+    url, work = f"s3://{bucket.name}/run", bucket / "run" / "work"
+    monkeypatch.setenv("WIT_SCRATCH", str(tmp_path / "first"))
+    with clusters.cluster(3) as nodes:
+        run = on(nodes, url)
+        wait_for(work, "select*/done/*.json", run)
+        nodes.remove_node(nodes.list_all_nodes()[2], allow_graceful=False)
+        wait_for(work, "fetch/00000/chunk-*.tar", run)
+        os.kill(run.pid, signal.SIGKILL)
+        _, said = run.communicate()
+        assert run.returncode == -signal.SIGKILL, said
+    assert list(work.glob("*/done/*.json"))
+    monkeypatch.setenv("WIT_SCRATCH", str(tmp_path / "second"))
+    with clusters.cluster(2) as nodes:
+        run = on(nodes, url, "--resume")
+        _, said = run.communicate(timeout=300)
+        assert run.returncode == 0, said
+    assert same(bucket / "run", undisturbed)
+    assert not work.exists() or not [path for path in work.rglob("*") if path.is_file()]
+    assert not [path for path in (tmp_path / "second").rglob("*") if path.is_file()]

@@ -11,7 +11,9 @@ import aiohttp
 import yarl
 from aiohttp import web
 
-Fault = int | float | str | None  # a status, seconds to wait, "reset", "cut" (half of the body), or none
+Fault = (
+    int | float | str | None
+)  # a status, seconds to wait, "reset", "cut" (half of the body), "lost" (the answer)
 
 
 @dataclass
@@ -34,9 +36,9 @@ class Proxy:
             await request.read()
             return web.Response(status=fault)
         await asyncio.sleep(fault if isinstance(fault, float) else 0)
-        return await self._passed_on(request, fault == "cut")
+        return await self._passed_on(request, fault)
 
-    async def _passed_on(self, request: web.Request, cut: bool) -> web.StreamResponse:
+    async def _passed_on(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         url = yarl.URL(f"http://127.0.0.1:{self.target}{request.raw_path}", encoded=True)
         headers = {k: v for k, v in request.headers.items() if k.lower() != "transfer-encoding"}
         body = io.BytesIO(await request.read())
@@ -45,11 +47,14 @@ class Proxy:
             session.request(request.method, url, headers=headers, data=body, allow_redirects=False) as answer,
         ):
             said = await answer.read()
+            if fault == "lost":
+                request.transport.abort()
+                return web.Response()
             kept = {k: v for k, v in answer.headers.items() if k.lower() != "transfer-encoding"}
             stream = web.StreamResponse(status=answer.status, headers=kept)
             await stream.prepare(request)
-            await stream.write(said[: len(said) // 2] if cut else said)
-            if cut:
+            await stream.write(said[: len(said) // 2] if fault == "cut" else said)
+            if fault == "cut":
                 request.transport.abort()
             return stream
 

@@ -17,7 +17,8 @@ KEY, SECRET = "AKIATESTTESTTEST", "secret-of-the-tests"
 
 @dataclass
 class Server:
-    """nanio keeps buckets as folders and objects as files below `folder`, and checks signatures.
+    """nanio keeps buckets as folders and objects as files below `folder`, and checks signatures; creating is
+    nanio that heeds If-None-Match (creating.py).
 
     moto keeps all in memory, takes any signature, and any name.
     """
@@ -70,6 +71,8 @@ class Server:
         python = [sys.executable, "-m"]
         if self.program == "moto":
             return [*python, "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        if self.program == "creating":
+            return [*python, "tests.site.creating", str(self.folder), str(self.port)]
         own = ["--data-dir", str(self.folder), "--host", "127.0.0.1", "--port", str(self.port)]
         return [*python, "nanio", "serve", *own, "--log-level", "error", "--no-access-log"]
 

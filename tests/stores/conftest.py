@@ -50,6 +50,12 @@ def nanio(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def creating(tmp_path_factory):
+    with s3.serving("creating", tmp_path_factory.mktemp("creating")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def moto(tmp_path_factory):
     with s3.serving("moto", tmp_path_factory.mktemp("moto")) as server:
         yield server

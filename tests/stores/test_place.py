@@ -12,7 +12,7 @@ import pytest
 
 from tests.site import faulty
 from tests.stores.conftest import lead
-from wit_builder import place, storage, store
+from wit_builder import objects, place, storage, store
 from wit_builder.errors import BuildError, ConfigError, ShardError
 
 MB = 1 << 20
@@ -132,7 +132,7 @@ def test_a_bucket_that_is_not_there_is_said(bucket, folder, files):
 @pytest.fixture
 def big(folder, monkeypatch):
     """A file of five parts and a bit."""
-    monkeypatch.setattr(place, "PART", 5 * MB)
+    monkeypatch.setattr(objects, "PART", 5 * MB)
     path = folder / "big.tar"
     path.write_bytes(os.urandom(MB) * 26)
     return path
@@ -241,7 +241,7 @@ def test_pruning_removes_what_is_not_here_and_nothing_else(there, files, bucket)
 
 def test_elsewhere_a_file_is_written_under_another_name_and_moved(folder, files, monkeypatch):
     there = place.Remote("memory://out/run", folder, newer=True)
-    fs, written = there._fs, []
+    fs, written = there.objects._fs, []
     monkeypatch.setattr(fs, "put_file", lambda local, key: (written.append(key), fs.pipe_file(key, b"1")))
     there.push(files[:1])
     assert written[0].startswith("/out/run/shards/.0.tar.") and written[0].endswith(".tmp")

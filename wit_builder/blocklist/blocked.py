@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wit_builder import storage
+from wit_builder import mirror, storage
 from wit_builder.blocklist import lists, tombstones
 from wit_builder.blocklist.entries import SCHEMA, Kind, url_value
 from wit_builder.blocklist.settings import Blocklist
@@ -26,6 +26,7 @@ from wit_builder.engine import columns
 from wit_builder.engine.task import Task
 from wit_builder.errors import Forbidden, ImageError
 from wit_builder.filtering import KEPT, Filter, Verdict
+from wit_builder.mirror import here
 from wit_builder.records import HasUrl
 from wit_builder.web.url import host_of, normalise
 
@@ -61,6 +62,7 @@ def write(root: Path, entries: pa.Table) -> str:
     path = root / f"blocklist-{sha256(data).hexdigest()[:16]}.parquet"
     if not path.exists():
         storage.write_bytes(path, data)
+    mirror.send([path])
     return str(path)
 
 
@@ -143,7 +145,7 @@ class Blocked:
 
 @lru_cache(maxsize=2)
 def _loaded(path: str) -> Blocked:
-    return Blocked(pq.read_table(path, schema=SCHEMA) if path else SCHEMA.empty_table())
+    return Blocked(pq.read_table(here(path), schema=SCHEMA) if path else SCHEMA.empty_table())
 
 
 class _Hashes:

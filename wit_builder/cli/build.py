@@ -161,17 +161,23 @@ def _build(recipe: "Recipe", there: "Place", hosts: "Hosts", values: dict[str, A
     delivery.check_free(there)
     if build.start(out, recipe, values["resume"]):
         delivery.finished(there)
+        delivery.cleared(there)
         watcher.say(f"{there.name} is complete already")
         result.show(there, json)
         return
     try:
-        with watcher, stoppable(watcher.say), executors.opened(values, watcher.say) as executor:
+        with (
+            watcher,
+            stoppable(watcher.say),
+            delivery.work(there, values["executor"] != "local", watcher.say) as at,
+            executors.opened(values, watcher.say) as executor,
+        ):
             delivery.begun(there)
             for line in recipe.left_out:
                 watcher.say(f"left out, {line}")
-            build.run(recipe, build.Where(out, hosts), executor, watcher, until)
+            build.run(recipe, build.Where(out, hosts, place=at), executor, watcher, until)
             if until == STAGES[-1]:
-                report.write_report(out)
+                report.write_report(at or out)
                 delivery.finished(there)
     except ConfigError:
         there.prune("build.json")  # where nothing was started it is gone here

@@ -50,7 +50,7 @@ def _lines(there: Place, funnel: Funnel) -> Iterator[str]:
         yield ""
         yield "no pair was kept, for the reasons above; a crawl follows links within its --scope alone"
     if complete:
-        yield from wrapped(report.diagnosed(out).sentences, width)
+        yield from wrapped(report.diagnosed(there).sentences, width)
         yield ""
         places = list(_places(there, funnel))
         longest = max(len(what) for what, _ in places)

@@ -1,7 +1,6 @@
 """`wit worker`."""
 
 import re
-from pathlib import Path
 
 import click
 
@@ -25,17 +24,17 @@ class _Part(click.ParamType[tuple[int, int]]):
 
 
 @click.command()
-@click.argument("root", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("root")
 @click.argument("stage")
 @click.option(
     "--part", type=_Part(), default="1/1", show_default=True, help="Which of how many parts of its tasks."
 )
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def command(root: Path, stage: str, part: tuple[int, int], workers: int | None, quiet: bool) -> int:
+def command(root: str, stage: str, part: tuple[int, int], workers: int | None, quiet: bool) -> int:
     """Run part of a stage that a build with --executor outside has planned, on this machine.
 
-    ROOT is the folder that the build names, and all machines see it. What is done is not done again, so a part may
+    ROOT is the folder or URL that the build names; all machines see it. What is done is not done again: a part may
     be run twice, and killed. Exit code 1 when tasks were given up, each with its reason on stderr.
 
     \b
@@ -44,6 +43,7 @@ def command(root: Path, stage: str, part: tuple[int, int], workers: int | None, 
     """
     from contextlib import closing
 
+    from wit_builder import mirror
     from wit_builder.cli import complaint, progress
     from wit_builder.cli.stopping import stoppable
     from wit_builder.engine.local import LocalExecutor
@@ -54,7 +54,7 @@ def command(root: Path, stage: str, part: tuple[int, int], workers: int | None, 
     watcher = progress.watcher(quiet=quiet, json=False, stages=(stage,))
     try:
         with watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
-            given_up = run_part(executor, root, stage, *part, watcher.stage(stage, 0))
+            given_up = run_part(executor, mirror.meet(root), stage, *part, watcher.stage(stage, 0))
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", "the same command goes on") from None
     for task, reason in sorted(given_up.items()):

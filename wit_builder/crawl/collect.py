@@ -5,6 +5,7 @@ from dataclasses import replace
 import uvloop
 
 from wit_builder.crawl.crawler import crawl
+from wit_builder.engine import lease
 from wit_builder.engine.task import Stopped, Task
 
 
@@ -15,17 +16,19 @@ def collect(task: Task) -> None:
     (parquet), and the funnel of the stages pages and extract.
     """
     web, extraction = task.params["web"], task.params["extraction"]
-    result = uvloop.run(
-        crawl(
-            task.params["crawl"],
-            web,
-            replace(extraction, optout=web.optout),  # one policy for pages and images
-            task.home,
-            stop=task.stopping,
-            report=task.report,
-            connect_to=dict(task.session["connect_to"]),
+    with lease.alone(task.home):
+        result = uvloop.run(
+            crawl(
+                task.params["crawl"],
+                web,
+                replace(extraction, optout=web.optout),  # one policy for pages and images
+                task.home,
+                attempt=task.attempt,
+                stop=task.stopping,
+                report=task.report,
+                connect_to=dict(task.session["connect_to"]),
+            )
         )
-    )
     if not result.finished:
         raise Stopped
     for path in result.candidate_parts:

@@ -28,6 +28,7 @@ from wit_builder.crawl.harvest import Harvester, Job
 from wit_builder.crawl.levels import page_level, sitemap_level
 from wit_builder.crawl.parts import Parts
 from wit_builder.crawl.rounds import Rounds
+from wit_builder.crawl.saved import FRONTIER, Saved, taken_up
 from wit_builder.crawl.scope import Scope
 from wit_builder.crawl.settings import Crawl
 from wit_builder.crawl.visits import CrawlVisitor
@@ -57,12 +58,14 @@ async def crawl(
     extraction: Extraction,
     folder: Path,
     *,
+    attempt: str,
     stop: Callable[[], bool],
     report: Callable[[dict[str, int]], None],
     connect_to: Mapping[str, str | None] | None = None,
 ) -> CrawlResult:
     """Crawl into a folder, or go on with the crawl that is there.
 
+    attempt: 8 hex digits that no other process has; in the names of its files.
     stop: asked ten times a second; once it says True, `crawl` commits and returns within 2 seconds.
     report: is given about once a second: depth (of the pages under way), pages (kept), dropped, candidates,
         waiting (addresses known and not settled). connect_to: see `network.Resolver`.
@@ -71,15 +74,17 @@ async def crawl(
     crawling into it, when a file cannot be written, and when a page makes our own code fail.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with Frontier(folder / "frontier.sqlite") as frontier:
+    number = taken_up(folder)
+    with Frontier(folder / FRONTIER) as frontier:
         _begin(frontier, settings)
-        parts = Parts(folder, frontier)
+        parts = Parts(folder, attempt, frontier)
+        saved = Saved(folder, attempt, number, frontier, parts)
         if not _is_finished(frontier):
             queues: HostQueues[Job] = HostQueues(web.politeness)
             scope = Scope(settings)
             async with CrawlVisitor.open(web, queues, connect_to=connect_to) as visitor:
                 harvester = Harvester(settings, extraction, scope, visitor, queues)
-                await Rounds(settings, frontier, parts, scope, harvester, queues, stop, report).run()
+                await Rounds(settings, frontier, parts, scope, harvester, queues, saved, stop, report).run()
         return CrawlResult(
             finished=_is_finished(frontier),
             funnel=_funnel(frontier),

@@ -25,7 +25,7 @@ row that names a file that is not there, cannot be: a file is synced before its 
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -148,6 +148,11 @@ class Frontier:
     def sync(self) -> None:
         """Wait until all that was committed is on the disk; between transactions."""
         self._db.execute("PRAGMA wal_checkpoint")
+
+    def copy_to(self, path: Path) -> None:
+        """Write all that was committed to another file; between transactions."""
+        with closing(sqlite3.connect(path)) as copy:
+            self._db.backup(copy)
 
     @property
     def counts(self) -> Counter[Count]:

@@ -12,6 +12,7 @@ from wit_builder.crawl.frontier import Frontier, Interrupted
 from wit_builder.crawl.harvest import Harvester, Job
 from wit_builder.crawl.levels import depth_of, holds_sitemaps
 from wit_builder.crawl.parts import Parts
+from wit_builder.crawl.saved import Saved
 from wit_builder.crawl.scope import Scope
 from wit_builder.crawl.settings import Crawl
 from wit_builder.crawl.window import Window
@@ -35,6 +36,7 @@ class Rounds:
         scope: Scope,
         harvester: Harvester,
         queues: HostQueues[Job],
+        saved: Saved,
         stop: Callable[[], bool],
         report: Callable[[dict[str, int]], None],
     ) -> None:
@@ -42,6 +44,7 @@ class Rounds:
         self._frontier = frontier
         self._harvester = harvester
         self._queues = queues
+        self._saved = saved
         self._ask_to_stop = stop
         self._stopped = False
         self._report = report
@@ -57,6 +60,7 @@ class Rounds:
                     await self._level()
                 elif self._next_level() is None:
                     break
+        await self._saved.save()
         self._report(self._progress())
 
     def _next_level(self) -> int | None:
@@ -117,6 +121,7 @@ class Rounds:
             now = time.monotonic()
             if now - self._committed >= COMMIT_S:
                 self._commit()
+            await self._saved.save_when_due()
             if now - self._reported >= REPORT_S:
                 self._reported = now
                 self._report(self._progress())

@@ -35,6 +35,7 @@ from wit_builder.curation import histogram, survivor, tables
 from wit_builder.curation.settings import Balance
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task, read_json
+from wit_builder.mirror import here
 
 Numbers = NDArray[np.int64]
 
@@ -102,7 +103,7 @@ def need(task: Task) -> None:
     table = _range(task, task.arg)
     order = survivor.by_rule(table.column("priority"), columns.fixed(table.column("id"), 32))
     table = table.take(pa.array(order))
-    before, counts = (np.load(task.params["counts"][at]) for at in (task.arg, -1))
+    before, counts = (np.load(here(task.params["counts"][at])) for at in (task.arg, -1))
     found = [_NEEDS.empty_table()]
     for rows in _pieces(table):
         lengths, matched = _flat(rows)
@@ -172,7 +173,7 @@ def solve(task: Task) -> None:
     params: sizes ([parquet path]), balance. Hands on `found` (JSON: per_query, kept). Of two that are equally
     near it is the smaller one.
     """
-    sizes = pa.concat_tables([pq.read_table(path) for path in task.params["sizes"]])
+    sizes = pa.concat_tables([pq.read_table(here(path)) for path in task.params["sizes"]])
     sums = sizes.group_by("need").aggregate([("count_all", "sum")]).sort_by("need")
     per_query, kept = nearest(
         sums.column("need").to_numpy(), sums.column("count_all_sum").to_numpy(), task.params["balance"].target
@@ -237,8 +238,8 @@ def tell(task: Task) -> None:
 
 def _survivors(task: Task) -> pa.Table:
     """Ids and queries of what near-duplicates left of the task's file."""
-    rows = pq.read_table(task.arg["samples"], columns=["id", "queries"])
-    gone = [pq.read_table(path, columns=["id"]).column("id") for path in task.params["dropped"]]
+    rows = pq.read_table(here(task.arg["samples"]), columns=["id", "queries"])
+    gone = [pq.read_table(here(path), columns=["id"]).column("id") for path in task.params["dropped"]]
     ids = pa.chunked_array([chunk for column in gone for chunk in column.chunks], pa.string())
     return rows.filter(pc.invert(pc.is_in(rows.column("id"), ids)))
 
@@ -287,7 +288,7 @@ def _with_rarest(
 
 def _losses(samples: str, gone: pa.Table, entries: pa.Array) -> pa.Table:
     """The rows as losses; their texts are read only now."""
-    texts = pq.read_table(samples, columns=["id", "url", "caption"])
+    texts = pq.read_table(here(samples), columns=["id", "url", "caption"])
     lost = texts.filter(pc.is_in(texts.column("id"), gone.column("id"))).join(gone, "id").sort_by("id")
     entry = pc.utf8_slice_codeunits(pc.take(entries, lost.column("rarest")), 0, _MAX_ENTRY)
     count = lost.column("count").cast(pa.string())

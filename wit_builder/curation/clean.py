@@ -7,8 +7,7 @@ Four stages: `judge` over the fetched samples, shuffled by sha256; `exact` over 
 what duplicates them is.
 """
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from wit_builder.curation.settings import Duplicates
 from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract import united
+from wit_builder.mirror import here
 from wit_builder.records import SAMPLE_SCHEMA, Sample, samples
 from wit_builder.shards import staged
 
@@ -43,9 +43,10 @@ def judge(task: Task) -> None:
     folder, rules = Path(task.params["staged"]), task.params["filters"]
     kept, losses = [SAMPLE_SCHEMA.empty_table()], []
     for path in task.arg["samples"]:
-        for batch in pq.ParquetFile(path).iter_batches(BATCH):
+        for batch in pq.ParquetFile(here(path)).iter_batches(BATCH):
             rows = pa.table(batch)
-            survivors, dropped = tables.judged(rows, samples(rows), rules, "clean", partial(_image, folder))
+            image = _images(folder, rows)
+            survivors, dropped = tables.judged(rows, samples(rows), rules, "clean", image)
             kept.append(survivors)
             losses.append(dropped)
     table = pa.concat_tables(kept)
@@ -56,8 +57,9 @@ def judge(task: Task) -> None:
     tables.hand_on_losses(task, "clean", losses)
 
 
-def _image(folder: Path, sample: Sample) -> bytes:
-    return staged.image(folder, sample.tar, sample.offset, sample.length)
+def _images(folder: Path, rows: pa.Table) -> Callable[[Sample], bytes]:
+    image = staged.images(folder, rows)
+    return lambda sample: image(sample.tar, sample.offset, sample.length)
 
 
 def exact(task: Task) -> None:
@@ -98,7 +100,7 @@ def similar(task: Task) -> None:
     """
     table = read(task.arg["samples"], _RULE)
     known = incumbents(task.params["incumbents"])
-    found = (pq.read_table(path) for path in task.params["links"])
+    found = (pq.read_table(here(path)) for path in task.params["links"])
     links = ((np.asarray(one.column("one")), np.asarray(one.column("other"))) for one in found)
     head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, links)
     gone = np.flatnonzero(head != np.arange(len(head)))
@@ -159,7 +161,7 @@ def _known(path: str | None, sha: pa.ChunkedArray) -> pa.Table:
     """The incumbents with one of these hashes."""
     if path is None:
         return incumbents(None)
-    batches = pq.ParquetFile(path).iter_batches(columns=INCUMBENT_COLUMNS)
+    batches = pq.ParquetFile(here(path)).iter_batches(columns=INCUMBENT_COLUMNS)
     found = [pa.table(batch).filter(pc.is_in(batch.column("sha256"), sha)) for batch in batches]
     return pa.concat_tables([incumbents(None), *found])
 
@@ -168,20 +170,20 @@ def incumbents(path: str | None) -> pa.Table:
     """What was published before: id, sha256, phash."""
     if path is None:
         return pa.schema([(name, pa.string()) for name in INCUMBENT_COLUMNS]).empty_table()
-    return pq.read_table(path, columns=INCUMBENT_COLUMNS)
+    return pq.read_table(here(path), columns=INCUMBENT_COLUMNS)
 
 
 def read(paths: Iterable[str], names: list[str]) -> pa.Table:
     """Some columns of all these samples."""
     empty = pa.schema([SAMPLE_SCHEMA.field(name) for name in names]).empty_table()
-    return pa.concat_tables([empty, *(pq.read_table(path, columns=names) for path in paths)])
+    return pa.concat_tables([empty, *(pq.read_table(here(path), columns=names) for path in paths)])
 
 
 def _texts_of(paths: Iterable[str], rows: pa.Table) -> pa.Table:
     """The rows, which have an id, with their url and texts; these few are read only now. rows: sorted by id."""
     found = [read([], _TEXTS)]
     for path in paths:
-        for batch in pq.ParquetFile(path).iter_batches(columns=_TEXTS):
+        for batch in pq.ParquetFile(here(path)).iter_batches(columns=_TEXTS):
             found.append(pa.table(batch).filter(pc.is_in(batch.column("id"), rows.column("id"))))
     table = pa.concat_tables(found)
     order = np.argsort(columns.fixed(table.column("id"), 32))

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wit_builder.curation import tables
+from wit_builder.mirror import here
 from wit_builder.queries.listing import Query
 
 NAME = "queries.parquet"
@@ -51,7 +52,7 @@ def write(path: Path, queries: Iterable[Query]) -> None:
 
 def read(path: str | Path) -> pa.Table:
     """The list with its counts."""
-    return pq.read_table(path, schema=SCHEMA)
+    return pq.read_table(here(path), schema=SCHEMA)
 
 
 def queries(path: str | Path) -> list[Query]:
@@ -87,7 +88,7 @@ def summed(table: pa.Table, counts: Sequence[str]) -> pa.Table:
     """The list with these counts (parquet) added to its own."""
     sums = {name: table.column(name).to_numpy().copy() for name in ("matched", "kept")}
     for path in counts:
-        part = pq.read_table(path)
+        part = pq.read_table(here(path))
         for name, values in sums.items():
             values[part.column("query").to_numpy()] += part.column(name).to_numpy()
     for name, values in sums.items():

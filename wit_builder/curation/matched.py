@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from wit_builder import mirror
 from wit_builder.curation import histogram, tables
 from wit_builder.queries.listing import load
 from wit_builder.queries.match import Matcher, Matches
@@ -22,10 +23,11 @@ def begin(path: Path, wanted: Queries, say: Callable[[str], None]) -> None:
 
     Raises ConfigError as `load` does.
     """
-    if path.exists():
+    if mirror.exists(path):
         return
     skipped: Counter[str] = Counter()
     histogram.write(path, load(wanted, skipped))
+    mirror.send([path])
     if skipped:
         say(f"left out of the queries: {', '.join(f'{why} {n:,}' for why, n in skipped.most_common())}")
 

@@ -18,6 +18,7 @@ from wit_builder.engine import columns, shuffle
 from wit_builder.engine.local import Needs
 from wit_builder.engine.task import Task
 from wit_builder.extract import united
+from wit_builder.mirror import here
 from wit_builder.model import load
 from wit_builder.shards import staged
 
@@ -75,12 +76,15 @@ def embed(task: Task) -> None:
     Hands on `embeddings`: parquet of id, url, caption, area, rank (of the text's source), embedding.
     """
     rule, folder = task.params["semantic"], Path(task.params["staged"])
-    rows = pq.read_table(task.arg["samples"], columns=_READ).slice(task.arg["start"], ROWS)
-    gone = pa.concat_tables([rows.select(["id"]).slice(0, 0), *map(pq.read_table, task.params["dropped"])])
+    rows = pq.read_table(here(task.arg["samples"]), columns=_READ).slice(task.arg["start"], ROWS)
+    gone = pa.concat_tables(
+        [rows.select(["id"]).slice(0, 0), *(pq.read_table(here(path)) for path in task.params["dropped"])]
+    )
     rows = rows.filter(pc.invert(pc.is_in(rows.column("id"), gone.column("id"))))
     places = zip(*(rows.column(name).to_pylist() for name in ("tar", "offset", "length")), strict=True)
     clip = load.clip_of(rule)
-    found = clip.embed_images(staged.image(folder, *place) for place in places).astype(np.float16)
+    image = staged.images(folder, rows)
+    found = clip.embed_images(image(*place) for place in places).astype(np.float16)
     table = rows.select(["id", "url", "caption"])
     table = table.append_column(
         "area", pc.multiply(rows.column("original_width"), rows.column("original_height"))
@@ -98,7 +102,7 @@ def cluster(task: Task) -> None:
     """
     paths = task.arg["embeddings"]
     ids = np.sort(
-        np.concatenate([columns.fixed(pq.read_table(path, columns=["id"])["id"], 32) for path in paths])
+        np.concatenate([columns.fixed(pq.read_table(here(path), columns=["id"])["id"], 32) for path in paths])
     )
     last = ids[:TRAINING_ROWS][-1:]
     drawn = pa.concat_tables(_up_to(path, last) for path in paths).sort_by("id")
@@ -112,8 +116,8 @@ def assign(task: Task) -> None:
     arg: {embeddings: parquet path}; params: centres (numpy path), partitions.
     Hands on `samples`, a shuffle file by cluster.
     """
-    table = pq.read_table(task.arg["embeddings"])
-    centres = np.load(task.params["centres"], allow_pickle=False)
+    table = pq.read_table(here(task.arg["embeddings"]))
+    centres = np.load(here(task.params["centres"]), allow_pickle=False)
     found = semantic.nearest(_embeddings(table), centres)
     partitions = task.params["partitions"]
     table = table.append_column("cluster", pa.array(found))
@@ -153,7 +157,7 @@ _NOTHING = pa.schema(
 
 
 def _up_to(path: str, last: "np.ndarray[tuple[int], np.dtype[np.bytes_]]") -> pa.Table:
-    table = pq.read_table(path, columns=["id", "embedding"])
+    table = pq.read_table(here(path), columns=["id", "embedding"])
     return table.filter(columns.mask(columns.fixed(table["id"], 32) <= last)) if len(last) else table
 
 

@@ -19,6 +19,7 @@ from wit_builder.curation import boilerplate, matched, sites, survivor, tables
 from wit_builder.engine import columns, hashes, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract import united
+from wit_builder.mirror import here
 from wit_builder.records import CANDIDATE_SCHEMA, candidates
 from wit_builder.text import language
 from wit_builder.text.language import LanguageModel
@@ -41,7 +42,7 @@ def judge(task: Task) -> None:
     filters = (*blocked.of(task).of_candidates, *task.params["filters"])
     kept, losses = [CANDIDATE_SCHEMA.empty_table()], []
     for part in task.arg["parts"]:
-        for batch in pq.ParquetFile(part).iter_batches(BATCH):
+        for batch in pq.ParquetFile(here(part)).iter_batches(BATCH):
             rows = _with_language(pa.table(batch), task.params["language"])
             survivors, dropped = tables.judged(rows, candidates(rows), filters, "select")
             losses.append(dropped)

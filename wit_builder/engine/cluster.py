@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from wit_builder import mirror
 from wit_builder.engine import children, local
 from wit_builder.engine.local import Needs, Progress
 from wit_builder.engine.task import Stopped
@@ -27,6 +28,7 @@ IO_CPUS = 4  # cores of a task that waits on the network, for its own pixels; fe
 AHEAD = 4  # tasks for each core of the cluster that Ray is told of
 _PATIENCE_S = 10.0  # with the actor that hears of progress
 _POLL_S = 0.5  # between two looks at progress and signals
+_ASK_S = 1.0  # between two questions of a network task whether it shall end
 _KNOCK_S = 10.0  # until somebody answers at the cluster's address
 _NO_CLUSTER = "start one with `ray start --head`, name it with --address, or build with --executor local"
 
@@ -81,25 +83,23 @@ class RayExecutor:
         self._ray.shutdown()
 
     def _check_nodes(self, root: Path) -> None:
-        """Raise ConfigError for a node that does not see what the driver wrote."""
+        """Raise ConfigError for a node that cannot use what the driver wrote."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        sees = self._ray.remote(num_cpus=0)(_sees)
+        reach = self._ray.remote(num_cpus=0)(mirror.unreachable)
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
         found = self._ray.get(
             [
-                sees.options(
+                reach.options(
                     scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
-                ).remote(str(root))
+                ).remote(mirror.name(root))
                 for node in nodes
             ]
         )
-        blind = [node["NodeManagerHostname"] for node, saw in zip(nodes, found, strict=True) if not saw]
-        if blind:
-            raise ConfigError(
-                f"the node {blind[0]} of the Ray cluster does not see {str(root)!r}",
-                "--out (or --scratch) in a folder that all nodes share",
-            )
+        for node, why in zip(nodes, found, strict=True):
+            if why:
+                what = f"the node {node['NodeManagerHostname']} of the Ray cluster"
+                raise ConfigError(f"{what} does not see {mirror.name(root)!r}{why[0]}", why[1])
 
 
 @dataclass(slots=True)
@@ -119,11 +119,9 @@ class _Run:
     news: Any = None  # the actor that hears of all tasks
     done: int = 0
     counts: Counter[str] = field(default_factory=Counter)  # what committed tasks told, summed
-    stop: Path = field(init=False)  # is there when running tasks shall commit and end
 
     def __post_init__(self) -> None:
         self.tries = Tries(self.root / self.stage, self.needs.retries)
-        self.stop = self.root / f".stop-{uuid.uuid4().hex[:8]}"
 
     def finish(self, asked: Any) -> dict[str, str]:
         cores = max(1, int(self.ray.cluster_resources().get("CPU", 1)))
@@ -135,7 +133,7 @@ class _Run:
                 task = self.todo.popleft()
                 timeout, memory = self.needs.timeout_s, self.memory_bytes
                 reference = attempt.remote(
-                    str(self.root), self.stage, task, cpus, timeout, memory, self.news, str(self.stop)
+                    mirror.name(self.root), self.stage, task, cpus, timeout, memory, self.news, self.needs.io
                 )
                 self.running[reference] = task
             self._listen()
@@ -148,7 +146,6 @@ class _Run:
         """No task of this run goes on."""
         for reference in self.running:
             self.ray.cancel(reference, force=True)
-        self.stop.unlink(missing_ok=True)
 
     def _listen(self) -> None:
         ready, _ = self.ray.wait(list(self.running), num_returns=len(self.running), timeout=_POLL_S)
@@ -181,7 +178,7 @@ class _Run:
         """Give network tasks time to commit; the others have nothing to lose."""
         if not self.needs.io:
             return
-        self.stop.touch()
+        self.news.stop.remote()
         deadline = time.monotonic() + local.GRACE_S
         while self.running and time.monotonic() < deadline and asked() < 2:
             self._listen()
@@ -202,6 +199,7 @@ class _News:
 
     def __init__(self) -> None:
         self._told: dict[str, Mapping[str, int]] = {}
+        self._stopping = False
 
     def tell(self, task: str, counts: Mapping[str, int]) -> None:
         self._told[task] = counts
@@ -211,9 +209,13 @@ class _News:
         self._told = {task: self._told[task] for task in running if task in self._told}
         return list(self._told.values())
 
+    def stop(self) -> None:
+        """Running tasks shall commit and end."""
+        self._stopping = True
 
-def _sees(root: str) -> bool:
-    return Path(root).is_dir()
+    def stopping(self) -> bool:
+        """Whether they shall."""
+        return self._stopping
 
 
 _idle: list[children.Child] = []  # of this worker of Ray's, kept for its next task
@@ -227,13 +229,16 @@ def _attempt(
     timeout_s: float | None,
     memory_bytes: int | None,
     news: Any,
-    stop: str,
+    stops: bool,
 ) -> tuple[str | BaseException | None, Mapping[str, int]]:
-    """One try of a task, in a child of this worker: None when it is committed, else why not; what it told last."""
+    """One try of a task, in a child of this worker: None when it is committed, else why not; what it told last.
+
+    stops: whether it asks now and then if it shall end.
+    """
     child = (
         _idle.pop() if _idle else children.Child("wit_builder.engine.local:serve_task", _memory(memory_bytes))
     )
-    began, asked, told = time.monotonic(), False, dict[str, int]()
+    began, asked, told = time.monotonic(), time.monotonic(), dict[str, int]()
     try:
         child.call(root, stage, task, cpus)
         while True:
@@ -249,15 +254,25 @@ def _attempt(
                     return _ended(child, value), {}
             if timeout_s is not None and time.monotonic() - began > timeout_s:
                 return _ended(child, f"it took more than {timeout_s:g} s"), {}
-            if not asked and Path(stop).exists():
-                asked = True
-                child.stop_soon()
+            if stops and time.monotonic() - asked > _ASK_S:
+                asked = time.monotonic()
+                if _shall_stop(news):
+                    child.stop_soon()
     except (EOFError, OSError):
         code = child.kill(children.LAST_WORDS_S)
         return _ended(child, f"its process died ({local.exit_of(code)})"), {}
     except BaseException:  # this worker is cancelled
         _ended(child, "")
         raise
+
+
+def _shall_stop(news: Any) -> bool:
+    import ray
+
+    try:
+        return bool(ray.get(news.stopping.remote(), timeout=_PATIENCE_S))
+    except ray.exceptions.RayError:  # nobody is there to ask any more
+        return False
 
 
 def _ended(child: children.Child, reason: str | BaseException) -> str | BaseException:

@@ -12,6 +12,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
+from wit_builder import mirror
 from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, open_task, run_task
 from wit_builder.engine.tries import Tries
@@ -87,7 +88,7 @@ class LocalExecutor:
 
 def serve_task(root: str, stage: str, task_id: str, cpus: int, tell: Callable[[Any], None]) -> None:
     """What a worker process runs for each task."""
-    task, function = open_task(Path(root), stage, task_id)
+    task, function = open_task(mirror.meet(root), stage, task_id)
     task.cpus, task.report, task.stopping = cpus, tell, children.stopping
     run_task(task, function)
 
@@ -161,7 +162,7 @@ class _Run:
             worker = _Worker(self.worker(), self.todo.popleft(), time.monotonic())
             self.busy.append(worker)
             try:
-                worker.child.call(str(self.root), self.stage, worker.task, self.cpus)
+                worker.child.call(mirror.name(self.root), self.stage, worker.task, self.cpus)
             except OSError:
                 self._lose(worker, "its worker process was gone")
 

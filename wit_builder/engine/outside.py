@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from wit_builder import mirror
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress, stop_on_signal
 from wit_builder.engine.task import Stopped
@@ -30,10 +31,10 @@ class OutsideExecutor:
         if not ids:
             return {}
         self._say(
-            f"{len(ids):,} tasks wait; on each machine: wit worker {root.absolute()} {stage} --part I/N"
+            f"{len(ids):,} tasks wait; on each machine: wit worker {mirror.name(root.absolute())} {stage} --part I/N"
         )
         with stop_on_signal() as asked:
-            while left := [task for task in ids if not engine.is_done(root, stage, task)]:
+            while left := engine.unfinished(root, stage, ids):
                 progress(Counter(), len(ids) - len(left))
                 if asked():
                     raise Stopped
@@ -52,16 +53,16 @@ def run_part(
 
     part: from 1 to `parts`. Raises ConfigError where there is no such stage.
     """
-    if not (root / stage / "plan.json").exists():
+    if not engine.is_planned(root, stage):
         planned = sorted(path.parent.name for path in root.glob("*/plan.json"))
         raise ConfigError(
-            f"{str(root)!r} has no plan of a stage {stage!r}",
+            f"{mirror.name(root)!r} has no plan of a stage {stage!r}",
             f"those it has: {', '.join(planned)}"
             if planned
             else "wit build ... --executor outside, which plans it",
         )
     ids = engine.ids(root, stage)[part - 1 :: parts]
-    todo = [task for task in ids if not engine.is_done(root, stage, task)]
+    todo = engine.unfinished(root, stage, ids)
     already = len(ids) - len(todo)
     needs = Needs(**engine.needs(root, stage))
     return executor.run(root, stage, todo, needs, lambda counts, done: progress(counts, already + done))

@@ -1,12 +1,13 @@
 """A shuffle is files: each map task writes one file, partitioned; a reduce task reads its slice of each.
 
 The file: partition k is one Arrow IPC stream (lz4) at [index[k], index[k+1]); the index of n+1 little-endian
-u64 is the file's tail. So partition k of many files costs one ranged read a file. Columns nobody asks for are not
-unpacked.
+u64 is the file's tail. So partition k of many files costs one ranged read a file; in a store one or two, several of
+them at a time, and what came stays in a file here until its task ends. Columns nobody asks for are not unpacked.
 """
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,17 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from wit_builder import storage
+from wit_builder import mirror, storage
 from wit_builder.engine import columns
+from wit_builder.objects import BLOCK, Objects
 
 BATCH = 65_536  # rows that are sorted at a time, so that no column of them comes near Arrow's 2 GB
+
+AT_ONCE = 8  # slices that are asked for at a time in a store
+TAIL = 64 << 10  # bytes that come with the index of a file in a store
+
+_INDEXES = 64 << 20  # bytes of indexes that are kept
+_indexes: dict[str, bytes] = {}  # of files in a store, by URL: their next partition costs one request
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
@@ -73,8 +81,8 @@ def batches(
     paths: Sequence[Path], partition: int, partitions: int, names: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """The same in pieces of at most `BATCH` rows, and of these columns alone; None: all."""
-    for path in paths:
-        if (data := _slice(path, partition, partitions)) is None:
+    for data in mirror.ahead(partial(_slice, partition, partitions), paths, AT_ONCE):
+        if data is None:
             continue
         schema = pa.ipc.read_schema(data)
         fields = None if names is None else [schema.get_field_index(name) for name in names]
@@ -95,9 +103,39 @@ def _split(table: pa.Table, part: NDArray[np.int64], partitions: int) -> list[li
     return pieces
 
 
-def _slice(path: Path, partition: int, partitions: int) -> pa.Buffer | None:
+def _slice(partition: int, partitions: int, path: Path) -> pa.Buffer | None:
+    """The partition's stream, None where it has no rows."""
+    if in_store := mirror.behind(path):
+        return _brought(*in_store, path, partition, partitions)
     with pa.memory_map(str(path)) as file:
         file.seek(file.size() - 8 * (partitions + 1) + 8 * partition)
         start, end = struct.unpack("<2Q", file.read(16))
         file.seek(start)
         return file.read_buffer(end - start) if end > start else None
+
+
+def _brought(objects: Objects, name: str, path: Path, partition: int, partitions: int) -> pa.Buffer | None:
+    """The same, through a file here that holds the stream alone."""
+    copy = path.with_name(f"{path.name}.{partition}")
+    if not copy.exists():
+        mirror.hold(copy, _asked(objects, name, partition, partitions))
+    with pa.memory_map(str(copy)) as file:
+        return file.read_buffer() if file.size() else None
+
+
+def _asked(objects: Objects, name: str, partition: int, partitions: int) -> Iterator[bytes]:
+    """The stream: with the index where the file is small, else by requests of its own."""
+    url, width = objects.at(name), 8 * (partitions + 1)
+    tail, first = b"", 0
+    if url not in _indexes:
+        tail, size = objects.part(name, -max(TAIL, width)) or objects.missing(name)
+        first = size - len(tail)
+        if len(_indexes) * width > _INDEXES:
+            _indexes.clear()
+        _indexes[url] = tail[-width:]
+    start, end = struct.unpack_from("<2Q", _indexes[url], 8 * partition)
+    if tail and start >= first:
+        yield tail[start - first : end - first]
+        return
+    for at in range(start, end, BLOCK):
+        yield objects.bytes_of(name, at, min(at + BLOCK, end))

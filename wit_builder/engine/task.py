@@ -17,10 +17,9 @@ Rules that make retries, twins and zombies harmless, and every executor equal to
 
 import importlib
 import os
-import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,9 +27,11 @@ from typing import Any, Self
 
 import orjson
 
-from wit_builder import settings, storage
+from wit_builder import mirror, settings, storage
 from wit_builder.errors import BuildError, WitError
 from wit_builder.ledger import Funnel
+
+_BELOW = "root"  # type of a path below the root, in JSON
 
 Report = Callable[[Mapping[str, int]], None]  # cumulative counts of one task, for the progress display
 
@@ -71,7 +72,7 @@ class Task:
     @property
     def session(self) -> dict[str, Any]:
         """What is of this run and not of the plan: root/session.json, written at each start."""
-        values: dict[str, Any] = read_json(self.root / "session.json")
+        values: dict[str, Any] = moved(self.root, read_json(self.root / "session.json"))
         return values
 
     def new_file(self, kind: str, suffix: str) -> Path:
@@ -128,24 +129,53 @@ def plan(
     needs: what its tasks ask of an executor, for executors that know the plan alone.
     """
     path = root / stage / "plan.json"
-    if path.exists():
+    if is_planned(root, stage):
         return
     with storage.plain_errors(path):
         (root / stage / "done").mkdir(parents=True, exist_ok=True)
-    storage.write_json(
-        path,
-        {
-            "function": function,
-            "params": settings.encode(params),
-            "needs": dict(needs or {}),
-            "tasks": dict(tasks),
-        },
-    )
+    value = {
+        "function": function,
+        "params": settings.encode(params),
+        "needs": dict(needs or {}),
+        "tasks": dict(tasks),
+    }
+    if mirror.behind(path):
+        mirror.create(path, orjson.dumps(movable(root, value)))
+    else:
+        storage.write_json(path, movable(root, value))
+
+
+def is_planned(root: Path, stage: str) -> bool:
+    """Whether the stage has a plan."""
+    return mirror.exists(root / stage / "plan.json")
+
+
+def movable(root: Path, value: Any) -> Any:
+    """JSON in which paths below the root are written relative to it: it may be met elsewhere."""
+    if isinstance(value, Mapping):
+        return {key: movable(root, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [movable(root, item) for item in value]
+    if isinstance(value, str) and value.startswith(f"{root}/"):
+        return {"type": _BELOW, "path": value[len(f"{root}/") :]}
+    return value
+
+
+def moved(root: Path, value: Any) -> Any:
+    """The inverse of `movable`, for where the root is met now."""
+    if isinstance(value, list):
+        return [moved(root, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == _BELOW:
+        return f"{root}/{value['path']}"
+    return {key: moved(root, item) for key, item in value.items()}
 
 
 def open_task(root: Path, stage: str, task_id: str) -> tuple[Task, Callable[[Task], None]]:
     """The task as its plan has it, and the function that runs it."""
     function, params, tasks = _plan(root / stage / "plan.json")
+    (root / stage).mkdir(parents=True, exist_ok=True)
     return Task(root, stage, task_id, tasks[task_id], params), function
 
 
@@ -155,13 +185,14 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
     Raises BuildError for a full, read-only or forbidden disk. Of an ExceptionGroup one exception is raised.
     """
     record_path = _done_path(task.root, task.stage, task.id)
-    if record_path.exists():
+    if mirror.exists(record_path):
         return
     started = time.monotonic()
     won = False
     try:
         with storage.plain_errors(task.folder):
             _call(function, task)
+            mirror.send(task.folder / name for names in task.files.values() for name in names)
             record = {
                 "id": task.id,
                 "attempt": task.attempt,
@@ -172,7 +203,8 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
             won = claim(record_path, orjson.dumps(record), task.attempt)
     finally:
         if not won:  # it failed, or a twin was first, whose files are the truth
-            _remove(task.own)
+            mirror.remove(task.own)
+        mirror.empty(task.root)
 
 
 def claim(path: Path, data: bytes, attempt: str) -> bool:
@@ -180,6 +212,8 @@ def claim(path: Path, data: bytes, attempt: str) -> bool:
 
     attempt: 8 hex digits that no other writer has.
     """
+    if mirror.behind(path):
+        return mirror.create(path, data)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{attempt}.tmp")  # as storage.sweep knows them
     with storage.plain_errors(path):
         try:
@@ -199,11 +233,12 @@ def claim(path: Path, data: bytes, attempt: str) -> bool:
 def read_json(path: Path) -> Any:
     """What a file of the engine holds. Raises BuildError when it is damaged."""
     try:
-        return orjson.loads(path.read_bytes())
+        return orjson.loads(mirror.here(path).read_bytes())
     except orjson.JSONDecodeError as error:
+        name = mirror.name(path)
         raise BuildError(
-            f"{path} is damaged ({path.stat().st_size} bytes, expected JSON)",
-            f"rm {path}, then run the same command again with `--resume`: it is made anew",
+            f"{name} is damaged ({path.stat().st_size} bytes, expected JSON)",
+            f"rm {name}, then run the same command again with `--resume`: it is made anew",
         ) from error
 
 
@@ -215,17 +250,23 @@ def done(root: Path, stage: str) -> list[Done]:
             f"stage {stage} has {len(missing)} unfinished tasks, such as {missing[0]}",
             "run the same command again with `--resume`",
         )
-    return [Done.read(_done_path(root, stage, task_id)) for task_id in ids(root, stage)]
+    return mirror.each(Done.read, [_done_path(root, stage, task_id) for task_id in ids(root, stage)])
 
 
 def pending(root: Path, stage: str) -> list[str]:
     """The ids of the plan that have no done record."""
-    return [task_id for task_id in ids(root, stage) if not is_done(root, stage, task_id)]
+    return unfinished(root, stage, ids(root, stage))
+
+
+def unfinished(root: Path, stage: str, tasks: Sequence[str]) -> list[str]:
+    """Those of these tasks that have no done record."""
+    done = mirror.each(mirror.exists, [_done_path(root, stage, task) for task in tasks])
+    return [task for task, is_there in zip(tasks, done, strict=True) if not is_there]
 
 
 def is_done(root: Path, stage: str, task_id: str) -> bool:
     """Whether that task is committed."""
-    return _done_path(root, stage, task_id).exists()
+    return mirror.exists(_done_path(root, stage, task_id))
 
 
 def ids(root: Path, stage: str) -> list[str]:
@@ -247,7 +288,7 @@ def files(records: list[Done], kind: str) -> list[Path]:
 @lru_cache(maxsize=1)
 def _plan(path: Path) -> tuple[Callable[[Task], None], Mapping[str, Any], Mapping[str, Any]]:
     """Function, parameters and tasks. Kept, as a worker runs task after task of one stage."""
-    read = read_json(path)
+    read = moved(path.parents[1], read_json(path))
     module, _, name = read["function"].partition(":")
     return getattr(importlib.import_module(module), name), settings.decode(read["params"]), read["tasks"]
 
@@ -265,14 +306,6 @@ def _first(error: BaseException) -> BaseException:
         ours = [inner for inner in error.exceptions if isinstance(inner, WitError)]
         error = ours[0] if ours else error.exceptions[0]
     return error
-
-
-def _remove(paths: list[Path]) -> None:
-    for path in paths:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _done_path(root: Path, stage: str, task_id: str) -> Path:

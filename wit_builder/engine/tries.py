@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wit_builder import storage
+from wit_builder import mirror, storage
 from wit_builder.errors import BuildError, Dropped, WitError
 
 
@@ -40,9 +40,10 @@ class Tries:
         path = self.folder / f"{task}.error.txt"
         try:
             storage.write_bytes(path, "\n".join(notes).encode("utf-8", "replace"))
+            mirror.send([path])
         except BuildError:
             return ""  # the disk is full: what went wrong before is worth more
-        return f" (where: {path})"
+        return f" (where: {mirror.name(path)})"
 
 
 def _sentence(error: BaseException) -> str:

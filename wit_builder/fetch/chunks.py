@@ -1,7 +1,8 @@
 """What a fetch task has settled so far, in chunks: a staged tar, its samples, its failures.
 
 A chunk counts once its record exists; the first record of a number wins. A task that is killed loses the
-chunk it was filling, and fetches only that again.
+chunk it was filling, and fetches only that again. Where the folder is a store's, a chunk is sent while the next one
+is filled, and an attempt on another machine goes on from there.
 
     FOLDER/chunk-00000.json              {attempt, funnel}
     FOLDER/chunk-00000.ATTEMPT.tar, .samples.parquet, .failures.parquet, .losses.parquet
@@ -10,8 +11,10 @@ chunk it was filling, and fetches only that again.
 import fcntl
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +22,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wit_builder import storage
+from wit_builder import mirror, storage
+from wit_builder.engine import lease
 from wit_builder.engine.task import claim, read_json
 from wit_builder.errors import BuildError, Dropped
 from wit_builder.images.picture import Picture
@@ -35,6 +39,9 @@ from wit_builder.web.visitor import Visit
 
 CHUNK_ITEMS = 1_000
 CHUNK_SECONDS = 30.0  # at most so much work is lost to a kill
+
+_KINDS = ("samples", "failures", "losses")
+_LOOKED_UP = 16  # records at a time, where they may lie in a store
 
 
 class Chunks:
@@ -57,7 +64,7 @@ class Chunks:
     @contextmanager
     def open(cls, folder: Path, attempt: str, base: Path, table: pa.Table) -> Iterator[Self]:
         """The chunks of that folder, for one process at a time. Raises BuildError when another is at it."""
-        with (folder / ".lock").open("w") as lock:
+        with lease.alone(folder), (folder / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -65,8 +72,9 @@ class Chunks:
             except OSError:
                 pass  # a file system without locks; then the first record of a number wins
             chunks = cls(folder, attempt, base, table)
-            with chunks._open:
+            with chunks._sender, chunks._open:
                 yield chunks
+            chunks._settle()
 
     def __init__(self, folder: Path, attempt: str, base: Path, table: pa.Table) -> None:
         self._folder, self._attempt, self._base = folder, attempt, base
@@ -78,8 +86,10 @@ class Chunks:
         self.losses: list[Path] = []
         self._stems: set[str] = set()
         self._open = ExitStack()  # the tar being filled
+        self._sender = ThreadPoolExecutor(1)
+        self._sent: Future[Path] | None = None  # the chunk before, on its way to a store
         self._number = 0
-        for record in sorted(folder.glob("chunk-*.json")):
+        for record in self._records():
             self._take_in(record)
         self._sweep()
         self._begin()
@@ -112,22 +122,51 @@ class Chunks:
             return
         self._open.close()
         failures = self._rows(self._failures, FAILURE_SCHEMA)
-        for kind, table in (
-            ("samples", self._sample_rows()),
-            ("failures", failures),
-            ("losses", _losses(failures)),
-        ):
+        tables = (self._sample_rows(), failures, _losses(failures))
+        for kind, table in zip(_KINDS, tables, strict=True):
             with storage.whole(self._file(f"{kind}.parquet")) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
-        record = self._folder / f"chunk-{self._number:05d}.json"
-        if not claim(record, self._summary(), self._attempt):
-            raise BuildError(f"another process fetches for {self._folder}; this one stops")
-        self._take_in(record)
+        self._settle()
+        record, summary = self._record(self._number), self._summary()
+        self._number += 1
+        if mirror.behind(self._folder):
+            self._sent = self._sender.submit(self._committed, record, summary)
+        else:
+            self._take_in(self._committed(record, summary))
         self._begin()
 
     def _begin(self) -> None:
         self._samples, self._extras, self._failures, self._tar = [], [], [], None
         self._since = time.monotonic()
+
+    def _settle(self) -> None:
+        """The chunk that was sent last is part of the result. Raises what went wrong with it."""
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            self._take_in(sent.result())
+
+    def _committed(self, record: Path, summary: bytes) -> Path:
+        """The record, once it stands."""
+        stem = f"{record.stem}.{self._attempt}"
+        tar = self._folder / f"{stem}.tar"
+        files = [self._folder / f"{stem}.{kind}.parquet" for kind in _KINDS]
+        mirror.send([path for path in (tar, *files) if path.exists()])
+        if not claim(record, summary, self._attempt):
+            raise BuildError(f"another process fetches for {mirror.name(self._folder)}; this one stops")
+        if mirror.behind(tar):
+            tar.unlink(missing_ok=True)  # what is to come needs the room
+        return record
+
+    def _records(self) -> Iterator[Path]:
+        """Those there are, in order; one that was removed as damaged leaves a gap."""
+        for first in count(step=_LOOKED_UP):
+            asked = mirror.each(mirror.here, [self._record(first + n) for n in range(_LOOKED_UP)])
+            if not (found := [record for record in asked if record.exists()]):
+                return
+            yield from found
+
+    def _record(self, number: int) -> Path:
+        return self._folder / f"chunk-{number:05d}.json"
 
     def _take_in(self, record: Path) -> None:
         chunk = read_json(record)
@@ -135,10 +174,12 @@ class Chunks:
         self._stems.add(stem)
         self._number = max(self._number, int(record.stem.removeprefix("chunk-")) + 1)
         self.funnel.add(Funnel.from_json(chunk["funnel"]))
-        for kind, paths in (("samples", self.samples), ("failures", self.failures), ("losses", self.losses)):
+        for kind, paths in zip(_KINDS, (self.samples, self.failures, self.losses), strict=True):
             paths.append(path := self._folder / f"{stem}.{kind}.parquet")
+            mirror.there([path])
             if kind != "losses":
-                self.settled.update(pq.read_table(path, columns=["id"]).column("id").to_pylist())
+                ids = pq.read_table(mirror.here(path), columns=["id"]).column("id")
+                self.settled.update(ids.to_pylist())
 
     def _sweep(self) -> None:
         """Remove what attempts left that were killed before their record: up to a chunk of images each."""

@@ -22,6 +22,7 @@ from wit_builder.errors import Dropped, Transient
 from wit_builder.fetch.chunks import Chunks
 from wit_builder.fetch.pixels import Pixels
 from wit_builder.fetch.room import Backlog, ImageVisitor
+from wit_builder.mirror import here
 from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.web.politeness import HostQueues, backoff
 from wit_builder.web.url import host_of
@@ -40,7 +41,7 @@ def fetch(task: Task) -> None:
     Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
     """
     inputs = [Path(path) for path in task.params["inputs"]]
-    stays = np.load(task.params["stays"][task.arg]) if task.params["stays"] else None
+    stays = np.load(here(task.params["stays"][task.arg])) if task.params["stays"] else None
     table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA, stays).combine_chunks()
     with Chunks.open(task.home, task.attempt, task.folder, table) as chunks:
         uvloop.run(_Fetch(task, table, chunks).run())

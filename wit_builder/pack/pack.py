@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 
 from wit_builder import storage
 from wit_builder.engine import columns, shuffle
-from wit_builder.engine.task import Task
+from wit_builder.engine.task import Task, read_json
 from wit_builder.extract import united
+from wit_builder.mirror import here
 from wit_builder.records import FAILURE_SCHEMA, SAMPLE_SCHEMA, Failure, Sample, failures, samples
 from wit_builder.shards import listed, staged
 from wit_builder.shards.layout import Layout
@@ -39,7 +39,7 @@ def order(task: Task) -> None:
     Hands on `shards` (JSON list of [first id, last failure's id or ""], one a shard).
     """
     dropped = _ids(task.arg["dropped"])
-    kept = [_without(pq.read_table(path, columns=["id"]), dropped) for path in task.arg["samples"]]
+    kept = [_without(pq.read_table(here(path), columns=["id"]), dropped) for path in task.arg["samples"]]
     ids = np.sort(columns.fixed(pa.concat_tables([_NO_IDS, *kept]).column("id"), 32))
     starts = ids[:: task.params["per_shard"]]
     ends = _last_failures(starts, np.sort(columns.fixed(_ids(task.arg["failures"]), 32)))
@@ -54,7 +54,7 @@ def route(task: Task) -> None:
     texts ([parquet path]: id, text, source; each goes to the alt_texts of that sample).
     Hands on `samples` and `failures`, shuffle files by shard.
     """
-    shards = np.array(orjson.loads(Path(task.params["shards"]).read_bytes()), "S32")
+    shards = np.array(read_json(Path(task.params["shards"])), "S32")
     starts, ends = shards[:, 0], shards[:, 1]  # what else a list's shards say is not of interest here
     rows = _without(_concat(task.arg["samples"], SAMPLE_SCHEMA), _ids(task.arg["dropped"]))
     rows = united.united(rows, _texts_for(rows, task.params["texts"]))
@@ -74,12 +74,12 @@ def write(task: Task) -> None:
     params = task.params
     picked = shuffle.read(_paths(params["samples"]), task.arg, params["shards"], SAMPLE_SCHEMA)
     lost = shuffle.read(_paths(params["failures"]), task.arg, params["shards"], FAILURE_SCHEMA)
-    folder = task.new_folder()
+    folder, picked = task.new_folder(), picked.sort_by("id")
     info = write_shard(
         folder,
         params["first"] + task.arg,
-        list(samples(picked.sort_by("id"))),
-        _image_reader(Path(params["staged"])),
+        list(samples(picked)),
+        _image_reader(Path(params["staged"]), picked),
         list(failures(lost.sort_by("id"))),
         params["spec"],
         Layout(carried=params.get("carried", "")),
@@ -99,7 +99,7 @@ def write_listed(task: Task) -> None:
     """
     params = task.params
     spec, layout, output = params["spec"], params["layout"], params["output"]
-    shards = orjson.loads(Path(params["shards"]).read_bytes())
+    shards = read_json(Path(params["shards"]))
     picked = shuffle.read(_paths(params["samples"]), task.arg, len(shards), SAMPLE_SCHEMA)
     lost = shuffle.read(_paths(params["failures"]), task.arg, len(shards), FAILURE_SCHEMA)
     new: list[Sample | Failure] = [*samples(picked), *failures(lost)]
@@ -109,7 +109,7 @@ def write_listed(task: Task) -> None:
     if params["published"]:
         stay = standing(Path(params["published"]), index, spec, layout, output)
         numbered = (rows.get(row, (row, pair)) for row, pair in stay)
-    image = _image_reader(Path(params["staged"]))
+    image = _image_reader(Path(params["staged"]), picked)
     for path in listed.write_listed(task.new_folder(), index, numbered, image, spec, layout, output):
         task.keep("shard", path)
 
@@ -136,12 +136,15 @@ def _shard_of(rows: pa.Table, starts: NDArray[np.bytes_]) -> NDArray[np.int64]:
     return np.maximum(shard, 0)
 
 
-def _image_reader(folder: Path) -> Callable[[Sample], bytes]:
-    return lambda sample: staged.image(folder, sample.tar, sample.offset, sample.length)
+def _image_reader(folder: Path, rows: pa.Table) -> Callable[[Sample], bytes]:
+    image = staged.images(folder, rows)
+    return lambda sample: image(sample.tar, sample.offset, sample.length)
 
 
 def _ids(paths: list[str]) -> pa.ChunkedArray:
-    return pa.concat_tables([_NO_IDS, *(pq.read_table(path, columns=["id"]) for path in paths)]).column("id")
+    return pa.concat_tables([_NO_IDS, *(pq.read_table(here(path), columns=["id"]) for path in paths)]).column(
+        "id"
+    )
 
 
 def _without(rows: pa.Table, ids: pa.ChunkedArray) -> pa.Table:
@@ -152,7 +155,7 @@ def _texts_for(rows: pa.Table, paths: list[str]) -> pa.Table:
     """The texts that go to these rows: owner (number of the row, rising), text, source."""
     found = [pa.table({"owner": pa.array([], pa.int64()), **dict.fromkeys(("text", "source"), _NO_TEXTS)})]
     for path in paths:
-        for batch in pq.ParquetFile(path).iter_batches(columns=["id", "text", "source"]):
+        for batch in pq.ParquetFile(here(path)).iter_batches(columns=["id", "text", "source"]):
             owner = pc.index_in(batch.column("id"), rows.column("id")).cast(pa.int64())
             texts = pa.table([owner, *batch.columns[1:]], names=["owner", "text", "source"])
             found.append(texts.filter(pc.is_valid(owner)))
@@ -161,7 +164,7 @@ def _texts_for(rows: pa.Table, paths: list[str]) -> pa.Table:
 
 
 def _concat(paths: list[str], schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables([schema.empty_table(), *(pq.read_table(path) for path in paths)])
+    return pa.concat_tables([schema.empty_table(), *(pq.read_table(here(path)) for path in paths)])
 
 
 def _paths(names: list[str]) -> list[Path]:
