@@ -2,11 +2,14 @@
 
 import asyncio
 import io
+import math
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from aiohttp import web
 from PIL import Image, ImageDraw
@@ -37,6 +40,8 @@ class Web:
     port: int = 0
     answers: dict[str, Say | list[Say]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)  # robots.txt and the like left out
+    rules: list[str] = field(default_factory=list)  # these alone
+    log: list[tuple[float, str]] = field(default_factory=list)  # when a request came, and to which host
     at_once: int = 0  # requests that wait for their answers
     most_at_once: int = 0
 
@@ -47,6 +52,11 @@ class Web:
     def times(self, url: str) -> int:
         return self.asked.count(url)
 
+    def closest(self, host: str) -> float:
+        """The least seconds between two requests to the host, one after the other."""
+        times = [at for at, name in self.log if name == host]
+        return min((after - before for before, after in pairwise(times)), default=math.inf)
+
     def page(self, url: str, images: dict[str, str]) -> None:
         """A page of these images, URL to caption."""
         tags = "".join(f'<p><img src="{src}" alt="{alt}"></p>' for src, alt in images.items())
@@ -54,8 +64,9 @@ class Web:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         url = f"http://{request.host.partition(':')[0]}{request.raw_path}"
-        if not url.endswith(("/robots.txt", "/tdmrep.json")):
-            self.asked.append(url)
+        rules = url.endswith(("/robots.txt", "/tdmrep.json"))
+        (self.rules if rules else self.asked).append(url)
+        self.log.append((time.monotonic(), request.host.partition(":")[0]))
         says = self.answers.get(url, MISSING)
         say = says[min(self.times(url), len(says)) - 1] if isinstance(says, list) else says
         say.first()
