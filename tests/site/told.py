@@ -2,14 +2,12 @@
 
 import asyncio
 import io
-import math
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from aiohttp import web
 from PIL import Image, ImageDraw
@@ -27,6 +25,7 @@ class Say:
     wait: float = 0.0  # seconds before the answer
     chunked: bool = False  # without Content-Length
     location: str = ""  # of a redirect
+    headers: tuple[tuple[str, str], ...] = ()  # and these
     first: Callable[[], object] = lambda: None  # done when asked
 
 
@@ -41,7 +40,7 @@ class Web:
     answers: dict[str, Say | list[Say]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)  # robots.txt and the like left out
     rules: list[str] = field(default_factory=list)  # these alone
-    log: list[tuple[float, str]] = field(default_factory=list)  # when a request came, and to which host
+    log: list[tuple[float, str, str]] = field(default_factory=list)  # when a request came, its host and URL
     at_once: int = 0  # requests that wait for their answers
     most_at_once: int = 0
 
@@ -52,11 +51,6 @@ class Web:
     def times(self, url: str) -> int:
         return self.asked.count(url)
 
-    def closest(self, host: str) -> float:
-        """The least seconds between two requests to the host, one after the other."""
-        times = [at for at, name in self.log if name == host]
-        return min((after - before for before, after in pairwise(times)), default=math.inf)
-
     def page(self, url: str, images: dict[str, str]) -> None:
         """A page of these images, URL to caption."""
         tags = "".join(f'<p><img src="{src}" alt="{alt}"></p>' for src, alt in images.items())
@@ -66,7 +60,7 @@ class Web:
         url = f"http://{request.host.partition(':')[0]}{request.raw_path}"
         rules = url.endswith(("/robots.txt", "/tdmrep.json"))
         (self.rules if rules else self.asked).append(url)
-        self.log.append((time.monotonic(), request.host.partition(":")[0]))
+        self.log.append((time.monotonic(), request.host.partition(":")[0], url))
         says = self.answers.get(url, MISSING)
         say = says[min(self.times(url), len(says)) - 1] if isinstance(says, list) else says
         say.first()
@@ -75,6 +69,7 @@ class Web:
         await asyncio.sleep(say.wait)
         self.at_once -= 1
         headers = {"Content-Type": say.type} | ({"Location": say.location} if say.location else {})
+        headers |= dict(say.headers)
         if not say.chunked:
             return web.Response(body=say.body, status=say.status, headers=headers)
         stream = web.StreamResponse(status=say.status, headers=headers)
