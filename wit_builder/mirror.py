@@ -193,11 +193,16 @@ def _send(sent: tuple[_Mirror, Path]) -> None:
     mirror.there.add(path)
 
 
+def renew(path: Path) -> None:
+    """Hand on a file instead of what was there."""
+    if mirror := _of(path):
+        mirror.objects.put(mirror.name(path), path)
+
+
 def write_json(path: Path, value: object) -> None:
     """See storage; and it is handed on, instead of what was there."""
     storage.write_json(path, value)
-    if mirror := _of(path):
-        mirror.objects.put(mirror.name(path), path)
+    renew(path)
 
 
 def create(path: Path, data: bytes) -> bool:

@@ -74,26 +74,7 @@ def test_an_old_chunk_is_committed(tmp_path, monkeypatch, age, chunks):
     assert len(list(tmp_path.glob("chunk-*.json"))) == chunks
 
 
-def test_a_second_process_on_the_same_task_is_refused(tmp_path):
-    with (
-        Chunks.open(tmp_path, A, tmp_path, TEN),
-        pytest.raises(BuildError, match="another process fetches for"),
-        Chunks.open(tmp_path, B, tmp_path, TEN),
-    ):
-        pass
-
-
-def test_after_the_first_process_the_second_may_begin(tmp_path):
-    for attempt in (A, B):
-        with Chunks.open(tmp_path, attempt, tmp_path, TEN) as chunks:
-            assert chunks.settled == set()
-
-
-def test_where_there_are_no_locks_the_first_record_of_a_number_wins(tmp_path, monkeypatch):
-    def no_locks(*_):
-        raise OSError(95, "not supported")
-
-    monkeypatch.setattr(chunks_.fcntl, "flock", no_locks)
+def test_the_first_record_of_a_number_wins(tmp_path):
     with Chunks.open(tmp_path, A, tmp_path, TEN), Chunks.open(tmp_path, B, tmp_path, TEN) as late:
         settled(tmp_path, A, 1)
         late.add_failure(2, Gone("dns"))

@@ -192,12 +192,12 @@ def test_a_full_disk_stops_the_stage_with_what_to_do_and_no_chunk_is_committed(
     done = task(tmp_path, [*urls(3), "http://gone.test/"], web.connect_to)
     with pytest.raises(BuildError, match="no space is left on the device"):
         run_task(done, fetch)
-    assert list(done.home.glob("chunk-*.json")) == []
+    assert list(done.home.rglob("chunk-*.json")) == []
 
 
 def _committed(task):
     """URLs in the chunks that have a record."""
-    stems = {path.stem for path in task.home.glob("chunk-*.json")}
-    tables = [path for path in task.home.glob("chunk-*.parquet") if path.name.split(".")[0] in stems]
+    stems = {path.stem for path in task.home.rglob("chunk-*.json")}
+    tables = [path for path in task.home.rglob("chunk-*.parquet") if path.name.split(".")[0] in stems]
     wanted = [path for path in tables if "losses" not in path.name]
     return {url for path in wanted for url in pq.read_table(path).column("url").to_pylist()}

@@ -4,6 +4,7 @@ import asyncio
 import io
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Say:
     wait: float = 0.0  # seconds before the answer
     chunked: bool = False  # without Content-Length
     location: str = ""  # of a redirect
+    headers: tuple[tuple[str, str], ...] = ()  # and these
     first: Callable[[], object] = lambda: None  # done when asked
 
 
@@ -37,6 +39,8 @@ class Web:
     port: int = 0
     answers: dict[str, Say | list[Say]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)  # robots.txt and the like left out
+    rules: list[str] = field(default_factory=list)  # these alone
+    log: list[tuple[float, str, str]] = field(default_factory=list)  # when a request came, its host and URL
     at_once: int = 0  # requests that wait for their answers
     most_at_once: int = 0
 
@@ -54,8 +58,9 @@ class Web:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         url = f"http://{request.host.partition(':')[0]}{request.raw_path}"
-        if not url.endswith(("/robots.txt", "/tdmrep.json")):
-            self.asked.append(url)
+        rules = url.endswith(("/robots.txt", "/tdmrep.json"))
+        (self.rules if rules else self.asked).append(url)
+        self.log.append((time.monotonic(), request.host.partition(":")[0], url))
         says = self.answers.get(url, MISSING)
         say = says[min(self.times(url), len(says)) - 1] if isinstance(says, list) else says
         say.first()
@@ -64,6 +69,7 @@ class Web:
         await asyncio.sleep(say.wait)
         self.at_once -= 1
         headers = {"Content-Type": say.type} | ({"Location": say.location} if say.location else {})
+        headers |= dict(say.headers)
         if not say.chunked:
             return web.Response(body=say.body, status=say.status, headers=headers)
         stream = web.StreamResponse(status=say.status, headers=headers)

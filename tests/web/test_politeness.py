@@ -1,4 +1,5 @@
 import asyncio
+import math
 import random
 from collections import defaultdict
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.web.loopback import VirtualLoop, run_virtual
-from wit_builder.web.politeness import HostQueues, Politeness, backoff
+from wit_builder.web.politeness import HostQueues, Politeness, Wish, backoff
 
 Queues = HostQueues[str]
 
@@ -46,6 +47,7 @@ class Log:
 def worked(
     *items: str,
     prepare: Callable[[Queues], None] = lambda queues: None,
+    before: dict[str, Wish] | None = None,
     workers: int = 8,
     takes_s: float = 0.0,
     **politeness: Any,
@@ -54,6 +56,8 @@ def worked(
 
     async def main(loop: VirtualLoop) -> Log:
         log = Log(HostQueues(Politeness(**politeness), loop.time), takes_s)
+        if before is not None:
+            log.queues.take_over(before)
         for item in items:
             log.queues.put(item.partition("/")[0], item)
         prepare(log.queues)
@@ -197,6 +201,92 @@ def test_an_item_is_not_given_before_its_time_and_does_not_hold_up_others() -> N
         return log.starts
 
     assert run_virtual(main) == [(0.0, "a.test/now"), (2.0, "a.test/soon"), (5.0, "a.test/late")]
+
+
+# -- taking over
+
+
+def taken_over(wishes: dict[str, Wish], *items: str, **politeness: Any) -> Log:
+    """Others asked until 0.0, and heard these wishes."""
+    return worked(*items, before=wishes, **politeness)
+
+
+def test_whoever_takes_over_asks_no_host_before_its_delay_has_passed() -> None:
+    log = taken_over({}, *names("a.test", 2), "b.test/1", host_delay_s=2.0)
+    assert (log.times("a"), log.times("b")) == ([2.0, 4.0], [2.0])
+
+
+def test_a_wish_that_others_heard_is_kept() -> None:
+    wishes = {"a.test": Wish(delay=7.0), "b.test": Wish(pause=9.0)}
+    log = taken_over(wishes, *names("a.test", 2), *names("b.test", 2), "c.test/1")
+    assert (log.times("a"), log.times("b"), log.times("c")) == ([7.0, 14.0], [9.0, 10.0], [1.0])
+
+
+def test_what_hosts_share_is_left_alone_too() -> None:
+    log = taken_over({}, "a.x.test/1", "b.x.test/1", host_delay_s=0.0, domain_delay_s=3.0)
+    assert log.times() == [3.0, 6.0]
+
+
+def test_a_wish_is_told_at_once_and_only_what_it_adds() -> None:
+    heard: list[tuple[str, Wish]] = []
+    queues: Queues = HostQueues(Politeness(), lambda: 0.0, lambda host, wish: heard.append((host, wish)))
+    for delay in (0.5, 3.0, 3.0):
+        queues.learn("a.test", crawl_delay=delay)
+    queues.penalise("b.test", 500.0)
+    assert heard == [("a.test", Wish(delay=3.0)), ("b.test", Wish(pause=120.0))]
+
+
+def test_who_takes_over_is_told_of_hosts_that_asked_for_more_than_the_usual() -> None:
+    queues: Queues = HostQueues(Politeness(), lambda: 100.0)
+    queues.learn("slow.test", crawl_delay=3.0)
+    queues.penalise("busy.test", 60.0)
+    queues.penalise("usual.test", 1.0)
+    assert queues.wishes() == {"slow.test": Wish(delay=3.0), "busy.test": Wish(pause=60.0)}
+
+
+@pytest.mark.parametrize(("later", "left"), [(0.0, {"a.test": Wish(pause=9.0)}), (9.5, {})])
+def test_a_wish_that_was_taken_over_is_handed_on_until_it_is_over(
+    later: float, left: dict[str, Wish]
+) -> None:
+    clock = [50.0]
+    queues: Queues = HostQueues(Politeness(), lambda: clock[0])
+    queues.take_over({"a.test": Wish(pause=9.0)})
+    clock[0] += later
+    assert queues.wishes() == left
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_killed_at_any_time_two_processes_together_keep_each_hosts_delay(seed: int) -> None:
+    """The first one is killed; the second knows only what was heard."""
+    rng = random.Random(seed)
+    delays = {f"h{n}.test": rng.choice([0.5, 1.0, 4.0]) for n in range(6)}
+    wishes: dict[str, Wish] = {}
+    starts: list[tuple[float, str]] = []
+
+    async def main(loop: VirtualLoop) -> None:
+        for killed_after in (rng.uniform(0.0, 20.0), math.inf):
+            queues: Queues = HostQueues(
+                Politeness(), loop.time, lambda host, wish: wishes.update({host: wish})
+            )
+            if starts:
+                queues.take_over(dict(wishes))
+            log = Log(queues)
+            log.starts = starts
+            for host in delays:
+                for item in names(host, 8):
+                    queues.put(host, item)
+            began = loop.time()
+            crowd = asyncio.ensure_future(log.crowd(4))
+            while not crowd.done() and loop.time() - began < killed_after:
+                await asyncio.sleep(0.05)
+                for host in {item.partition("/")[0] for _, item in starts}:  # robots.txt was read
+                    queues.learn(host, crawl_delay=delays[host])
+            crowd.cancel()
+
+    run_virtual(main)
+    for host, delay in delays.items():
+        times = [at for at, item in starts if item.startswith(f"{host}/")]
+        assert min(after - before for before, after in pairwise(times)) >= max(1.0, delay) - 1e-6
 
 
 # -- the end

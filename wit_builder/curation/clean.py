@@ -7,7 +7,8 @@ Four stages: `judge` over the fetched samples, shuffled by sha256; `exact` over 
 what duplicates them is.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from wit_builder.curation import groups, sites, survivor, tables, top
 from wit_builder.curation.settings import Duplicates
-from wit_builder.engine import columns, shuffle
+from wit_builder.engine import columns, hashes, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract import united
 from wit_builder.mirror import here
@@ -29,6 +30,7 @@ from wit_builder.shards import staged
 BATCH = 8_192  # rows in memory as records at a time
 INCUMBENT_COLUMNS = ["id", "sha256", "phash"]
 
+_NO_HASHES = pa.array([], pa.uint64())
 _TEXTS = ["id", "url", "caption", "text_source", "alt_texts"]
 _RULE = ["id", "original_width", "original_height", "text_source"]  # what survivors are chosen by
 
@@ -65,30 +67,48 @@ def _images(folder: Path, rows: pa.Table) -> Callable[[Sample], bytes]:
 def exact(task: Task) -> None:
     """One of each image by sha256 of its bytes, with the captions of the others; placeholders go altogether.
 
-    What is not among the best, where only they stay, goes before. arg: partition; params: inputs, partitions,
-    duplicates, incumbents, top, thresholds.
+    What is not among the best, where only they stay, goes before. Of what goes only the keys are in memory together:
+    an image may be there a million times.
+
+    arg: partition; params: inputs, partitions, duplicates, incumbents, top, thresholds.
     Hands on `samples` (parquet) and `losses`.
     """
     inputs = [Path(path) for path in task.params["inputs"]]
-    every = shuffle.read(inputs, task.arg, task.params["partitions"], SAMPLE_SCHEMA)
-    table, worse = top.cut(task, every)
-    sha = columns.digits(table.column("sha256"), 64)
-    head = survivor.heads(sha, lambda rows: [key[rows] for key in _rule(table)])
-    placeholder = _placeholders(table, head, task.params["duplicates"])
-    known = _known(task.params["incumbents"], table.column("sha256"))
-    published = np.asarray(pc.is_in(table.column("sha256"), known.column("sha256")))
+    every = partial(shuffle.batches, inputs, task.arg, task.params["partitions"])
+    best = None if task.params["top"] is None else top.best(task, every(["scores"]))
+
+    def batches(names: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        return every(names) if best is None else _chosen(every(names), best)
+
+    keys = _table(batches(["sha256", *_RULE]), ["sha256", *_RULE])
+    sha = columns.digits(keys.column("sha256"), 64)
+    head = survivor.heads(sha, lambda rows: [key[rows] for key in _rule(keys)])
+    del sha
+    placeholder = _placeholders(batches, head, task.params["duplicates"])
+    known = _known(task.params["incumbents"], keys.column("sha256"))
+    published = np.asarray(pc.is_in(keys.column("sha256"), known.column("sha256")))
     repeats = head != np.arange(len(head))
     gone = placeholder | published | repeats
-    dropped = table.filter(columns.mask(gone))
-    first = columns.pick(table.column("id"), head[gone])
-    reasons = np.where(placeholder[gone], "placeholder", "duplicate_image").tolist()
-    losses = tables.losses_of(dropped, "clean", reasons, _whose(dropped.column("sha256"), first, known))
     giving = repeats & ~placeholder & ~published
     place = np.cumsum(~gone) - 1  # of a row that stays
-    texts = united.ranked(place[head[giving]], table.filter(columns.mask(giving)), alt_texts=True)
-    kept = united.united(table.filter(columns.mask(~gone)), texts)
-    tables.write_parquet(task.new_file("samples", ".parquet"), kept)
-    tables.hand_on_losses(task, "clean", [worse, losses])
+    kept, texts = [SAMPLE_SCHEMA.empty_table()], united.Gathered(alt_texts=True)
+
+    def losses() -> Iterator[pa.Table]:
+        if best is not None:
+            for rows, at in _numbered(every()):
+                yield top.losses(task, rows.filter(columns.mask(~best[at])))
+        for rows, at in _numbered(batches()):
+            kept.append(rows.filter(columns.mask(~gone[at])))
+            texts.offer(place[head[at][giving[at]]], rows.filter(columns.mask(giving[at])))
+            dropped, lost = rows.filter(columns.mask(gone[at])), gone[at]
+            first = columns.pick(keys.column("id"), head[at][lost])
+            reasons = np.where(placeholder[at][lost], "placeholder", "duplicate_image").tolist()
+            yield tables.losses_of(dropped, "clean", reasons, _whose(dropped.column("sha256"), first, known))
+
+    tables.hand_on_losses(task, "clean", losses())
+    tables.write_parquet(
+        task.new_file("samples", ".parquet"), united.united(pa.concat_tables(kept), texts.table())
+    )
 
 
 def similar(task: Task) -> None:
@@ -103,22 +123,26 @@ def similar(task: Task) -> None:
     found = (pq.read_table(here(path)) for path in task.params["links"])
     links = ((np.asarray(one.column("one")), np.asarray(one.column("other"))) for one in found)
     head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, links)
-    gone = np.flatnonzero(head != np.arange(len(head)))
+    gone = head != np.arange(len(head))
     everyone = pa.chunked_array([*table.column("id").chunks, *known.column("id").chunks], pa.string())
-    dropped = pa.table({"id": columns.pick(table.column("id"), gone), "head": head[gone]}).sort_by("id")
-    lost = _texts_of(task.arg["samples"], dropped)
-    stands = columns.pick(everyone, np.asarray(lost.column("head")))
-    radius = task.params["duplicates"].radius
-    evidence = pc.binary_join_element_wise(f"within {radius} bits of the group of", stands, " ")
-    losses = tables.losses_of(lost, "clean", "near_duplicate", evidence)
-    giving = lost.filter(pc.less(lost.column("head"), table.num_rows))  # what is published never changes
-    texts = united.ranked(np.asarray(giving.column("head")), giving, alt_texts=True)
-    owner = columns.pick(everyone, np.asarray(texts.column("owner")))
-    texts = texts.set_column(0, "id", owner)
-    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.select(["id"]))
-    tables.write_parquet(task.new_file("texts", ".parquet"), texts)
-    tables.hand_on_losses(task, "clean", [losses])
-    task.funnel["clean"].kept += table.num_rows - len(gone)
+    radius, texts = task.params["duplicates"].radius, united.Gathered(alt_texts=True)
+
+    def losses() -> Iterator[pa.Table]:
+        for batch, at in _numbered(_batches(task.arg["samples"], _TEXTS)):
+            lost, of = batch.filter(columns.mask(gone[at])), head[at][gone[at]]
+            ours = of < len(head)  # what is published never changes
+            texts.offer(of[ours], lost.filter(columns.mask(ours)))
+            stands = columns.pick(everyone, of)
+            evidence = pc.binary_join_element_wise(f"within {radius} bits of the group of", stands, " ")
+            yield tables.losses_of(lost, "clean", "near_duplicate", evidence)
+
+    tables.hand_on_losses(task, "clean", losses())
+    gained = texts.table()
+    gained = gained.set_column(0, "id", columns.pick(everyone, np.asarray(gained.column("owner"))))
+    dropped = table.select(["id"]).filter(columns.mask(gone)).sort_by("id")
+    tables.write_parquet(task.new_file("dropped", ".parquet"), dropped)
+    tables.write_parquet(task.new_file("texts", ".parquet"), gained)
+    task.funnel["clean"].kept += table.num_rows - dropped.num_rows
 
 
 def _rule(table: pa.Table) -> tuple[NDArray[Any], ...]:
@@ -127,27 +151,35 @@ def _rule(table: pa.Table) -> tuple[NDArray[Any], ...]:
     return -area, united.rank(table.column("text_source")), *columns.digits(table.column("id"), 32)
 
 
-def _placeholders(table: pa.Table, head: NDArray[np.int64], rules: Duplicates) -> NDArray[np.bool_]:
+def _placeholders(
+    batches: Callable[[list[str]], Iterable[pa.RecordBatch]], head: NDArray[np.int64], rules: Duplicates
+) -> NDArray[np.bool_]:
     """Which rows are of an image under at least so many captions, or on so many sites under several."""
     fewest = min(rules.placeholder_captions, rules.placeholder_hosts or rules.placeholder_captions)
-    often = np.flatnonzero(np.bincount(head, minlength=len(head))[head] >= fewest)
-    rows = columns.pick_rows(table.select(["caption", "page_url", "url"]), often)
-    counted = pa.table({"image": head[often], "caption": rows.column("caption"), "site": _sites(rows, rules)})
+    often = np.bincount(head, minlength=len(head))[head] >= fewest
+    if not often.any():
+        return often
+    found = [pa.table({"image": pa.array([], pa.int64()), **dict.fromkeys(("caption", "site"), _NO_HASHES)})]
+    for rows, at in _numbered(batches(["caption", "page_url", "url"])):
+        some = rows.filter(columns.mask(often[at]))
+        hashed = [hashes.hashed(some.column("caption")), _sites(some, rules)]
+        found.append(pa.table([head[at][often[at]], *hashed], names=found[0].column_names))
+    counted = pa.concat_tables(found)
     counts = counted.group_by("image").aggregate([("caption", "count_distinct"), ("site", "count_distinct")])
     captions, on = (np.asarray(counts.column(f"{name}_count_distinct")) for name in ("caption", "site"))
-    found = captions >= rules.placeholder_captions
+    many = captions >= rules.placeholder_captions
     if rules.placeholder_hosts is not None:
-        found |= (on >= rules.placeholder_hosts) & (captions > 1)
-    return np.isin(head, np.asarray(counts.column("image"))[found])
+        many |= (on >= rules.placeholder_hosts) & (captions > 1)
+    return np.isin(head, np.asarray(counts.column("image"))[many])
 
 
-def _sites(rows: pa.Table, rules: Duplicates) -> NDArray[np.int64]:
-    """A number for the registrable domain that shows each, zeros where nobody asks."""
+def _sites(rows: pa.Table, rules: Duplicates) -> hashes.Hashes:
+    """A hash of the registrable domain that shows each, zeros where nobody asks."""
     if rules.placeholder_hosts is None:
-        return np.zeros(rows.num_rows, np.int64)
+        return np.zeros(rows.num_rows, np.uint64)
     known = pc.not_equal(rows.column("page_url"), "")
     names, of = sites.of(pc.if_else(known, rows.column("page_url"), rows.column("url")))
-    return np.unique(names, return_inverse=True)[1][of]
+    return hashes.hashed(pa.chunked_array([names], pa.string()))[of]
 
 
 def _whose(sha: pa.ChunkedArray, first: pa.ChunkedArray, known: pa.Table) -> pa.ChunkedArray:
@@ -179,12 +211,27 @@ def read(paths: Iterable[str], names: list[str]) -> pa.Table:
     return pa.concat_tables([empty, *(pq.read_table(here(path), columns=names) for path in paths)])
 
 
-def _texts_of(paths: Iterable[str], rows: pa.Table) -> pa.Table:
-    """The rows, which have an id, with their url and texts; these few are read only now. rows: sorted by id."""
-    found = [read([], _TEXTS)]
+def _batches(paths: Iterable[str], names: list[str]) -> Iterator[pa.RecordBatch]:
+    """The same, some rows at a time."""
     for path in paths:
-        for batch in pq.ParquetFile(here(path)).iter_batches(columns=_TEXTS):
-            found.append(pa.table(batch).filter(pc.is_in(batch.column("id"), rows.column("id"))))
-    table = pa.concat_tables(found)
-    order = np.argsort(columns.fixed(table.column("id"), 32))
-    return table.take(pa.array(order)).append_column("head", rows.column("head"))
+        yield from pq.ParquetFile(here(path)).iter_batches(columns=names)
+
+
+def _chosen(batches: Iterable[pa.RecordBatch], chosen: NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
+    """Of all rows these."""
+    start = 0
+    for batch in batches:
+        yield batch.filter(columns.mask(chosen[start : start + len(batch)]))
+        start += len(batch)
+
+
+def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Table, slice]]:
+    """Each as a table, and which rows of all it has."""
+    start = 0
+    for batch in batches:
+        yield pa.table(batch), slice(start, start := start + len(batch))
+
+
+def _table(batches: Iterable[pa.RecordBatch], names: list[str]) -> pa.Table:
+    schema = pa.schema([SAMPLE_SCHEMA.field(name) for name in names])
+    return pa.Table.from_batches([batch.select(names) for batch in batches], schema)

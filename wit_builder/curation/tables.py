@@ -73,12 +73,22 @@ def losses_of(
     return pa.table([columns[name] for name in LOSS_SCHEMA.names], schema=LOSS_SCHEMA)
 
 
-def hand_on_losses(task: Task, stage: str, losses: Sequence[pa.Table], number: int = 0) -> None:
-    """Write these losses as a part of the ledger, and count them. number: of the part, in this task."""
-    table = pa.concat_tables([LOSS_SCHEMA.empty_table(), *losses])
-    write_parquet(task.new_file("losses", f".{number}.parquet"), table)
-    found = pc.value_counts(table.column("reason"))
-    task.funnel[stage].dropped.update(Counter({row["values"]: row["counts"] for row in found.to_pylist()}))
+def hand_on_losses(task: Task, stage: str, losses: Iterable[pa.Table], number: int = 0) -> None:
+    """Write these losses as a part of the ledger, one table after the other, and count them.
+
+    number: of the part, in this task.
+    """
+    path = task.new_file("losses", f".{number}.parquet")
+    with (
+        storage.whole(path) as temporary,
+        pq.ParquetWriter(temporary, LOSS_SCHEMA, compression="zstd") as file,
+    ):
+        for table in losses:
+            file.write_table(table, ROW_GROUP)
+            found = pc.value_counts(table.column("reason"))
+            task.funnel[stage].dropped.update(
+                Counter({row["values"]: row["counts"] for row in found.to_pylist()})
+            )
 
 
 def _scored(rows: pa.Table, scores: Sequence[tuple[tuple[str, float], ...]]) -> pa.Table:

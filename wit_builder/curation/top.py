@@ -5,17 +5,22 @@ pairs have which, and one task reads the lowest that stays off the sum. Pairs wi
 stays depends on neither order, workers nor engine.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from wit_builder import storage
 from wit_builder.curation import tables
 from wit_builder.curation.settings import Top
 from wit_builder.engine.task import Task, read_json
 from wit_builder.errors import BuildError
+from wit_builder.mirror import here
 
 REASON = "not_among_best"
 
@@ -45,7 +50,7 @@ def threshold(task: Task) -> None:
 
     params: top, tallies ([parquet path]). Hands on `threshold` (JSON: a number, null where there are no pairs).
     """
-    found = [pq.read_table(path) for path in task.params["tallies"]]
+    found = [pq.read_table(here(path)) for path in task.params["tallies"]]
     storage.write_json(task.new_file("threshold", ".json"), lowest(task.params["top"], found))
 
 
@@ -68,21 +73,24 @@ def lowest(top: Top, found: list[pa.Table]) -> float | None:
     return float(summed.column("score")[at].as_py())
 
 
-def cut(task: Task, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The rows that are among the best, and the losses of the others. params: top, thresholds ([JSON path])."""
-    top: Top | None = task.params["top"]
-    if top is None or not rows.num_rows:
-        return rows, tables.losses_of(rows.slice(0, 0), "clean", REASON, pa.array([], pa.string()))
-    least = float(read_json(Path(task.params["thresholds"][0])))
-    scores = _scores(top, rows)
-    stays = pc.greater_equal(scores, least)
-    gone = rows.filter(pc.invert(stays))
-    seen = [
-        f"{score:g}, the lowest that stays is {least:g}"
-        for score in pc.filter(scores, pc.invert(stays)).to_pylist()
-    ]
-    return rows.filter(stays), tables.losses_of(gone, "clean", REASON, pa.array(seen, pa.string()))
+def best(task: Task, batches: Iterable[pa.RecordBatch]) -> NDArray[np.bool_]:
+    """Which rows are among the best. batches: with scores. params: top, thresholds ([JSON path])."""
+    least = _least(task)
+    good = [np.asarray(pc.greater_equal(_scores(task.params["top"], batch), least)) for batch in batches]
+    return np.concatenate([np.array([], bool), *good])
 
 
-def _scores(top: Top, rows: pa.Table) -> pa.ChunkedArray:
+def losses(task: Task, rows: pa.Table) -> pa.Table:
+    """Of rows that are not. params: as of `best`."""
+    least = _least(task)
+    scores = _scores(task.params["top"], rows).to_pylist()
+    seen = [f"{score:g}, the lowest that stays is {least:g}" for score in scores]
+    return tables.losses_of(rows, "clean", REASON, pa.array(seen, pa.string()))
+
+
+def _least(task: Task) -> Any:
+    return read_json(Path(task.params["thresholds"][0]))
+
+
+def _scores(top: Top, rows: pa.Table | pa.RecordBatch) -> Any:
     return pc.map_lookup(rows.column("scores"), pa.scalar(top.score), "first").cast(pa.float64())

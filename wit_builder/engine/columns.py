@@ -28,6 +28,15 @@ def digits(column: pa.ChunkedArray, width: int) -> NDArray[np.uint64]:
     return found
 
 
+def hexed(numbers: NDArray[np.uint64]) -> pa.Array:
+    """The strings that these are the `digits` of."""
+    words, count = numbers.shape
+    text = np.ascontiguousarray(numbers.T).astype(">u8").tobytes().hex().encode()
+    offsets = np.arange(count + 1, dtype=np.int64) * 16 * words
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    return pa.Array.from_buffers(pa.large_string(), count, buffers).cast(pa.string())
+
+
 def pick(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
     """The strings of these rows. (Arrow's own `take` fails where a column of strings holds over 2 GB.)"""
     return column.cast(pa.large_string()).take(pa.array(rows)).cast(pa.string())

@@ -13,6 +13,8 @@ BATCH = 65_536  # rows whose texts are put together at a time, so that they stay
 
 ALT_TEXTS = CANDIDATE_SCHEMA.field("alt_texts")
 
+_ID = [("high", pa.uint64()), ("low", pa.uint64())]  # of the row that a text is of
+_OFFERED = pa.schema([("owner", pa.int64()), ("text", pa.string()), ("source", pa.string()), *_ID])
 _RANK = {source: rank for rank, source in enumerate(TEXT_SOURCES)}
 
 
@@ -26,29 +28,51 @@ def rank(sources: pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def ranked(owner: NDArray[np.int64], rows: pa.Table, alt_texts: bool) -> pa.Table:
-    """The captions of these rows as texts for others, each with its `owner`: `MAX_TEXTS` + 1 of each at most.
+    """The captions of these rows as texts for others: those that `Gathered` keeps when it is offered them all."""
+    gathered = Gathered(alt_texts)
+    gathered.offer(owner, rows)
+    return gathered.table()
 
-    owner: whose text each row's shall be, any number; rows: READS.
-    alt_texts: whether the rows' other texts go along: they are captions too, of what the rows stand for.
+
+class Gathered:
+    """Texts for rows that stand for others: of each `owner` `MAX_TEXTS` + 1 at most, however many are offered.
+
     Of each owner no text comes twice, and they lie in this order: strongest source first, then by the id of
-    the row, its caption before its other texts.
+    the row, its caption before its other texts. In which order rows are offered does not matter.
+    alt_texts: whether the rows' other texts go along: they are captions too, of what the rows stand for.
     """
-    texts = rows.select(["caption", "text_source"]).rename_columns(["text", "source"])
-    row = np.arange(rows.num_rows)
-    if alt_texts:
-        others, of_row = flat(rows)
-        texts, row = pa.concat_tables([texts, others]), np.concatenate([row, of_row])
-    high, low = columns.digits(rows.column("id"), 32)[:, row]
-    order = np.lexsort([low, high, rank(texts.column("source")), owner[row]])
-    order = order[_first_of_each(owner[row[order]], columns.codes(columns.pick(texts.column("text"), order)))]
-    order = order[_places(owner[row[order]]) <= MAX_TEXTS]
-    return pa.table(
-        {
-            "owner": owner[row[order]],
-            "text": columns.pick(texts.column("text"), order),
-            "source": columns.pick(texts.column("source"), order),
-        }
-    )
+
+    def __init__(self, alt_texts: bool) -> None:
+        self._alt_texts = alt_texts
+        self._offered = [_OFFERED.empty_table()]
+        self._most = BATCH  # texts, from which on only the best are kept
+
+    def offer(self, owner: NDArray[np.int64], rows: pa.Table) -> None:
+        """Some rows, whole. owner: whose text each row's shall be, any number; rows: READS."""
+        texts = rows.select(["caption", "text_source"]).rename_columns(["text", "source"])
+        row = np.arange(rows.num_rows)
+        if self._alt_texts:
+            others, of_row = flat(rows)
+            texts, row = pa.concat_tables([texts, others]), np.concatenate([row, of_row])
+        high, low = columns.digits(rows.column("id"), 32)[:, row]
+        self._offered.append(pa.table([owner[row], *texts.columns, high, low], schema=_OFFERED))
+        if sum(some.num_rows for some in self._offered) > self._most:
+            best = self._best()
+            self._offered, self._most = [best], max(BATCH, 2 * best.num_rows)
+
+    def table(self) -> pa.Table:
+        """owner (rising), text, source."""
+        return self._best().select(["owner", "text", "source"])
+
+    def _best(self) -> pa.Table:
+        found = pa.concat_tables(self._offered)
+        owner, high, low = (np.asarray(found.column(name)) for name in ("owner", "high", "low"))
+        order = np.lexsort([low, high, rank(found.column("source")), owner])
+        codes = columns.codes(columns.pick(found.column("text"), order))
+        order = order[_first_of_each(owner[order], codes)]
+        order = order[_places(owner[order]) <= MAX_TEXTS]
+        texts = [columns.pick(found.column(name), order) for name in ("text", "source")]
+        return pa.table([owner[order], *texts, high[order], low[order]], schema=_OFFERED)
 
 
 def united(rows: pa.Table, gained: pa.Table) -> pa.Table:

@@ -8,7 +8,6 @@ is filled, and an attempt on another machine goes on from there.
     FOLDER/chunk-00000.ATTEMPT.tar, .samples.parquet, .failures.parquet, .losses.parquet
 """
 
-import fcntl
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder import mirror, storage
-from wit_builder.engine import lease
 from wit_builder.engine.task import claim, read_json
 from wit_builder.errors import BuildError, Dropped
 from wit_builder.images.picture import Picture
@@ -63,18 +61,11 @@ class Chunks:
     @classmethod
     @contextmanager
     def open(cls, folder: Path, attempt: str, base: Path, table: pa.Table) -> Iterator[Self]:
-        """The chunks of that folder, for one process at a time. Raises BuildError when another is at it."""
-        with lease.alone(folder), (folder / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BuildError(f"another process fetches for {folder}", "wait for it, or stop it") from None
-            except OSError:
-                pass  # a file system without locks; then the first record of a number wins
-            chunks = cls(folder, attempt, base, table)
-            with chunks._sender, chunks._open:
-                yield chunks
-            chunks._settle()
+        """The chunks of that folder, until the block ends."""
+        chunks = cls(folder, attempt, base, table)
+        with chunks._sender, chunks._open:
+            yield chunks
+        chunks._settle()
 
     def __init__(self, folder: Path, attempt: str, base: Path, table: pa.Table) -> None:
         self._folder, self._attempt, self._base = folder, attempt, base

@@ -1,7 +1,11 @@
 """Downloads the images of one bin of domains, politely, and stages them as samples.
 
-Every candidate of the bin ends as a sample or as a failure with its reason. Hosts take turns (HostQueues), so
-a slow one delays nobody else; transient failures wait at the back of their host's queue.
+Every candidate of the bin ends as a sample or as a failure with its reason. The bin is read in windows, in which
+hosts take turns (HostQueues), so a slow one delays nobody else; transient failures wait at the back of their host's
+queue. Queues, connections and what robots.txt said last from one window to the next.
+
+    HOME/journal.jsonl      what the next attempt must know (journal.py)
+    HOME/00000/             the chunks of each window (chunks.py)
 """
 
 import asyncio
@@ -9,20 +13,18 @@ import gc
 import random
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import uvloop
 
 from wit_builder.blocklist import blocked
-from wit_builder.engine import shuffle
 from wit_builder.engine.task import Stopped, Task
 from wit_builder.errors import Dropped, Transient
+from wit_builder.fetch import windows
 from wit_builder.fetch.chunks import Chunks
+from wit_builder.fetch.journal import Journal
 from wit_builder.fetch.pixels import Pixels
 from wit_builder.fetch.room import Backlog, ImageVisitor
-from wit_builder.mirror import here
 from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.web.politeness import HostQueues, backoff
 from wit_builder.web.url import host_of
@@ -32,6 +34,8 @@ REPORT_S = 0.25
 STOP_S = 0.1  # how often the wish to stop is looked for
 BODIES_A_PROCESS = 8  # that may wait for a process before less is asked for
 
+_READS = ("id", "url", "page_url", "extra")
+
 
 def fetch(task: Task) -> None:
     """Fetches one bin.
@@ -40,24 +44,15 @@ def fetch(task: Task) -> None:
     web (WebSettings), image (ImageSpec).
     Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
     """
-    inputs = [Path(path) for path in task.params["inputs"]]
-    stays = np.load(here(task.params["stays"][task.arg])) if task.params["stays"] else None
-    table = shuffle.read(inputs, task.arg, task.params["bins"], CANDIDATE_SCHEMA, stays).combine_chunks()
-    with Chunks.open(task.home, task.attempt, task.folder, table) as chunks:
-        uvloop.run(_Fetch(task, table, chunks).run())
-    if len(chunks.settled) < table.num_rows:
-        raise Stopped
-    for kind in ("samples", "failures", "losses"):
-        for path in getattr(chunks, kind):
-            task.keep(kind, path)
-    task.funnel.add(chunks.funnel)
+    with Journal.open(task.home) as journal:
+        uvloop.run(_Fetch(task, journal).run())
 
 
 @dataclass(slots=True)
 class _Item:
     """A candidate in the queue of its host."""
 
-    row: int  # in the bin's table
+    row: int  # in the window's table
     host: str
     tries: int = 0
 
@@ -65,39 +60,71 @@ class _Item:
 class _Fetch:
     """One run over what is not settled yet."""
 
-    def __init__(self, task: Task, table: pa.Table, chunks: Chunks) -> None:
-        self._task, self._chunks = task, chunks
-        self._urls, self._ids, self._extras, self._pages = (
-            table.column(name).combine_chunks() for name in ("url", "id", "extra", "page_url")
-        )
+    _chunks: Chunks  # of the window at work
+    _columns: dict[str, pa.Array]  # of its table
+
+    def __init__(self, task: Task, journal: Journal) -> None:
+        self._task, self._journal = task, journal
+        self._bin = windows.Bin(task)
+        self._rows = self._bin.rows()
+        self._windows = journal.windows or max(1, -(-self._rows // windows.ROWS))
         self._blocked = blocked.of(task)
         self._web: WebSettings = task.params["web"]
-        self._queues: HostQueues[_Item] = HostQueues(self._web.politeness)
+        self._queues: HostQueues[_Item] = HostQueues(self._web.politeness, heard=journal.hear)
+        if journal.windows is not None:
+            self._queues.take_over(journal.wishes)
         self._backlog = Backlog(BODIES_A_PROCESS * task.cpus)
         self._rng = random.Random()  # only spreads retries in time
-        self._lost = Counter(chunks.funnel["fetch"].dropped)
-        self._kept = chunks.funnel["fetch"].kept
+        self._lost: Counter[str] = Counter()
+        self._kept = 0
 
     async def run(self) -> None:
-        """Until all is settled or the task is to stop; what was settled is committed either way.
+        """Until all is settled. Raises Stopped when the task is to stop; what was settled is committed either way.
 
         An exception that is no Dropped ends it at once, and what is not committed yet is lost.
         """
-        self._fill()
-        gc.freeze()  # what lies in the queues until its turn need not be looked through each time
         connect_to = dict(self._task.session["connect_to"])
         async with (
             ImageVisitor.open(self._web, self._queues, connect_to=connect_to) as visitor,
             Pixels(self._task.params["image"], self._task.cpus) as pixels,
-            asyncio.TaskGroup() as group,
         ):
+            for number in range(self._windows):
+                await self._window(number, visitor, pixels)
+
+    async def _window(self, number: int, visitor: ImageVisitor, pixels: Pixels) -> None:
+        """One window, and what its chunks hand on."""
+        settled = number < self._journal.window
+        table = CANDIDATE_SCHEMA.empty_table() if settled else self._bin.window(number, self._windows)
+        folder = self._task.home / f"{number:05d}"
+        folder.mkdir(exist_ok=True)
+        with Chunks.open(folder, self._task.attempt, self._task.folder, table) as self._chunks:
+            self._lost.update(self._chunks.funnel["fetch"].dropped)
+            self._kept += self._chunks.funnel["fetch"].kept
+            if not settled:
+                self._journal.begin(number, self._windows, self._queues.wishes())
+                await self._settle_all(table, visitor, pixels)
+        for kind in ("samples", "failures", "losses"):
+            for path in getattr(self._chunks, kind):
+                self._task.keep(kind, path)
+        self._task.funnel.add(self._chunks.funnel)
+        del self._chunks  # its table goes before there is another
+
+    async def _settle_all(self, table: pa.Table, visitor: ImageVisitor, pixels: Pixels) -> None:
+        self._columns = {name: table.column(name).combine_chunks() for name in _READS}
+        self._fill()
+        gc.freeze()  # what lies in the queues until its turn need not be looked through each time
+        async with asyncio.TaskGroup() as group:
             count = min(self._web.connections, len(self._queues))
             workers = [group.create_task(self._work(visitor, pixels)) for _ in range(count)]
             group.create_task(self._watch(workers))
+        gc.unfreeze()
+        self._columns.clear()
         self._chunks.commit()
+        if len(self._chunks.settled) < table.num_rows:
+            raise Stopped
 
     def _fill(self) -> None:
-        for row, (url, id_) in enumerate(zip(self._urls, self._ids, strict=True)):
+        for row, (url, id_) in enumerate(zip(self._columns["url"], self._columns["id"], strict=True)):
             if id_.as_py() not in self._chunks.settled:
                 host = host_of(url.as_py())
                 self._queues.put(host, _Item(row, host))
@@ -118,7 +145,7 @@ class _Fetch:
         try:
             visit = await visitor.image(self._allowed(item), self._may_lead_to)
             with self._backlog:
-                picture = await pixels.process(visit.body, self._extras[item.row].as_py())
+                picture = await pixels.process(visit.body, self._columns["extra"][item.row].as_py())
             await self._blocked.check_picture(picture.sha256, picture.phash)
         except Transient as error:
             if not self._again(item, error):
@@ -131,8 +158,8 @@ class _Fetch:
 
     def _allowed(self, item: _Item) -> str:
         """Its address. Raises Forbidden where that, or its page's, is blocked."""
-        url: str = self._urls[item.row].as_py()
-        for address in (url, self._pages[item.row].as_py()):
+        url: str = self._columns["url"][item.row].as_py()
+        for address in (url, self._columns["page_url"][item.row].as_py()):
             self._blocked.check_address(address)
         return url
 
@@ -170,6 +197,7 @@ class _Fetch:
             if not self._backlog.bodies:  # all who work wait for slow hosts, or there is no more work
                 self._backlog.wake()
             self._chunks.commit_when_due()
+            self._journal.sync()
             passed += STOP_S
             if passed >= REPORT_S:
                 passed = 0.0
@@ -178,5 +206,5 @@ class _Fetch:
 
     def _report(self) -> None:
         done = self._kept + self._lost.total()
-        counts = {"done": done, "total": len(self._urls), "kept": self._kept}
+        counts = {"done": done, "total": self._rows, "kept": self._kept}
         self._task.report(counts | {f"lost {reason}": n for reason, n in self._lost.items()})

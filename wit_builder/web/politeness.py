@@ -19,10 +19,11 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
+from wit_builder.web.clocks import Clock, Host
 from wit_builder.web.url import registrable_domain
 
 ItemT = TypeVar("ItemT")
@@ -49,6 +50,13 @@ class Politeness:
     slow_s: float = 5.0  # what an answer may take; quicker ones make up for slower ones
 
 
+class Wish(NamedTuple):
+    """What a host asked for, in seconds; 0 for nothing."""
+
+    delay: float = 0.0  # from request to request
+    pause: float = 0.0  # to be left alone from now on
+
+
 def backoff(politeness: Politeness, tries: int, retry_after: float | None, rng: random.Random) -> float:
     """Seconds to wait before the next try of an item.
 
@@ -62,22 +70,30 @@ def backoff(politeness: Politeness, tries: int, retry_after: float | None, rng: 
 class HostQueues(Generic[ItemT]):
     """Items waiting for their hosts. Not thread-safe: one event loop, from one task to thousands.
 
-    clock: seconds; times given to and by this class are on it.
+    clock: seconds; times given to and by this class are on it. heard: told of each wish of a host at once.
     """
 
-    def __init__(self, politeness: Politeness, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        politeness: Politeness,
+        clock: Callable[[], float] = time.monotonic,
+        heard: Callable[[str, Wish], None] = lambda host, wish: None,
+    ) -> None:
         self.politeness = politeness
         self.now = clock
+        self._heard = heard
+        self._before: Mapping[str, Wish] = {}  # what hosts asked others for
+        self._since = -math.inf  # when these others may have asked any host
         self._limit = politeness.host_connections
-        self._hosts: dict[str, _Host[ItemT]] = {}
-        self._domains: dict[str, _Clock] = {}
-        self._addresses: dict[str, _Clock] = {}
+        self._hosts: dict[str, Host[ItemT]] = {}
+        self._domains: dict[str, Clock] = {}
+        self._addresses: dict[str, Clock] = {}
         self._sweep_at = _FIRST_SWEEP
-        self._due: list[tuple[float, int, _Host[ItemT]]] = []  # heap; valid at its host's `due`
+        self._due: list[tuple[float, int, Host[ItemT]]] = []  # heap; valid at its host's `due`
         self._count = 0  # makes heap entries unique, and first come first served
         self._waiting = 0
         self._taken = 0
-        self._takers: deque[asyncio.Future[tuple[_Host[ItemT], ItemT] | None]] = deque()
+        self._takers: deque[asyncio.Future[tuple[Host[ItemT], ItemT] | None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._troubles: dict[str, tuple[int, float]] = {}  # failures in a row, seconds lost
@@ -92,6 +108,21 @@ class HostQueues(Generic[ItemT]):
     def hosts(self) -> int:
         """Hosts that something is remembered of; idle ones are forgotten once their delay has passed."""
         return len(self._hosts)
+
+    def take_over(self, wishes: Mapping[str, Wish]) -> None:
+        """Others have asked until now: each host is left alone for its delay, or the pause it asked them for.
+
+        To be called before all else.
+        """
+        self._before, self._since = wishes, self.now()
+
+    def wishes(self) -> dict[str, Wish]:
+        """What whoever takes over now has to know of hosts, besides that they may just have been asked."""
+        now, usual = self.now(), self.politeness.host_delay_s
+        found = {name: wish for name, wish in self._before.items() if self._since + max(wish) > now}
+        for name, state in self._hosts.items():
+            found[name] = Wish(state.delay if state.delay > usual else 0.0, max(0.0, state.opens - now))
+        return {name: wish for name, wish in found.items() if max(wish) > usual}
 
     def put(self, host: str, item: ItemT, not_before: float = 0.0) -> None:
         """Queue an item behind the host's others. not_before: on the clock."""
@@ -176,13 +207,16 @@ class HostQueues(Generic[ItemT]):
         if crawl_delay is not None and crawl_delay > state.delay:
             state.delay = crawl_delay
             state.opens = max(state.opens, state.started + crawl_delay)
+            self._heard(host, Wish(delay=crawl_delay))
         if ip is not None and ip != state.ip and self.politeness.ip_delay_s > 0:
             self._move(state, ip)
 
     def penalise(self, host: str, seconds: float) -> None:
         """Leave the host alone from now on for so long, at most max_retry_after_s."""
         state = self._host(host)
-        state.opens = max(state.opens, self.now() + min(seconds, self.politeness.max_retry_after_s))
+        pause = min(seconds, self.politeness.max_retry_after_s)
+        state.opens = max(state.opens, self.now() + pause)
+        self._heard(host, Wish(pause=pause))
 
     def succeeded(self, host: str, seconds: float = 0.0) -> None:
         """The host answered, in so many seconds."""
@@ -224,26 +258,33 @@ class HostQueues(Generic[ItemT]):
 
     # -- scheduling
 
-    def _host(self, name: str) -> "_Host[ItemT]":
+    def _host(self, name: str) -> Host[ItemT]:
         state = self._hosts.get(name)
         if state is None:
             self._sweep()
-            state = self._hosts[name] = _Host(name, self.politeness.host_delay_s)
+            wish = self._before.get(name, Wish())
+            delay = max(self.politeness.host_delay_s, wish.delay)
+            state = self._hosts[name] = Host(name, delay, self._since + max(delay, wish.pause))
             if self.politeness.domain_delay_s > 0:
                 domain = registrable_domain(name)
-                state.shared = (_clock(self._domains, domain, self.politeness.domain_delay_s),)
+                state.shared = (self._clock(self._domains, domain, self.politeness.domain_delay_s),)
         return state
 
-    def _move(self, state: "_Host[ItemT]", ip: str) -> None:
+    def _clock(self, clocks: dict[str, Clock], name: str, delay: float) -> Clock:
+        if name not in clocks:
+            clocks[name] = Clock(delay, self._since + delay)
+        return clocks[name]
+
+    def _move(self, state: Host[ItemT], ip: str) -> None:
         domains = 1 if self.politeness.domain_delay_s > 0 else 0
         self._sweep()
-        clock = _clock(self._addresses, ip, self.politeness.ip_delay_s)
+        clock = self._clock(self._addresses, ip, self.politeness.ip_delay_s)
         clock.opens = max(clock.opens, state.started + clock.delay)
         state.ip = ip
         state.shared = (*state.shared[:domains], clock)
         del state.place[domains:]
 
-    def _schedule(self, state: "_Host[ItemT]", at: float) -> None:
+    def _schedule(self, state: Host[ItemT], at: float) -> None:
         """Have the host looked at, at that time or when it is due, if there is anything to look for."""
         if not state.work or state.in_flight >= self._limit:
             return
@@ -254,7 +295,7 @@ class HostQueues(Generic[ItemT]):
             self._count += 1
             heapq.heappush(self._due, (at, self._count, state))
 
-    def _next(self, now: float) -> "tuple[_Host[ItemT], ItemT] | None":
+    def _next(self, now: float) -> tuple[Host[ItemT], ItemT] | None:
         heap = self._due
         while heap and heap[0][0] <= now:
             due, _, state = heapq.heappop(heap)
@@ -274,7 +315,7 @@ class HostQueues(Generic[ItemT]):
             return self._hand_out(state, now)
         return None
 
-    def _hand_out(self, state: "_Host[ItemT]", now: float) -> "tuple[_Host[ItemT], ItemT]":
+    def _hand_out(self, state: Host[ItemT], now: float) -> tuple[Host[ItemT], ItemT]:
         item = heapq.heappop(state.work)[2]
         self._waiting -= 1
         self._taken += 1
@@ -282,7 +323,7 @@ class HostQueues(Generic[ItemT]):
         self._schedule(state, now)
         return state, item
 
-    def _opening(self, state: "_Host[ItemT]", place: list[float], now: float) -> float:
+    def _opening(self, state: Host[ItemT], place: list[float], now: float) -> float:
         """When the host may be asked, as far as one can tell: now, or when to look again.
 
         place: the slots got so far in the lines of the shared clocks; kept until the start.
@@ -301,7 +342,7 @@ class HostQueues(Generic[ItemT]):
                 return at
         return now
 
-    def _start(self, state: "_Host[ItemT]", now: float) -> None:
+    def _start(self, state: Host[ItemT], now: float) -> None:
         state.started = now
         state.opens = now + state.delay
         state.place.clear()
@@ -313,7 +354,7 @@ class HostQueues(Generic[ItemT]):
         if self._takers:
             self._serve()
 
-    def _free(self, state: "_Host[ItemT]") -> None:
+    def _free(self, state: Host[ItemT]) -> None:
         state.in_flight -= 1
         if state.credit > state.in_flight:
             self._refund(state)
@@ -325,7 +366,7 @@ class HostQueues(Generic[ItemT]):
                 return
         self._schedule(state, self.now())
 
-    def _refund(self, state: "_Host[ItemT]") -> None:
+    def _refund(self, state: Host[ItemT]) -> None:
         """The start was not used (a rule refused the URL): the next item need not wait for it."""
         state.credit -= 1
         if state.opens == state.started + state.delay:
@@ -336,8 +377,8 @@ class HostQueues(Generic[ItemT]):
 
     # -- waking takers
 
-    async def _wait(self) -> "tuple[_Host[ItemT], ItemT] | None":
-        taker: asyncio.Future[tuple[_Host[ItemT], ItemT] | None]
+    async def _wait(self) -> tuple[Host[ItemT], ItemT] | None:
+        taker: asyncio.Future[tuple[Host[ItemT], ItemT] | None]
         taker = asyncio.get_running_loop().create_future()
         self._takers.append(taker)
         self._arm()
@@ -348,7 +389,7 @@ class HostQueues(Generic[ItemT]):
                 self._put_back(*found)
             raise
 
-    def _put_back(self, state: "_Host[ItemT]", item: ItemT) -> None:
+    def _put_back(self, state: Host[ItemT], item: ItemT) -> None:
         heapq.heappush(state.work, (0.0, 0, item))
         self._waiting += 1
         self.release(state.name)
@@ -396,48 +437,6 @@ class HostQueues(Generic[ItemT]):
                 del clocks[name]
         kept = len(self._hosts) + len(self._domains) + len(self._addresses)
         self._sweep_at = max(_FIRST_SWEEP, 2 * kept)
-
-
-@dataclass(slots=True, eq=False)
-class _Clock:
-    """When the hosts that share something, a domain or an address, may next be asked."""
-
-    delay: float
-    opens: float = 0.0
-    line_end: float = 0.0  # the first slot that nobody waits for
-
-    def slot(self) -> float:
-        slot = max(self.line_end, self.opens)
-        self.line_end = slot + self.delay
-        return slot
-
-    def idle(self, now: float) -> bool:
-        return self.opens <= now and self.line_end <= now
-
-
-@dataclass(slots=True, eq=False)
-class _Host(Generic[ItemT]):
-    name: str
-    delay: float  # seconds from start to start
-    opens: float = 0.0  # its own clock; may be asked from then on
-    started: float = -math.inf  # when it was last asked
-    shared: tuple[_Clock, ...] = ()  # its domain's clock if domains count, its address's if known
-    place: list[float] = field(default_factory=list)  # slots in their lines
-    ip: str = ""
-    work: list[tuple[float, int, ItemT]] = field(default_factory=list)  # heap: not before, order, item
-    due: float = math.inf  # time of its heap entry
-    in_flight: int = 0
-    credit: int = 0  # requests that were paced already, by `take`
-    asks: list[asyncio.Future[None]] = field(default_factory=list)  # who waits for a slot in `turn`
-
-    def idle(self, now: float) -> bool:
-        return not self.work and not self.in_flight and not self.asks and self.opens <= now
-
-
-def _clock(clocks: dict[str, _Clock], name: str, delay: float) -> _Clock:
-    if name not in clocks:
-        clocks[name] = _Clock(delay)
-    return clocks[name]
 
 
 def _whole_ms(seconds: float) -> float:

@@ -1,0 +1,128 @@
+"""What an attempt must know of those before it: how far they came in their bin, and what hosts asked them for.
+
+    HOME/journal.jsonl      [windows, the one at work], then for each wish [host, delay, pause] (politeness.Wish)
+
+No time is written down, as machines' clocks differ: an attempt begins as if the one before it had asked every host,
+and heard every wish, just now. A wish is written before the host is asked again: kill -9 loses none, a machine that
+is lost at most those of its last tenth of a second, or where HOME is a store's of its last second.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import orjson
+
+from wit_builder import mirror, storage
+from wit_builder.engine import lease
+from wit_builder.errors import BuildError
+from wit_builder.web.politeness import Wish
+
+NAME = "journal.jsonl"
+SENT_S = 1.0  # between two writes of it to a store
+PATIENCE_S = 10.0  # with a process that was killed and still holds its files
+
+
+class Journal:
+    """The journal of one task.
+
+    windows: of the task's bin, None before the first attempt; window: the first that is not known to be settled;
+    wishes: of hosts, by name.
+    """
+
+    windows: int | None = None
+    window: int = 0
+
+    @classmethod
+    @contextmanager
+    def open(cls, home: Path) -> Iterator[Self]:
+        """The journal of that folder, for one process at a time. Raises BuildError when another is at it."""
+        with lease.alone(home), (home / ".lock").open("w") as lock:
+            _lock(lock.fileno(), home)
+            journal = cls(mirror.here(home / NAME))
+            try:
+                yield journal
+            finally:
+                journal.close()
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None  # before the first window of this attempt
+        self._heard = False  # since the last `sync`
+        self._due = 0.0  # when that may be sent to a store again, on the monotonic clock
+        self.wishes: dict[str, Wish] = {}
+        if path.exists():
+            self._read(path.read_bytes())
+
+    def begin(self, window: int, windows: int, wishes: Mapping[str, Wish]) -> None:
+        """All windows before this one are settled, and only these wishes are of interest any more."""
+        lines: list[Sequence[object]] = [[windows, window], *([host, *wish] for host, wish in wishes.items())]
+        storage.write_bytes(self._path, b"".join(map(_line, lines)))
+        mirror.renew(self._path)
+        self._heard = False
+        self.close()
+        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        self.windows, self.window = windows, window
+
+    def hear(self, host: str, wish: Wish) -> None:
+        """Write down a wish."""
+        assert self._file is not None
+        with storage.plain_errors(self._path):
+            os.write(self._file, _line([host, *wish]))
+        self._heard = True
+
+    def sync(self) -> None:
+        """What was heard outlasts the machine."""
+        if not self._heard or self._file is None or time.monotonic() < self._due:
+            return
+        if mirror.behind(self._path):
+            mirror.renew(self._path)
+            self._due = time.monotonic() + SENT_S
+        else:
+            os.fsync(self._file)
+        self._heard = False
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        if self._file is not None:
+            self._due = 0.0
+            self.sync()
+            os.close(self._file)
+            self._file = None
+
+    def _read(self, data: bytes) -> None:
+        """A last line without its end is one that nobody acted on."""
+        whole = data[: data.rfind(b"\n") + 1]
+        try:
+            (self.windows, self.window), *wishes = [orjson.loads(line) for line in whole.splitlines()]
+            for host, delay, pause in wishes:
+                known = self.wishes.get(host, Wish())
+                self.wishes[host] = Wish(max(known.delay, delay), max(known.pause, pause))
+        except (ValueError, TypeError) as error:
+            raise BuildError(
+                f"{self._path} is damaged ({len(data)} bytes, expected lines of JSON)",
+                f"rm {self._path}, then run the same command again with `--resume`: hosts are asked anew",
+            ) from error
+
+
+def _line(values: Sequence[object]) -> bytes:
+    return orjson.dumps(values) + b"\n"
+
+
+def _lock(descriptor: int, home: Path) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise BuildError(f"another process fetches for {home}", "wait for it, or stop it") from None
+            time.sleep(0.1)
+        except OSError:
+            return  # a file system without locks; then the first record of a chunk wins
+        else:
+            return

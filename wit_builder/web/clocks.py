@@ -1,0 +1,49 @@
+"""When hosts, and what hosts share, may next be asked; politeness.py decides by them."""
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(slots=True, eq=False)
+class Clock:
+    """When the hosts that share something, a domain or an address, may next be asked."""
+
+    delay: float
+    opens: float = 0.0
+    line_end: float = 0.0  # the first slot that nobody waits for
+
+    def slot(self) -> float:
+        """A place in the line of those who wait for it: when it is theirs."""
+        slot = max(self.line_end, self.opens)
+        self.line_end = slot + self.delay
+        return slot
+
+    def idle(self, now: float) -> bool:
+        """Whether it holds nobody up."""
+        return self.opens <= now and self.line_end <= now
+
+
+@dataclass(slots=True, eq=False)
+class Host(Generic[ItemT]):
+    """What is known of a host, and what waits for it."""
+
+    name: str
+    delay: float  # seconds from start to start
+    opens: float = 0.0  # its own clock; may be asked from then on
+    started: float = -math.inf  # when it was last asked
+    shared: tuple[Clock, ...] = ()  # its domain's clock if domains count, its address's if known
+    place: list[float] = field(default_factory=list)  # slots in their lines
+    ip: str = ""
+    work: list[tuple[float, int, ItemT]] = field(default_factory=list)  # heap: not before, order, item
+    due: float = math.inf  # time of its heap entry
+    in_flight: int = 0
+    credit: int = 0  # requests that were paced already, by `take`
+    asks: list[asyncio.Future[None]] = field(default_factory=list)  # who waits for a slot in `turn`
+
+    def idle(self, now: float) -> bool:
+        """Whether it could be forgotten."""
+        return not self.work and not self.in_flight and not self.asks and self.opens <= now
