@@ -2,7 +2,11 @@
 
 import errno
 import itertools
+import random
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import uuid
 from contextlib import closing
@@ -11,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import builds
+from tests.cli.processes import ROOT, environment
 from tests.journeys.folders import lost, tars
 from tests.site import faulty
 from tests.site.told import told
@@ -99,6 +104,18 @@ def test_a_store_that_fails_now_and_then_costs_nothing_but_time(bucket, proxy, u
     run(url, tmp_path / "scratch", web)
     assert same(bucket)
     assert next(number) > 100
+
+
+def test_a_driver_killed_at_any_request_is_gone_on_with_elsewhere(bucket, proxy, url, web, tmp_path):
+    """Its tasks die with it; whoever goes on has another scratch folder."""
+    random_ = random.Random(8)
+    for number, last in enumerate([random_.randint(15, 60), random_.randint(15, 60), None]):
+        command = [sys.executable, "-m", "tests.stores.building", url, tmp_path / f"{number}", str(web.port)]
+        driver = subprocess.Popen(command, cwd=ROOT, env=environment())
+        count = itertools.count(1)
+        proxy.fault = lambda *asked, d=driver, n=count, last=last: d.kill() if next(n) == last else None
+        assert driver.wait(120) == (-signal.SIGKILL if last else 0)
+    assert same(bucket)
 
 
 def test_a_store_that_stays_away_is_one_sentence_and_a_resume_goes_on(
