@@ -7,6 +7,8 @@ from pathlib import Path
 from wit_builder import storage
 from wit_builder.errors import BuildError, Dropped, WitError
 
+MACHINES = 4  # that a task may lose for the price of one try
+
 
 @dataclass(slots=True)
 class Tries:
@@ -17,6 +19,7 @@ class Tries:
     given_up: dict[str, str] = field(default_factory=dict)  # task to reason
     fatal: WitError | None = None  # concerns the whole build: no use in going on
     _tries: Counter[str] = field(default_factory=Counter)
+    _lost: Counter[str] = field(default_factory=Counter)  # machines of its tries
 
     def failed(self, task: str, reason: str | BaseException) -> bool:
         """A try is over; whether there is another. reason: an exception, or in words how its process ended."""
@@ -31,6 +34,12 @@ class Tries:
         else:
             self.given_up[task] = _sentence(reason) + self._written(reason, task)
         return False
+
+    def lost(self, task: str) -> bool:
+        """A try is over because its machine is gone; whether there is another. It costs a try only where it happens
+        again and again: machines that are cheap to rent are often taken back."""
+        self._lost[task] += 1
+        return self._lost[task] % MACHINES != 0 or self.failed(task, f"{MACHINES} machines were lost with it")
 
     def _written(self, error: BaseException, task: str) -> str:
         """Where the traceback of an unknown exception stands."""
