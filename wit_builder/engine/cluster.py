@@ -8,6 +8,7 @@ make lies in files.
 
 import logging
 import math
+import os
 import socket
 import time
 import uuid
@@ -148,9 +149,8 @@ class _Run:
             while self.todo and len(self.running) < self.ahead:
                 task = self.todo.popleft()
                 timeout, memory = self.needs.timeout_s, self.memory_bytes
-                reference = attempt.remote(
-                    str(self.root), self.stage, task, cpus, timeout, memory, self.news, str(self.stop)
-                )
+                where = (str(Path.cwd()), str(self.root), self.stage, task)
+                reference = attempt.remote(*where, cpus, timeout, memory, self.news, str(self.stop))
                 self.running[reference] = task
             self._listen()
         if asked() or self.tries.fatal:
@@ -176,8 +176,9 @@ class _Run:
 
     def close(self) -> None:
         """No task of this run goes on."""
-        for reference in self.running:
-            self.ray.cancel(reference, force=True)
+        with suppress(self.ray.exceptions.RayError):  # of a cluster that is gone, which was said
+            for reference in self.running:
+                self.ray.cancel(reference, force=True)
         self.stop.unlink(missing_ok=True)
 
     def _listen(self) -> None:
@@ -267,6 +268,7 @@ _idle: list[children.Child] = []  # of this worker of Ray's, kept for its next t
 
 
 def _attempt(
+    here: str,
     root: str,
     stage: str,
     task: str,
@@ -276,7 +278,12 @@ def _attempt(
     news: Any,
     stop: str,
 ) -> tuple[str | BaseException | None, Mapping[str, int]]:
-    """One try of a task, in a child of this worker: None when it is committed, else why not; what it told last."""
+    """One try of a task, in a child of this worker: None when it is committed, else why not; what it told last.
+
+    here: the driver's folder, where names such as `pairs.parquet` were typed.
+    """
+    with suppress(OSError):  # a node that lacks it has no use for such names
+        os.chdir(here)
     child = (
         _idle.pop() if _idle else children.Child("wit_builder.engine.local:serve_task", _memory(memory_bytes))
     )

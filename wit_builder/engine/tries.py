@@ -1,13 +1,22 @@
-"""What becomes of tasks that fail: tried again, given up with a reason, or the end of the whole build."""
+"""What becomes of tasks that fail: tried again, given up with a reason, or the end of the whole build.
+
+A task that is given up stands in the stage's folder, `given-up/ID.json`, until it is run again: the others are run
+first, a driver hears of what its workers elsewhere gave up, and `wit show` says it.
+"""
 
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from wit_builder import storage
+from wit_builder.engine.task import read_json
 from wit_builder.errors import BuildError, Dropped, WitError
 
 MACHINES = 4  # that a task may lose for the price of one try
+
+FOLDER = "given-up"
 
 
 @dataclass(slots=True)
@@ -29,10 +38,10 @@ class Tries:
         self._tries[task] += 1
         if self._tries[task] <= self.retries:
             return True
-        if isinstance(reason, str):
-            self.given_up[task] = reason
-        else:
-            self.given_up[task] = _sentence(reason) + self._written(reason, task)
+        told = reason if isinstance(reason, str) else _sentence(reason) + self._written(reason, task)
+        self.given_up[task] = told
+        with suppress(BuildError):  # the disk is full: what went wrong before is worth more
+            storage.write_json(self.folder / FOLDER / f"{task}.json", {"reason": told})
         return False
 
     def lost(self, task: str) -> bool:
@@ -50,8 +59,23 @@ class Tries:
         try:
             storage.write_bytes(path, "\n".join(notes).encode("utf-8", "replace"))
         except BuildError:
-            return ""  # the disk is full: what went wrong before is worth more
+            return ""  # as above
         return f" (where: {path})"
+
+
+def given_up(folder: Path, tasks: Iterable[str]) -> dict[str, str]:
+    """Which of these tasks were given up when they were last run, and why. folder: of the stage."""
+    found = {}
+    for task in tasks:
+        with suppress(FileNotFoundError):
+            found[task] = str(read_json(folder / FOLDER / f"{task}.json")["reason"])
+    return found
+
+
+def forget(folder: Path, tasks: Iterable[str]) -> None:
+    """These tasks are run again: what they were given up for counts no more."""
+    for task in tasks:
+        (folder / FOLDER / f"{task}.json").unlink(missing_ok=True)
 
 
 def _sentence(error: BaseException) -> str:
