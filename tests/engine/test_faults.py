@@ -103,6 +103,16 @@ def test_a_task_that_costs_the_cluster_a_worker_each_time_is_given_up(nodes, tmp
         run_stage(executor, tmp_path, "s", job, number([2]), {}, Needs(retries=1), silent)
 
 
+def test_a_task_that_ray_kills_for_its_memory_each_time_is_given_up(tmp_path):
+    """Ray's own watch, which here finds any memory too much, would try it again for ever."""
+    with (
+        clusters.cluster(1, memory_usage_threshold=0.001, memory_monitor_refresh_ms=100) as nodes,
+        closing(RayExecutor(nodes.address)) as executor,
+        pytest.raises(BuildError, match="task 00000 was given up after 2 tries: out of memory"),
+    ):
+        run_stage(executor, tmp_path, "s", JOBS + "never_ends", number([0]), {}, Needs(retries=1), silent)
+
+
 def test_a_task_that_loses_machine_after_machine_is_given_up(tmp_path):
     known = tries.Tries(tmp_path, retries=1)
     again = [known.lost("00000") for _ in range(2 * tries.MACHINES)]

@@ -87,17 +87,30 @@ def test_after_the_first_process_the_second_may_begin(tmp_path):
             assert chunks.settled == set()
 
 
-def test_where_there_are_no_locks_the_first_record_of_a_number_wins(tmp_path, monkeypatch):
-    def no_locks(*_):
+@pytest.fixture
+def no_locks(monkeypatch):
+    def none(*_):
         raise OSError(95, "not supported")
 
-    monkeypatch.setattr(chunks_.fcntl, "flock", no_locks)
+    monkeypatch.setattr(chunks_.fcntl, "flock", none)
+
+
+def test_where_there_are_no_locks_the_first_record_of_a_number_wins(tmp_path, no_locks):
     with Chunks.open(tmp_path, A, tmp_path, TEN), Chunks.open(tmp_path, B, tmp_path, TEN) as late:
         settled(tmp_path, A, 1)
         late.add_failure(2, Gone("dns"))
         with pytest.raises(BuildError, match="this one stops"):
             late.commit()
     assert Chunks(tmp_path, B, tmp_path, TEN).settled == {candidate("http://a.test/1").id}
+
+
+def test_and_what_another_process_is_filling_stays(tmp_path, no_locks):
+    with Chunks.open(tmp_path, A, tmp_path, TEN) as first:
+        first.add_sample(1, visit(), pixels())
+        with Chunks.open(tmp_path, B, tmp_path, TEN):
+            pass
+        first.commit()
+    assert list(tmp_path.glob("chunk-00000.*.tar"))
 
 
 def test_a_damaged_record_is_named_and_without_it_only_its_chunk_is_fetched_again(tmp_path):

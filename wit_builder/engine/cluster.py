@@ -91,7 +91,8 @@ class RayExecutor:
         """Raise ConfigError for a node that does not see what the driver wrote, or has another version of this."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        sees = self._ray.remote(num_cpus=0)(_sees)
+        errors = self._ray.exceptions
+        sees = self._ray.remote(num_cpus=0, max_retries=0)(_sees)
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
         there = [
             sees.options(
@@ -103,8 +104,10 @@ class RayExecutor:
             name = f"the node {node['NodeManagerHostname']} of the Ray cluster"
             try:
                 version = self._ray.get(answer)
-            except self._ray.exceptions.RayTaskError as error:
+            except errors.RayTaskError as error:
                 raise ConfigError(f"{name} runs no tasks of ours: {error.cause}", _ALIKE) from error
+            except (errors.NodeDiedError, errors.WorkerCrashedError, errors.OutOfMemoryError):
+                continue  # what is gone or has no room now is no reason to stop
             if version is None:
                 raise ConfigError(
                     f"{name} does not see {str(root)!r}",

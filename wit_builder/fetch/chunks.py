@@ -58,13 +58,16 @@ class Chunks:
     def open(cls, folder: Path, attempt: str, base: Path, table: pa.Table) -> Iterator[Self]:
         """The chunks of that folder, for one process at a time. Raises BuildError when another is at it."""
         with (folder / ".lock").open("w") as lock:
+            alone = True
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BuildError(f"another process fetches for {folder}", "wait for it, or stop it") from None
             except OSError:
-                pass  # a file system without locks; then the first record of a number wins
+                alone = False  # a file system without locks; then the first record of a number wins
             chunks = cls(folder, attempt, base, table)
+            if alone:
+                chunks._sweep()
             with chunks._open:
                 yield chunks
 
@@ -81,7 +84,6 @@ class Chunks:
         self._number = 0
         for record in sorted(folder.glob("chunk-*.json")):
             self._take_in(record)
-        self._sweep()
         self._begin()
 
     def add_sample(self, row: int, visit: Visit, picture: Picture) -> None:
