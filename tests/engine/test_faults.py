@@ -6,7 +6,7 @@ the same files.
     a driver killed, resumed elsewhere                  here, and whole builds: ../journeys/test_cluster.py
     clocks that differ                                  ../journeys/test_cluster.py
     a disk that fills                                   here by every executor; whole builds: ../test_build.py
-    two drivers on one root                             here, and whole builds: ../test_build.py
+    two drivers on one root                             here, and whole builds: ../journeys/test_two_drivers.py
     a store that fails                                  ../stores
 """
 
