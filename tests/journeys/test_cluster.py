@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.processes import WIT, environment
@@ -48,6 +50,9 @@ def test_a_cluster_that_loses_a_node_makes_the_same_data_set(undisturbed, tmp_pa
         _, said = run.communicate(timeout=300)
         assert run.returncode == 0, said
     assert same(tmp_path / "out", undisturbed)
+    sidecars = [pq.read_table(path, columns=["fetched_at"]) for path in tmp_path.glob("out/shards/*.parquet")]
+    days = {row["fetched_at"].date() for table in sidecars for row in table.to_pylist()}
+    assert days and datetime.now(UTC).date() not in days  # no task had this machine's clock
 
 
 def test_what_a_killed_driver_left_on_a_cluster_is_gone_on_with_on_one_machine(undisturbed, tmp_path):

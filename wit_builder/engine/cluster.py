@@ -175,7 +175,7 @@ class _Run:
                 raise BuildError(f"the Ray cluster failed: its head {head} is gone", _GOES_ON) from error
             return
         self.heard = now
-        self.ahead = AHEAD * max(1, int(self.ray.cluster_resources().get("CPU", 1)))
+        self.ahead = AHEAD * max(1, int(self.ray.cluster_resources().get("CPU", 0)))
 
     def close(self) -> None:
         """No task of this run goes on."""
@@ -237,7 +237,7 @@ class _Run:
             self._listen()
 
     def _largest_node(self) -> int:
-        return max(int(node["Resources"].get("CPU", 1)) for node in self.ray.nodes() if node["Alive"]) or 1
+        return max(int(node["Resources"].get("CPU", 0)) for node in self.ray.nodes() if node["Alive"]) or 1
 
 
 def _knock(address: str) -> None:
