@@ -205,6 +205,22 @@ def write_json(path: Path, value: object) -> None:
     renew(path)
 
 
+def now(path: Path) -> bytes | None:
+    """What a small file holds at this moment, None where there is none: of a store's, no copy that was brought."""
+    if (in_store := behind(path)) is not None:
+        objects, name = in_store
+        return objects.read(name)
+    return path.read_bytes() if path.exists() else None
+
+
+def gone(path: Path) -> None:
+    """Remove a file, whoever has sent it."""
+    if (in_store := behind(path)) is not None:
+        objects, name = in_store
+        objects.remove(name)
+    path.unlink(missing_ok=True)
+
+
 def create(path: Path, data: bytes) -> bool:
     """Create a small file in the store; false when it is there: the first writer wins. For paths in a mirror."""
     mirror = _of(path)

@@ -11,9 +11,10 @@ WIT = [sys.executable, "-m", "wit_builder"]
 
 
 def environment(**more):
-    """This one without what would colour pipes, and with the packages of this checkout."""
+    """This one without what would colour pipes, and with the packages of this checkout; WIT_ODD_*: see engine/odd."""
     plain = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE")}
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "filters", ROOT / "pipelines")))
+    odd = [ROOT / "tests" / "engine" / "odd"] * any(name.startswith("WIT_ODD_") for name in more)
+    path = os.pathsep.join(map(str, (*odd, ROOT, ROOT / "filters", ROOT / "pipelines")))
     return plain | {"PYTHONPATH": path, "TERM": "xterm-256color", "COLUMNS": "100", **more}
 
 

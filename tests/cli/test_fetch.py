@@ -139,7 +139,7 @@ TYPED = {
         "--output_format webdataset",
     ),
     ("a.parquet", "--distributor", "pyspark"): (
-        f"--distributor pyspark {NOT_CARRIED}: it runs in processes of this machine",
+        f"--distributor pyspark {NOT_CARRIED}: --executor says where tasks run",
         "",
     ),
     ("a.parquet", "--enable_wandb"): (

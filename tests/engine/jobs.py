@@ -1,6 +1,7 @@
 """Task functions for the engine's tests: they run in child processes, so they must be importable."""
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -48,6 +49,13 @@ def raise_when_odd(task: Task) -> None:
     if task.arg % 2:
         raise ValueError(f"{task.arg} is odd")
     square(task)
+
+
+def raise_until_mended(task: Task) -> None:
+    if not (task.folder / "mended").exists():
+        raise_when_odd(task)
+    else:
+        square(task)
 
 
 def full_disk(task: Task) -> None:
@@ -144,3 +152,22 @@ def hang_once_and_tell(task: Task) -> None:
     if first_time(task):
         never_ends(task)
     square(task)
+
+
+def cost_the_worker(task: Task) -> None:
+    """Takes the process with it that started this one, Ray's worker on a cluster: never (0), once (1) or always."""
+    mark = task.home / "tried"
+    if task.arg > 1 or (task.arg and not mark.exists()):
+        mark.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    square(task)
+
+
+def outgrow(task: Task) -> None:
+    """Writes more than its disk takes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, resource.RLIM_INFINITY))
+    try:
+        task.new_file("square", ".txt").write_bytes(bytes(1 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -3,17 +3,25 @@
 import re
 import subprocess
 import threading
+import time
 
 import pytest
+from click.testing import CliRunner
 
 from tests.cli.processes import ROOT, WIT, environment
+from wit_builder.cli.worker import command
 from wit_builder.engine import task as engine
+from wit_builder.engine import tries
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.outside import OutsideExecutor, run_part
 from wit_builder.engine.stage import number, run_stage
-from wit_builder.errors import ConfigError
+from wit_builder.errors import BuildError, ConfigError
 
 JOBS = "tests.engine.jobs:"
+
+
+def unwatched(name, tasks):
+    return lambda counts, done: None
 
 
 def worker(root, part, stage="s"):
@@ -54,10 +62,10 @@ def test_a_part_is_its_own_tasks_and_each_once(tmp_path):
     engine.plan(tmp_path, "s", JOBS + "square", number(list(range(5))), {}, {})
     with_one = LocalExecutor(1)
     try:
-        run_part(with_one, tmp_path, "s", 2, 2, lambda counts, done: None)
+        run_part(with_one, tmp_path, "s", 2, 2, unwatched)
         assert engine.pending(tmp_path, "s") == ["00000", "00002", "00004"]
         before = (tmp_path / "s" / "done" / "00001.json").read_bytes()
-        run_part(with_one, tmp_path, "s", 2, 2, lambda counts, done: None)
+        run_part(with_one, tmp_path, "s", 2, 2, unwatched)
         assert (tmp_path / "s" / "done" / "00001.json").read_bytes() == before
     finally:
         with_one.close()
@@ -71,9 +79,79 @@ def test_what_is_given_up_is_said_with_its_reason_and_exit_1(tmp_path):
     assert engine.pending(tmp_path, "s") == ["00001"]
 
 
+def test_a_driver_whose_workers_gave_up_all_that_is_left_ends_as_any_other(tmp_path):
+    said = []
+
+    def say(sentence):
+        said.append(sentence)
+        if len(said) == 1:
+            helper.start()
+
+    helper = threading.Thread(target=lambda: [worker(tmp_path, part) for part in ("1/2", "2/2")])
+    tasks = number([0, 1, 2])
+    with pytest.raises(BuildError, match="task 00001 was given up after 1 tries: ValueError: 1 is odd"):
+        run_stage(
+            OutsideExecutor(say),
+            tmp_path,
+            "s",
+            JOBS + "raise_when_odd",
+            tasks,
+            {},
+            Needs(retries=0),
+            lambda c, d: None,
+        )
+    helper.join()
+    assert engine.pending(tmp_path, "s") == ["00001"]
+    assert said[1].startswith("a worker gave up task 00001: ValueError: 1 is odd")
+
+
+def test_a_worker_that_is_started_again_counts_from_the_start(tmp_path):
+    """The driver goes on waiting while somebody tries again what was given up."""
+    engine.plan(tmp_path, "s", JOBS + "raise_until_mended", number([1, 3]), {}, {"retries": 0})
+    assert worker(tmp_path, "1/2").returncode == 1
+    assert list(tries.given_up(tmp_path / "s", ["00000", "00001"])) == ["00000"]
+    (tmp_path / "s" / "mended").touch()
+    assert worker(tmp_path, "1/2").returncode == 0
+    assert tries.given_up(tmp_path / "s", ["00000", "00001"]) == {}
+
+
+def test_a_worker_that_is_told_to_stop_keeps_what_it_did_and_exits_with_1(tmp_path):
+    engine.plan(tmp_path, "s", JOBS + "slow_square", number(list(range(40))), {}, {})
+    typed = [*WIT, "worker", str(tmp_path), "s", "--workers", "1"]
+    running = subprocess.Popen(typed, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT)
+    while len(engine.pending(tmp_path, "s")) == 40:
+        time.sleep(0.05)
+    running.terminate()
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "stopped; nothing that was done is lost" in said
+    assert 0 < len(engine.pending(tmp_path, "s")) < 40
+
+
+def test_a_worker_says_what_it_does_in_a_line(tmp_path):
+    engine.plan(tmp_path, "select-judge", JOBS + "square", number([1, 2]), {}, {})
+    assert worker(tmp_path, "1/1", "select-judge").stderr == "select: filter, deduplicate\n"
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "2", "a/b", "1/0", "-1/2", "1/2/3", "1.5/2", ""])
+def test_a_part_that_is_none_is_one_sentence(tmp_path, part):
+    found = CliRunner().invoke(command, [str(tmp_path), "s", "--part", part])
+    assert found.exit_code == 2
+    assert f"{part!r} is no part such as 3/8" in found.output
+
+
+@pytest.mark.parametrize("root", ["nowhere", "empty"])
+def test_a_root_that_is_no_run_is_one_sentence(tmp_path, root):
+    (tmp_path / "empty").mkdir()
+    found = worker(tmp_path / root, "1/1")
+    assert found.returncode == 2
+    assert f"{root}' has no plan of a stage 's'" in found.stderr
+    assert "--executor outside" in found.stderr
+
+
 def test_a_stage_that_is_not_there_is_one_sentence(tmp_path):
     engine.plan(tmp_path, "s", JOBS + "square", {}, {})
     with pytest.raises(ConfigError, match="has no plan of a stage 'x'") as caught:
-        run_part(LocalExecutor(1), tmp_path, "x", 1, 1, lambda counts, done: None)
+        run_part(LocalExecutor(1), tmp_path, "x", 1, 1, unwatched)
     assert "s" in caught.value.hint
     assert worker(tmp_path, "3/2").returncode == 2

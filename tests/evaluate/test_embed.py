@@ -14,6 +14,7 @@ from tests.evaluate.folders import ALONE, benchmark, folders, saved, work
 from tests.model import tiny
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.evalset import sets
+from wit_builder.evaluate import batches
 from wit_builder.evaluate import embed as module
 from wit_builder.evaluate.embed import embed
 from wit_builder.model.loaded import opened
@@ -23,8 +24,8 @@ from wit_builder.model.loaded import opened
 def calls(monkeypatch):
     """How many batches were embedded."""
     made = []
-    whole = module._batch
-    monkeypatch.setattr(module, "_batch", lambda *args, **more: made.append(1) or whole(*args, **more))
+    whole = batches._batch
+    monkeypatch.setattr(batches, "_batch", lambda *args, **more: made.append(1) or whole(*args, **more))
     return made
 
 
@@ -144,10 +145,12 @@ def test_labels_and_names_do_not_matter(tmp_path, calls):
 
 def test_a_pass_that_was_cut_short_leaves_nothing_that_is_taken_for_whole(tmp_path, monkeypatch):
     folder = folders(tmp_path / "set", per_class=8)
-    monkeypatch.setitem(module.BATCH, "cpu", 16)
-    whole = module._batch
+    monkeypatch.setitem(batches.SIZE, "cpu", 16)
+    whole = batches._batch
     monkeypatch.setattr(
-        module, "_batch", lambda places, **more: whole(places, **more) if len(places) == 16 and more else None
+        batches,
+        "_batch",
+        lambda places, **more: whole(places, **more) if len(places) == 16 and more else None,
     )
     monkeypatch.setattr(module._Writing, "finish", lambda self: (_ for _ in ()).throw(OSError("killed")))
     with pytest.raises(OSError, match="killed"):

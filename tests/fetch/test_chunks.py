@@ -83,6 +83,15 @@ def test_the_first_record_of_a_number_wins(tmp_path):
     assert Chunks(tmp_path, B, tmp_path, TEN).settled == {candidate("http://a.test/1").id}
 
 
+def test_what_another_process_may_be_filling_stays_where_nothing_locks(tmp_path):
+    with Chunks.open(tmp_path, A, tmp_path, TEN) as first:
+        first.add_sample(1, visit(), pixels())
+        with Chunks.open(tmp_path, B, tmp_path, TEN, alone=False):
+            pass
+        first.commit()
+    assert list(tmp_path.glob("chunk-00000.*.tar"))
+
+
 def test_a_damaged_record_is_named_and_without_it_only_its_chunk_is_fetched_again(tmp_path):
     for n in range(3):
         settled(tmp_path, A, n)

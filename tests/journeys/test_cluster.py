@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.processes import WIT, environment
@@ -53,13 +55,17 @@ def wait_for(folder, pattern, run):
 
 
 def test_a_cluster_that_loses_a_node_makes_the_same_data_set(undisturbed, tmp_path):
-    with clusters.cluster(3) as nodes:
+    """Its clocks are a day apart."""
+    with clusters.cluster(3, apart_s=86_400.0) as nodes:
         run = on(nodes, tmp_path / "out")
         wait_for(tmp_path / "out", "work/select*/done/*.json", run)
         nodes.remove_node(nodes.list_all_nodes()[2], allow_graceful=False)
         _, said = run.communicate(timeout=300)
         assert run.returncode == 0, said
     assert same(tmp_path / "out", undisturbed)
+    sidecars = [pq.read_table(path, columns=["fetched_at"]) for path in tmp_path.glob("out/shards/*.parquet")]
+    days = {row["fetched_at"].date() for table in sidecars for row in table.to_pylist()}
+    assert days and datetime.now(UTC).date() not in days  # no task had this machine's clock
 
 
 def test_what_a_killed_driver_left_on_a_cluster_is_gone_on_with_on_one_machine(undisturbed, tmp_path):
@@ -68,7 +74,7 @@ def test_what_a_killed_driver_left_on_a_cluster_is_gone_on_with_on_one_machine(u
         wait_for(tmp_path / "out", "work/fetch/plan.json", run)
         os.kill(run.pid, signal.SIGKILL)
         run.communicate()
-    done = wit(*BUILD, "--out", tmp_path / "out", "--resume")
+    done = wit(*BUILD, "--out", tmp_path / "out", "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert same(tmp_path / "out", undisturbed)
 

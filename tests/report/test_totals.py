@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.report import builds
+from wit_builder import storage
+from wit_builder.engine.tries import Tries
 from wit_builder.errors import ConfigError
 from wit_builder.report import as_json, summary
 from wit_builder.report import folder as folder_
@@ -97,6 +99,16 @@ def test_a_build_that_has_only_begun_is_shown_as_far_as_it_is(tmp_path: Path) ->
     shown = summary(tmp_path)
     assert (shown.state, shown.samples, shown.funnel) == ("started", 0, ())
     assert shown.notes == ("there is no funnel.json (yet)",)
+
+
+def test_what_stopped_an_unfinished_build_is_said_until_it_is_done(tmp_path: Path) -> None:
+    builds.write_state(tmp_path, "started")
+    storage.write_json(tmp_path / "funnel.json", {})
+    tries = Tries(tmp_path / "work" / "clean-judge", retries=0)
+    tries.failed("00003", "out of memory")
+    tries.failed("00004", "out of memory")
+    storage.write_json(tmp_path / "work" / "clean-judge" / "done" / "00003.json", {})
+    assert summary(tmp_path).notes == ("stage clean-judge: task 00004 was given up: out of memory",)
 
 
 def test_an_unfinished_build_is_not_told_that_its_ledger_is_missing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wit_builder.cli import executors
 from wit_builder.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
 )
-@click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
+@executors.decorate
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 @click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, ablation.json on stdout.")
 def command(
@@ -67,6 +68,8 @@ def command(
     train_samples: int | None,
     out: Path,
     workers: int | None,
+    executor: str,
+    address: str,
     quiet: bool,
     json: bool,
 ) -> None:
@@ -95,7 +98,7 @@ def command(
     trial = _trial(train, eval_set, seeds, train_samples)
     asked = Asked(pools.opened(Path(pool)), presets, queries, per_query, trial)
     _try(asked)
-    _run(asked, out, workers, quiet, json)
+    _run(asked, out, {"workers": workers, "executor": executor, "address": address}, quiet, json)
     _show(out, json)
 
 
@@ -160,15 +163,10 @@ def _try(asked: "Asked") -> None:
         rehearsal.try_filters(recipe)
 
 
-def _run(asked: "Asked", out: Path, workers: int | None, quiet: bool, json: bool) -> None:
-    from contextlib import closing
-
+def _run(asked: "Asked", out: Path, where: Mapping[str, Any], quiet: bool, json: bool) -> None:
     from wit_builder.ablate import run, trained
-    from wit_builder.cli import progress, typed
-    from wit_builder.cli.stopping import stoppable
-    from wit_builder.engine.local import LocalExecutor
-    from wit_builder.engine.task import Stopped
-    from wit_builder.errors import BuildError
+    from wit_builder.cli import progress
+    from wit_builder.cli.stopping import repeatable, stoppable
 
     stages = (run.READ, *asked.presets, run.MEET, *[trained.TRAIN] * bool(asked.trial))
     watcher = progress.watcher(quiet=quiet, json=json, stages=stages)
@@ -178,13 +176,8 @@ def _run(asked: "Asked", out: Path, workers: int | None, quiet: bool, json: bool
     for name, preset in asked.presets.items():
         for rule in preset.missing:
             watcher.say(f"{name}: {rule}")
-    try:
-        with watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
-            run.run(asked, out, executor, watcher)
-    except Stopped:
-        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
-    except BuildError as error:  # stages hint at an option of `wit build`
-        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
+    with repeatable(), watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as executor:
+        run.run(asked, out, executor, watcher)
 
 
 def _show(out: Path, json: bool) -> None:

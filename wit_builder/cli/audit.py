@@ -158,9 +158,12 @@ def command(
     )
     if not threshold:
         asked = labels.following(asked, labels.read(out), run.calibrated_in(out))
-    run_audit(asked, out, {"workers": workers, "executor": executor, "address": address}, quiet, json)
+    where = {"workers": workers, "executor": executor, "address": address}
+    run_audit(asked, out, where, quiet, json)
     if model:
-        results = _evaluated(asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json})
+        results = _evaluated(
+            asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json, **where}
+        )
     finish(asked, out, results)
     return show(out, fail_above, json)
 
@@ -200,22 +203,15 @@ def _evaluated(asked: "Asked", out: Path, values: dict[str, Any]) -> Path:
 def run_audit(asked: "Asked", out: Path, where: Mapping[str, Any], quiet: bool, json: bool) -> None:
     """Audit into OUT, or go on there. where: of executors.OPTIONS."""
     from wit_builder.audit import run
-    from wit_builder.cli import progress, typed
-    from wit_builder.cli.stopping import stoppable
-    from wit_builder.engine.task import Stopped
-    from wit_builder.errors import BuildError
+    from wit_builder.cli import progress
+    from wit_builder.cli.stopping import repeatable, stoppable
 
     watcher = progress.watcher(quiet=quiet, json=json, stages=run.STAGES)
     if run.start(asked, out):
         watcher.say(f"{out} is complete already")
         return
-    try:
-        with watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as executor:
-            run.run(asked, out, executor, watcher)
-    except Stopped:
-        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
-    except BuildError as error:  # stages hint at an option of `wit build`
-        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
+    with repeatable(), watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as executor:
+        run.run(asked, out, executor, watcher)
 
 
 def show(out: Path, fail_above: float | None = None, json: bool = False) -> int:

@@ -1,9 +1,11 @@
 """`wit eval`, and what belongs to it."""
 
+from functools import partial
 from typing import Any
 
 import click
 
+from wit_builder.cli import executors
 from wit_builder.cli.plain import Plain
 
 COMMANDS = {  # name: module of a subcommand
@@ -41,6 +43,7 @@ COMMANDS = {  # name: module of a subcommand
     metavar="FOLDER",
     help="Where embeddings are kept. [default: wit-builder/eval in the user's cache folder]",
 )
+@partial(executors.decorate, flags=executors.WHERE)
 @click.option("--quiet", is_flag=True, help="No progress; the results alone, on stdout.")
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:

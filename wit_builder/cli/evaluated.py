@@ -2,7 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from wit_builder.cli import typed
+from wit_builder.cli import executors, typed
 from wit_builder.cli.progress import clock
 from wit_builder.errors import ConfigError
 from wit_builder.model import load
@@ -28,7 +30,9 @@ EVERY_S = 10.0  # between two lines in a pipe
 PATIENCE = timedelta(days=1)  # of other ranks, while the first one fits a probe
 
 if TYPE_CHECKING:
+    from wit_builder.evaluate.elsewhere import Elsewhere
     from wit_builder.evaluate.results import Estimate, Result
+    from wit_builder.model.ranks import Ranks
 
 
 def run(values: Mapping[str, Any]) -> None:
@@ -50,6 +54,8 @@ def measure(values: Mapping[str, Any]) -> "list[Result]":
         if not values[name]:
             raise ConfigError(f"--{name.replace('_', '-')} is not given", f"{typed.command('eval')} --help")
     load.require("wit eval")
+    import torch
+
     from wit_builder.cli.trained import once
     from wit_builder.evalset import sets
     from wit_builder.evaluate import run as runs
@@ -57,7 +63,12 @@ def measure(values: Mapping[str, Any]) -> "list[Result]":
     from wit_builder.model.loaded import opened
     from wit_builder.model.ranks import joined
 
-    with joined(PATIENCE) as ranks, once(ranks), display(values["quiet"] or not ranks.first) as shown:
+    with (
+        joined(PATIENCE) as ranks,
+        once(ranks),
+        display(values["quiet"] or not ranks.first) as shown,
+        _elsewhere(values, ranks, shown) as elsewhere,
+    ):
         tasks = values["tasks"].split(",")
         some = [sets.read(word, values["split"], say=shown.say) for word in values["eval_set"]]
         found = runs.run(
@@ -66,7 +77,7 @@ def measure(values: Mapping[str, Any]) -> "list[Result]":
             tasks,
             Path(values["out"]),
             cache=Path(values["cache"] or default_cache()),
-            ranks=ranks,
+            ranks=replace(ranks, device=torch.device("cpu")) if elsewhere else ranks,
             precision=values["precision"],
             shown=shown,
             training={
@@ -74,12 +85,41 @@ def measure(values: Mapping[str, Any]) -> "list[Result]":
                 for word, which in zip(values["eval_set"], some, strict=True)
                 if runs.learning(tasks, which)
             },
+            elsewhere=elsewhere,
         )
         if ranks.first:
             from wit_builder.report import evaluation
 
             shown.say(f"pictures: {evaluation.write(Path(values['out']), some)}")
     return found
+
+
+@contextmanager
+def _elsewhere(values: Mapping[str, Any], ranks: "Ranks", shown: "Silent") -> "Iterator[Elsewhere | None]":
+    """Where images are embedded, None for here. What tasks make lies in OUT, which all machines see."""
+    if values["executor"] == "local":
+        yield None
+        return
+    if ranks.world > 1:
+        raise ConfigError(
+            f"{ranks.world} ranks embed by themselves, and --executor {values['executor']} has others do it",
+            "the same command without torchrun, or without --executor",
+        )
+    from wit_builder import build
+    from wit_builder.cli.stopping import repeatable, stoppable
+    from wit_builder.evaluate.elsewhere import Elsewhere
+
+    out = Path(values["out"]).absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    with (
+        repeatable(),
+        build.only_one(out),
+        stoppable(shown.say),
+        executors.opened(values, shown.say) as executor,
+    ):
+        elsewhere = Elsewhere(executor, out / ".work")
+        yield elsewhere
+        elsewhere.clear()
 
 
 def default_cache() -> Path:

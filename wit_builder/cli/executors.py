@@ -1,6 +1,6 @@
 """Where the tasks of a command run, as its options say."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,13 +30,14 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of every command whose tasks may run e
     },
 }
 
+WHERE = ("--executor", "--address")  # of a command that counts its processes otherwise
 HERE: Mapping[str, Any] = {"workers": None, "executor": "local", "address": "auto"}
 
 
-def decorate(command: F) -> F:
+def decorate(command: F, flags: Iterable[str] = tuple(OPTIONS)) -> F:
     """Gives a command these options."""
-    for flag, more in reversed(OPTIONS.items()):
-        command = click.option(flag, **more)(command)
+    for flag in reversed(tuple(flags)):
+        command = click.option(flag, **OPTIONS[flag])(command)
     return command
 
 

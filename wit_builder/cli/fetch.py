@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from wit_builder.cli import executors
 from wit_builder.cli.build import SCRATCH
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
@@ -102,7 +103,8 @@ _IMAGES = (
 )
 _WEB = (
     _option("contact", "", "Where a site's owner can reach you; needed for all hosts but your own."),
-    _option("processes_count", 1, "Processes.", type=click.IntRange(1, 1024)),
+    _option("processes_count", 1, "Processes, of all machines together.", type=click.IntRange(1, 1024)),
+    *(click.Option([flag], **executors.OPTIONS[flag]) for flag in executors.WHERE),
     _option("thread_count", 256, "Connections of each.", type=click.IntRange(1, 100_000)),
     _option("timeout", 10.0, "Seconds to connect, and without a byte; three times that in all.", type=float),
     _option("retries", 0, "Of a failure that may pass.", type=click.IntRange(0, 100)),
@@ -130,7 +132,7 @@ _SAID = (
 _REFUSED = {
     "enable_wandb": ("False", "progress is shown here; --json gives it to other programs"),
     "wandb_project": ("img2dataset", "progress is shown here; --json gives it to other programs"),
-    "distributor": ("multiprocessing", "it runs in processes of this machine"),
+    "distributor": ("multiprocessing", "--executor says where tasks run"),
     "subjob_size": ("1000", "it is of the pyspark distributor"),
     "disable_all_reencoding": (
         "False",

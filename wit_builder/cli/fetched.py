@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from typing import Any
 
 import click
@@ -10,14 +9,12 @@ import orjson
 
 from wit_builder import place, report
 from wit_builder.blocklist.settings import Blocklist
-from wit_builder.cli import complaint, connect, progress, result, typed
-from wit_builder.cli.stopping import stoppable
+from wit_builder.cli import complaint, connect, executors, progress, result
+from wit_builder.cli.stopping import repeatable, stoppable
 from wit_builder.download import road
 from wit_builder.download.folder import Totals
 from wit_builder.download.settings import OURS, Download
-from wit_builder.engine.local import LocalExecutor
-from wit_builder.engine.task import Stopped
-from wit_builder.errors import BuildError, ConfigError
+from wit_builder.errors import ConfigError
 from wit_builder.images.picture import ImageSpec, RowRules
 from wit_builder.lists import carried
 from wit_builder.lists.settings import UrlList
@@ -44,16 +41,12 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
     what, hosts, out = asked(values), connect.parsed(values["connect_to"]), _out(values)
     connect.check_contact_of(what.web, hosts)
     processes = values["processes_count"]
+    tasks = {"workers": processes, "executor": values["executor"], "address": values["address"]}
     watcher = progress.watcher(quiet=values["quiet"], json=values["json"], stages=("read", "fetch"))
-    try:
-        with place.of(out, values["scratch"]) as there:
-            where = road.Where(there, hosts, bins=max(1, processes // 4))
-            with watcher, stoppable(watcher.say), closing(LocalExecutor(processes)) as executor:
-                totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
-    except Stopped:
-        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
-    except BuildError as error:  # stages hint at an option of `wit build`
-        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
+    with repeatable(), place.of(out, values["scratch"]) as there:
+        where = road.Where(there, hosts, bins=max(1, processes // 4))
+        with watcher, stoppable(watcher.say), executors.opened(tasks, watcher.say) as executor:
+            totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
     sentences = (
         report.fetched(place.at(out)).diagnosis.sentences if values["output_format"] != "dummy" else ()
     )

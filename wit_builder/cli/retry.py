@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from wit_builder.cli import executors
 from wit_builder.cli.build import SCRATCH
 
 
@@ -13,7 +14,7 @@ from wit_builder.cli.build import SCRATCH
     "--only", required=True, help="Reasons of the fetch stage, with commas; 4xx and 5xx are families."
 )
 @click.option("--scratch", **SCRATCH)
-@click.option("--workers", type=click.IntRange(1, 1024), help="Processes at a time. [default: one a core]")
+@executors.decorate
 @click.option("--connect-to", multiple=True, metavar="HOST=IP:PORT", help="As for `wit build`.")
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 @click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, the funnel as JSON on stdout.")
@@ -22,6 +23,8 @@ def command(
     only: str,
     scratch: Path | None,
     workers: int | None,
+    executor: str,
+    address: str,
     connect_to: tuple[str, ...],
     quiet: bool,
     json: bool,
@@ -34,29 +37,20 @@ def command(
     Example:
       wit retry OUT --only dns,timeout,5xx
     """
-    from contextlib import closing
-
     from wit_builder import delivery, place, report, retry
-    from wit_builder.cli import connect, progress, result, typed
-    from wit_builder.cli.stopping import stoppable
-    from wit_builder.engine.local import LocalExecutor
-    from wit_builder.engine.task import Stopped
-    from wit_builder.errors import BuildError
+    from wit_builder.cli import connect, progress, result
+    from wit_builder.cli.stopping import repeatable, stoppable
 
     reasons = [word.strip() for word in only.split(",") if word.strip()]
     hosts = dict(connect.parsed(connect_to))
+    where = {"workers": workers, "executor": executor, "address": address}
     watcher = progress.watcher(quiet=quiet, json=json, stages=("select", "fetch", "clean", "pack"))
     with place.of(out, scratch) as there:
         waiting = delivery.claim(there, delivery.RETRIED)
-        try:
-            with watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
-                tried, kept = (0, 0) if waiting else retry.run(there, reasons, hosts, executor, watcher)
-                report.write_report(there)
-                delivery.finished(there)
-        except Stopped:
-            raise BuildError(
-                "stopped; nothing that was done is lost", f"go on with: {typed.same()}"
-            ) from None
+        with repeatable(), watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as tasks:
+            tried, kept = (0, 0) if waiting else retry.run(there, reasons, hosts, tasks, watcher)
+            report.write_report(there)
+            delivery.finished(there)
         result.show(there, json)
     if waiting:
         watcher.say(f"the retry before this one is brought to {out} now")

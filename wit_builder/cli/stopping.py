@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from wit_builder.cli import typed
 from wit_builder.engine.task import Stopped
+from wit_builder.errors import BuildError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,6 +36,20 @@ def stoppable(say: Callable[[str], None]) -> Iterator[None]:
         listener.join()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """For a command that goes on when it is typed again: whatever stopped it hints at that.
+
+    (Stages hint at `--resume`, an option of `wit build`.)
+    """
+    try:
+        yield
+    except Stopped:
+        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
+    except BuildError as error:
+        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

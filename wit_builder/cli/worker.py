@@ -51,10 +51,10 @@ def command(root: str, stage: str, part: tuple[int, int], workers: int | None, q
     from wit_builder.engine.task import Stopped
     from wit_builder.errors import BuildError
 
-    watcher = progress.watcher(quiet=quiet, json=False, stages=(stage,))
+    watcher = progress.watcher(quiet=quiet, json=False, stages=(stage.partition("-")[0],))
     try:
         with watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
-            given_up = run_part(executor, mirror.meet(root), stage, *part, watcher.stage(stage, 0))
+            given_up = run_part(executor, mirror.meet(root), stage, *part, watcher.stage)
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", "the same command goes on") from None
     for task, reason in sorted(given_up.items()):

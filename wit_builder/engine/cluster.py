@@ -1,11 +1,14 @@
 """The executor of a Ray cluster: tasks on whatever nodes it has, all of which see the folder of the run.
 
 A task runs as on one machine, in a child process of its own: a crash, a hang or a blow-up of memory ends that child
-and is told with the same words. What Ray itself loses, a worker or a node, it starts anew. Only ids, counts and
-reasons travel; what tasks make lies in files.
+and is told with the same words. What the cluster loses with a worker or a node is tried again by the same count, not
+by Ray's, which has no end for a task that costs a worker each time. Only ids, counts and reasons travel; what tasks
+make lies in files.
 """
 
 import logging
+import math
+import os
 import socket
 import time
 import uuid
@@ -17,7 +20,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from wit_builder import mirror
+from wit_builder import __version__, mirror
 from wit_builder.engine import children, local
 from wit_builder.engine.local import Needs, Progress
 from wit_builder.engine.task import Stopped
@@ -29,7 +32,11 @@ AHEAD = 4  # tasks for each core of the cluster that Ray is told of
 _PATIENCE_S = 10.0  # with the actor that hears of progress
 _POLL_S = 0.5  # between two looks at progress and signals
 _ASK_S = 1.0  # between two questions of a network task whether it shall end
+_LOOK_S = 5.0  # between two looks at the cluster itself
+_GONE_S = 20.0  # without its head until a cluster is given up; after 60 Ray would end this process
 _KNOCK_S = 10.0  # until somebody answers at the cluster's address
+_ALIKE = "the same version of wit-builder, and of what it needs, on every node"
+_GOES_ON = "what was done is kept: the same command with `--resume` goes on, there or elsewhere"
 _NO_CLUSTER = "start one with `ray start --head`, name it with --address, or build with --executor local"
 
 
@@ -65,15 +72,14 @@ class RayExecutor:
         if not ids:
             return {}
         root = root.absolute()
-        self._check_nodes(root)
         run = _Run(self._ray, root, stage, deque(ids), needs, progress, self._memory_bytes)
         try:
+            self._check_nodes(root)
             with local.stop_on_signal() as asked:
                 return run.finish(asked)
         except self._ray.exceptions.RayError as error:
             raise BuildError(
-                f"the Ray cluster failed: {' '.join(str(error).split())[:300]}",
-                "what was done is kept: the same command with `--resume` goes on, there or elsewhere",
+                f"the Ray cluster failed: {' '.join(str(error).split())[:300]}", _GOES_ON
             ) from error
         finally:
             run.close()
@@ -83,23 +89,30 @@ class RayExecutor:
         self._ray.shutdown()
 
     def _check_nodes(self, root: Path) -> None:
-        """Raise ConfigError for a node that cannot use what the driver wrote."""
+        """Raise ConfigError for a node that cannot use what the driver wrote, or has another version of this."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        reach = self._ray.remote(num_cpus=0)(mirror.unreachable)
+        errors, where = self._ray.exceptions, mirror.name(root)
+        looks = self._ray.remote(num_cpus=0, max_retries=0)(_looked)
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        found = self._ray.get(
-            [
-                reach.options(
-                    scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
-                ).remote(mirror.name(root))
-                for node in nodes
-            ]
-        )
-        for node, why in zip(nodes, found, strict=True):
-            if why:
-                what = f"the node {node['NodeManagerHostname']} of the Ray cluster"
-                raise ConfigError(f"{what} does not see {mirror.name(root)!r}{why[0]}", why[1])
+        there = [
+            looks.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
+            ).remote(where)
+            for node in nodes
+        ]
+        for node, answer in zip(nodes, there, strict=True):
+            name = f"the node {node['NodeManagerHostname']} of the Ray cluster"
+            try:
+                version, why = self._ray.get(answer)
+            except errors.RayTaskError as error:
+                raise ConfigError(f"{name} runs no tasks of ours: {error.cause}", _ALIKE) from error
+            except (errors.NodeDiedError, errors.WorkerCrashedError, errors.OutOfMemoryError):
+                continue  # what is gone or has no room now is no reason to stop
+            if why is not None:
+                raise ConfigError(f"{name} does not see {where!r}{why[0]}", why[1])
+            if version != __version__:
+                raise ConfigError(f"{name} has wit-builder {version}, here it is {__version__}", _ALIKE)
 
 
 @dataclass(slots=True)
@@ -119,22 +132,24 @@ class _Run:
     news: Any = None  # the actor that hears of all tasks
     done: int = 0
     counts: Counter[str] = field(default_factory=Counter)  # what committed tasks told, summed
+    ahead: int = AHEAD  # tasks that Ray is told of
+    looked: float = -math.inf  # when the cluster was looked at
+    heard: float = field(default_factory=time.monotonic)  # when its head was there
 
     def __post_init__(self) -> None:
         self.tries = Tries(self.root / self.stage, self.needs.retries)
 
     def finish(self, asked: Any) -> dict[str, str]:
-        cores = max(1, int(self.ray.cluster_resources().get("CPU", 1)))
         cpus = min(IO_CPUS, self._largest_node()) if self.needs.io else 1
         self.news = self._beside_the_driver(self.ray.remote(num_cpus=0)(_News)).remote()
-        attempt = self.ray.remote(num_cpus=cpus, max_retries=-1)(_attempt)
+        attempt = self.ray.remote(num_cpus=cpus, max_retries=0)(_attempt)
         while (self.todo or self.running) and not asked() and self.tries.fatal is None:
-            while self.todo and len(self.running) < AHEAD * cores:
+            self._look()
+            while self.todo and len(self.running) < self.ahead:
                 task = self.todo.popleft()
                 timeout, memory = self.needs.timeout_s, self.memory_bytes
-                reference = attempt.remote(
-                    mirror.name(self.root), self.stage, task, cpus, timeout, memory, self.news, self.needs.io
-                )
+                where = (str(Path.cwd()), mirror.name(self.root), self.stage, task)
+                reference = attempt.remote(*where, cpus, timeout, memory, self.news, self.needs.io)
                 self.running[reference] = task
             self._listen()
         if asked() or self.tries.fatal:
@@ -142,22 +157,55 @@ class _Run:
             raise self.tries.fatal or Stopped
         return self.tries.given_up
 
+    def _look(self) -> None:
+        """Now and then at the cluster: it may grow, shrink and go. Raises BuildError where it is gone."""
+        now = time.monotonic()
+        if now - self.looked < _LOOK_S:
+            return
+        self.looked = now
+        head = self.ray.get_runtime_context().gcs_address
+        try:
+            _knock(head)
+        except OSError as error:
+            if now - self.heard > _GONE_S:
+                raise BuildError(f"the Ray cluster failed: its head {head} is gone", _GOES_ON) from error
+            return
+        self.heard = now
+        self.ahead = AHEAD * max(1, int(self.ray.cluster_resources().get("CPU", 0)))
+
     def close(self) -> None:
         """No task of this run goes on."""
-        for reference in self.running:
-            self.ray.cancel(reference, force=True)
+        with suppress(self.ray.exceptions.RayError):  # of a cluster that is gone, which was said
+            for reference in self.running:
+                self.ray.cancel(reference, force=True)
 
     def _listen(self) -> None:
         ready, _ = self.ray.wait(list(self.running), num_returns=len(self.running), timeout=_POLL_S)
         for reference in ready:
             task = self.running.pop(reference)
-            reason, told = self.ray.get(reference)
-            if reason is None:
-                self.done += 1
-                self.counts.update(told)
-            elif self.tries.failed(task, reason):
+            if self._again(task, reference):
                 self.todo.append(task)
         self.progress(self.counts + self._running_counts(), self.done)
+
+    def _again(self, task: str, reference: Any) -> bool:
+        """Takes in how a try has ended; whether there is to be another."""
+        errors = self.ray.exceptions
+        told: Mapping[str, int] = {}
+        try:
+            reason, told = self.ray.get(reference)
+        except errors.NodeDiedError:
+            return self.tries.lost(task)
+        except errors.OutOfMemoryError:
+            reason = "out of memory"
+        except errors.WorkerCrashedError:
+            reason = "its worker process was gone"
+        except errors.RayTaskError as error:  # it did not come to the task, as on a node that lacks a module
+            reason = error.cause
+        if reason is not None:
+            return self.tries.failed(task, reason)
+        self.done += 1
+        self.counts.update(told)
+        return False
 
     def _running_counts(self) -> Counter[str]:
         """What running tasks told so far; nothing while nobody can say."""
@@ -184,7 +232,7 @@ class _Run:
             self._listen()
 
     def _largest_node(self) -> int:
-        return max(int(node["Resources"].get("CPU", 1)) for node in self.ray.nodes() if node["Alive"]) or 1
+        return max(int(node["Resources"].get("CPU", 0)) for node in self.ray.nodes() if node["Alive"]) or 1
 
 
 def _knock(address: str) -> None:
@@ -218,10 +266,16 @@ class _News:
         return self._stopping
 
 
+def _looked(where: str) -> tuple[str, tuple[str, str] | None]:
+    """The version of this that a node has, and why it cannot work at that folder or URL, if it cannot."""
+    return __version__, mirror.unreachable(where)
+
+
 _idle: list[children.Child] = []  # of this worker of Ray's, kept for its next task
 
 
 def _attempt(
+    here: str,
     root: str,
     stage: str,
     task: str,
@@ -233,8 +287,11 @@ def _attempt(
 ) -> tuple[str | BaseException | None, Mapping[str, int]]:
     """One try of a task, in a child of this worker: None when it is committed, else why not; what it told last.
 
-    stops: whether it asks now and then if it shall end.
+    here: the driver's folder, where names such as `pairs.parquet` were typed. stops: whether it asks now and then if
+    it shall end.
     """
+    with suppress(OSError):  # a node that lacks it has no use for such names
+        os.chdir(here)
     child = (
         _idle.pop() if _idle else children.Child("wit_builder.engine.local:serve_task", _memory(memory_bytes))
     )

@@ -1,7 +1,8 @@
 """Tasks that other processes run: a Slurm array, Kubernetes jobs, a shell on each machine.
 
 Any process that sees the folder of a run may do part I of N of a stage; done records keep them apart. The driver
-plans each stage, waits until its tasks are done, and goes on.
+plans each stage, waits until its tasks are done, and goes on; what workers give up it says, and stops when nothing
+else is left.
 """
 
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from wit_builder import mirror
 from wit_builder.engine import task as engine
+from wit_builder.engine import tries
 from wit_builder.engine.local import Executor, Needs, Progress, stop_on_signal
 from wit_builder.engine.task import Stopped
 from wit_builder.errors import ConfigError
@@ -27,9 +29,10 @@ class OutsideExecutor:
     def run(
         self, root: Path, stage: str, ids: Sequence[str], needs: Needs, progress: Progress
     ) -> dict[str, str]:
-        """See local.Executor. No task is given up: what fails is told by the worker that ran it."""
+        """See local.Executor. A task is given up when the worker that ran it gives it up, and no other is left."""
         if not ids:
             return {}
+        folder, told = root / stage, dict[str, str]()
         self._say(
             f"{len(ids):,} tasks wait; on each machine: wit worker {mirror.name(root.absolute())} {stage} --part I/N"
         )
@@ -38,6 +41,12 @@ class OutsideExecutor:
                 progress(Counter(), len(ids) - len(left))
                 if asked():
                     raise Stopped
+                failed = tries.given_up(folder, left)
+                for task in failed.keys() - told.keys():
+                    self._say(f"a worker gave up task {task}: {failed[task]}")
+                told |= failed
+                if len(failed) == len(left):
+                    return failed
                 time.sleep(_EVERY_S)
         progress(Counter(), len(ids))
         return {}
@@ -47,11 +56,17 @@ class OutsideExecutor:
 
 
 def run_part(
-    executor: Executor, root: Path, stage: str, part: int, parts: int, progress: Progress
+    executor: Executor,
+    root: Path,
+    stage: str,
+    part: int,
+    parts: int,
+    watch: Callable[[str, int], Progress],
 ) -> dict[str, str]:
     """Run those tasks of the stage that fall to this part and are not done; {task: reason} of those given up.
 
-    part: from 1 to `parts`. Raises ConfigError where there is no such stage.
+    part: from 1 to `parts`. watch: is told the stage and its tasks, as road.Watcher.stage.
+    Raises ConfigError where there is no such stage.
     """
     if not engine.is_planned(root, stage):
         planned = sorted(path.parent.name for path in root.glob("*/plan.json"))
@@ -63,6 +78,8 @@ def run_part(
         )
     ids = engine.ids(root, stage)[part - 1 :: parts]
     todo = engine.unfinished(root, stage, ids)
+    tries.forget(root / stage, todo)
     already = len(ids) - len(todo)
+    progress = watch(stage, len(ids))
     needs = Needs(**engine.needs(root, stage))
     return executor.run(root, stage, todo, needs, lambda counts, done: progress(counts, already + done))

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from wit_builder.engine import tries
 from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.task import Done, done, ids, pending, plan
 from wit_builder.errors import BuildError
@@ -26,6 +27,7 @@ def run_stage(
     """
     plan(root, stage, function, tasks, params, asdict(needs))
     todo = pending(root, stage)
+    tries.forget(root / stage, todo)
     already = len(ids(root, stage)) - len(todo)
     given_up = executor.run(
         root, stage, todo, needs, lambda counts, finished: progress(counts, already + finished)

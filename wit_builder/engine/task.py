@@ -11,6 +11,7 @@ Rules that make retries, twins and zombies harmless, and every executor equal to
     root/session.json            what is of this run only, written at each start
     root/STAGE/plan.json         {function, params, needs, tasks: {id: argument}}
     root/STAGE/done/ID.json      {id, attempt, files: {kind: [name]}, funnel, seconds}
+    root/STAGE/given-up/ID.json  {reason}, until the task is run again (tries.py)
     root/STAGE/ID.ATTEMPT.*      what the task wrote
     root/STAGE/ID/               what the task keeps between its own attempts (a frontier, chunks)
 """

@@ -1,11 +1,23 @@
-"""What becomes of tasks that fail: tried again, given up with a reason, or the end of the whole build."""
+"""What becomes of tasks that fail: tried again, given up with a reason, or the end of the whole build.
+
+A task that is given up stands in the stage's folder, `given-up/ID.json`, until it is run again: the others are run
+first, a driver hears of what its workers elsewhere gave up, and `wit show` says it.
+"""
 
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
+
 from wit_builder import mirror, storage
 from wit_builder.errors import BuildError, Dropped, WitError
+
+MACHINES = 4  # that a task may lose for the price of one try
+
+FOLDER = "given-up"
 
 
 @dataclass(slots=True)
@@ -17,6 +29,7 @@ class Tries:
     given_up: dict[str, str] = field(default_factory=dict)  # task to reason
     fatal: WitError | None = None  # concerns the whole build: no use in going on
     _tries: Counter[str] = field(default_factory=Counter)
+    _lost: Counter[str] = field(default_factory=Counter)  # machines of its tries
 
     def failed(self, task: str, reason: str | BaseException) -> bool:
         """A try is over; whether there is another. reason: an exception, or in words how its process ended."""
@@ -26,11 +39,17 @@ class Tries:
         self._tries[task] += 1
         if self._tries[task] <= self.retries:
             return True
-        if isinstance(reason, str):
-            self.given_up[task] = reason
-        else:
-            self.given_up[task] = _sentence(reason) + self._written(reason, task)
+        told = reason if isinstance(reason, str) else _sentence(reason) + self._written(reason, task)
+        self.given_up[task] = told
+        with suppress(BuildError):  # the disk is full: what went wrong before is worth more
+            mirror.write_json(_record(self.folder, task), {"reason": told})
         return False
+
+    def lost(self, task: str) -> bool:
+        """A try is over because its machine is gone; whether there is another. It costs a try only where it happens
+        again and again: machines that are cheap to rent are often taken back."""
+        self._lost[task] += 1
+        return self._lost[task] % MACHINES != 0 or self.failed(task, f"{MACHINES} machines were lost with it")
 
     def _written(self, error: BaseException, task: str) -> str:
         """Where the traceback of an unknown exception stands."""
@@ -42,8 +61,24 @@ class Tries:
             storage.write_bytes(path, "\n".join(notes).encode("utf-8", "replace"))
             mirror.send([path])
         except BuildError:
-            return ""  # the disk is full: what went wrong before is worth more
+            return ""  # as above
         return f" (where: {mirror.name(path)})"
+
+
+def given_up(folder: Path, tasks: Iterable[str]) -> dict[str, str]:
+    """Which of these tasks were given up when they were last run, and why. folder: of the stage."""
+    which = list(tasks)
+    said = mirror.each(mirror.now, [_record(folder, task) for task in which])
+    return {task: str(orjson.loads(one)["reason"]) for task, one in zip(which, said, strict=True) if one}
+
+
+def forget(folder: Path, tasks: Iterable[str]) -> None:
+    """These tasks are run again: what they were given up for counts no more."""
+    mirror.each(mirror.gone, [_record(folder, task) for task in tasks])
+
+
+def _record(folder: Path, task: str) -> Path:
+    return folder / FOLDER / f"{task}.json"
 
 
 def _sentence(error: BaseException) -> str:

@@ -13,8 +13,8 @@ from torch import Tensor
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.evalset.sets import EvalSet, filled
 from wit_builder.evaluate import calls
+from wit_builder.evaluate.batches import Floats
 from wit_builder.evaluate.calls import Precision
-from wit_builder.evaluate.embed import Floats
 from wit_builder.model.loaded import Loaded
 from wit_builder.model.ranks import Ranks, gathered
 

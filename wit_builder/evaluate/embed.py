@@ -4,7 +4,7 @@ What was embedded lies under a name made of everything that it depends on: weigh
 bytes of every image, the precision. Another byte anywhere is another name, so what is found there is never stale.
 
 Calls of the network have one shape and run on one thread each, as many at a time as there are cores: an embedding is
-then the same to the bit, however many cores and ranks there are. Shapes in this file: n images, B of one call.
+then the same to the bit, however many cores and ranks there are, or tasks elsewhere. Shapes in this file: n images.
 """
 
 import fcntl
@@ -12,34 +12,30 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from wit_builder import storage
-from wit_builder.errors import BuildError, ConfigError, ImageError
-from wit_builder.evalset.sets import EvalSet, Place
-from wit_builder.evaluate import calls
+from wit_builder.errors import BuildError, ConfigError
+from wit_builder.evalset.sets import EvalSet
+from wit_builder.evaluate import batches, calls
+from wit_builder.evaluate.batches import Floats, Image, Rows
 from wit_builder.evaluate.calls import Precision
-from wit_builder.images.prepared import Preprocess, prepared
-from wit_builder.model.loaded import Loaded, Sight
+from wit_builder.evaluate.elsewhere import Elsewhere
+from wit_builder.model.loaded import Loaded
 from wit_builder.model.ranks import Ranks, gathered
 
 MAX_UNREADABLE = 0.01  # share of a set
-BATCH = {"cpu": 32, "cuda": 256}  # images of a call
 _NEW_S = 60  # for so long files of a pass may not be held yet
 _FORMAT = 1  # counts up when the same inputs come to give something else
 
-Floats = npt.NDArray[np.float32]
 Progress = Callable[[int], None]  # images that are done, of all ranks
 
 
@@ -62,25 +58,29 @@ def embed(
     cache: Path,
     precision: Precision,
     progress: Progress = lambda done: None,
+    elsewhere: Elsewhere | None = None,
 ) -> Embedded:
     """The set's embeddings, out of the cache where they are there. All ranks call this together and share the folder.
 
+    elsewhere: where images are hashed and embedded, in place of this process.
     Raises ConfigError when the set is empty, or more than MAX_UNREADABLE of its images cannot be decoded.
     """
     if not which.images:
         raise ConfigError(f"the evaluation set {which.name!r} holds no images")
-    digests = list(calls.each(_sha256, which.images))
+    digests = elsewhere.digests(which.images) if elsewhere else list(calls.each(batches.digest, which.images))
     data = which.data_sha256(digests)
     told = [str(_FORMAT), loaded.fingerprint, data, precision, ranks.device.type]
     fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()
     folder = cache / fingerprint
     if not all(gathered((folder / "readable.npy").exists(), ranks.world)):
-        _write(loaded, which, digests, ranks, folder, precision, progress)
+        images = list(zip(which.images, digests, strict=True))
+        rows = (
+            elsewhere.rows(loaded, images, fingerprint, precision, progress)
+            if elsewhere
+            else _rows(loaded, images, ranks, precision, progress)
+        )
+        _write(rows, which, ranks, folder)
     return replace(_opened(folder, which, fingerprint), data_sha256=data)
-
-
-def _sha256(place: Place) -> bytes:
-    return hashlib.sha256(place.read()).digest()
 
 
 def _opened(folder: Path, which: EvalSet, fingerprint: str) -> Embedded:
@@ -105,29 +105,28 @@ def _opened(folder: Path, which: EvalSet, fingerprint: str) -> Embedded:
     return Embedded(which.keys, images, features, readable, fingerprint)
 
 
-def _write(
-    loaded: Loaded,
-    which: EvalSet,
-    digests: Sequence[bytes],
-    ranks: Ranks,
-    folder: Path,
-    precision: Precision,
-    progress: Progress,
-) -> None:
-    """Each rank embeds every so-many-th batch of the set; the first writes them, and the mark of the end last."""
+def _rows(
+    loaded: Loaded, images: Sequence[Image], ranks: Ranks, precision: Precision, progress: Progress
+) -> Iterator[Rows]:
+    """Of one batch after the other, in their order: each rank embeds every so-many-th, and has those of all."""
+    own = calls.shared(batches.cut(images, ranks.device), (), ranks.rank, ranks.world)
+    done = 0
+    for rows in batches.rows(loaded, own, ranks.device, precision):
+        for some in gathered(rows, ranks.world):
+            yield some
+            done += len(some[0])
+        progress(done)
+
+
+def _write(rows: Iterator[Rows], which: EvalSet, ranks: Ranks, folder: Path) -> None:
+    """The first rank writes all rows, and the mark of the end last."""
     writing = _Writing(folder, len(which.images)) if ranks.first else None
-    size = BATCH[ranks.device.type]
-    images = list(zip(which.images, digests, strict=True))
-    batches = [images[at : at + size] for at in range(0, len(images), size)]
-    own = calls.shared(batches, (), ranks.rank, ranks.world)
+    done = 0
     try:
-        done = 0
-        for rows in _rows(loaded, own, ranks.device, precision):
-            for some in gathered(rows, ranks.world):
-                if writing:
-                    writing.add(some)
-                done += len(some[0])
-            progress(done)
+        for some in rows:
+            if writing:
+                writing.add(some)
+            done += len(some[0])
         if done != len(which.images):
             raise BuildError(f"{done} images were embedded, {which.name!r} has {len(which.images)}")
         if writing:
@@ -136,10 +135,6 @@ def _write(
         if writing:
             writing.close()
     gathered(None, ranks.world)
-
-
-Image = tuple[Place, bytes]  # and sha256 of its bytes
-Rows = tuple[Floats, Floats, npt.NDArray[np.bool_]]  # embeddings, features, readable
 
 
 class _Writing:
@@ -199,45 +194,3 @@ def _sweep(cache: Path) -> None:
 
 
 _NAMES = ("images", "features", "readable")
-
-
-def _rows(
-    loaded: Loaded, batches: Iterable[Sequence[Image]], device: torch.device, precision: Precision
-) -> Iterator[Rows]:
-    """Of each batch, in their order."""
-    loaded.network.to(device)
-    sight = Sight(loaded.network, bf16=precision == "bf16")
-    work = partial(_batch, sight=sight, how=loaded.preprocess, device=device, precision=precision)
-    return calls.each(work, batches)
-
-
-def _batch(
-    images: Sequence[Image], *, sight: Sight, how: Preprocess, device: torch.device, precision: Precision
-) -> Rows:
-    pixels = torch.zeros((BATCH[device.type], *how.size, 3), dtype=torch.uint8)
-    readable = np.zeros(len(images), np.bool_)
-    for number, (place, digest) in enumerate(images):
-        body = place.read()
-        if hashlib.sha256(body).digest() != digest:
-            raise BuildError(
-                f"{str(place.path)!r} has changed while it was embedded", "the same command again"
-            )
-        try:
-            pixels[number] = torch.from_numpy(prepared(body, how).copy())
-            readable[number] = True
-        except ImageError:
-            continue
-    with calls.judging(device, precision):
-        features, embeddings = sight(pixels.permute(0, 3, 1, 2).to(device))
-    found = [_numbers(rows, readable) for rows in (embeddings, features)]
-    return found[0], found[1], readable
-
-
-def _numbers(rows: Tensor, readable: npt.NDArray[np.bool_]) -> Floats:
-    """Those that stand for an image; zeros for one that could not be decoded. Raises BuildError."""
-    found: Floats = rows[: len(readable)].cpu().numpy() * readable[:, None]
-    if not np.isfinite(found).all():
-        raise BuildError(
-            "the model gives embeddings that are not finite", "check its checkpoint, or --precision fp32"
-        )
-    return found

@@ -13,7 +13,8 @@ import xxhash
 
 from wit_builder.errors import ConfigError
 from wit_builder.evaluate import classifier, measures
-from wit_builder.evaluate.embed import Embedded, Floats
+from wit_builder.evaluate.batches import Floats
+from wit_builder.evaluate.embed import Embedded
 from wit_builder.evaluate.measures import Bools, Ints
 from wit_builder.evaluate.results import Estimate, Result
 from wit_builder.evaluate.work import Work

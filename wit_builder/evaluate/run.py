@@ -14,6 +14,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet, Kind
 from wit_builder.evaluate import few_shot, probe, prompt_ablation, results, retrieval, worth, zero_shot
 from wit_builder.evaluate.calls import Precision
+from wit_builder.evaluate.elsewhere import Elsewhere
 from wit_builder.evaluate.embed import embed
 from wit_builder.evaluate.results import Result
 from wit_builder.evaluate.training import Training
@@ -69,10 +70,12 @@ def run(
     precision: Precision,
     shown: Display,
     training: Mapping[str, Training] = MappingProxyType({}),
+    elsewhere: Elsewhere | None = None,
 ) -> list[Result]:
     """The tasks on the sets of their kinds, and all their files in OUT; what is finished there is not done again.
 
-    training: the other splits of each set, by its name, where a task learns from them.
+    training: the other splits of each set, by its name, where a task learns from them. elsewhere: where images are
+    embedded, in place of this process.
 
     All ranks call this together; the first has the results. Raises ConfigError for what cannot work, before the first
     set is embedded.
@@ -82,7 +85,7 @@ def run(
 
     def embedded(which: EvalSet, name: str) -> Split:
         shown.begin(name, len(which.images))
-        return Split(which, embed(loaded, which, ranks, cache, precision, shown.done))
+        return Split(which, embed(loaded, which, ranks, cache, precision, shown.done, elsewhere))
 
     for which in sets:
         own = embedded(which, which.name)

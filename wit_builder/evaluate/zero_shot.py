@@ -12,7 +12,8 @@ import pyarrow as pa
 from wit_builder.errors import ConfigError
 from wit_builder.evalset.sets import EvalSet
 from wit_builder.evaluate import classifier, measures, metrics
-from wit_builder.evaluate.embed import Embedded, Floats
+from wit_builder.evaluate.batches import Floats
+from wit_builder.evaluate.embed import Embedded
 from wit_builder.evaluate.measures import Ints
 from wit_builder.evaluate.results import Estimate, Result
 from wit_builder.evaluate.work import Work

@@ -60,9 +60,16 @@ class Chunks:
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, attempt: str, base: Path, table: pa.Table) -> Iterator[Self]:
-        """The chunks of that folder, until the block ends."""
+    def open(
+        cls, folder: Path, attempt: str, base: Path, table: pa.Table, alone: bool = True
+    ) -> Iterator[Self]:
+        """The chunks of that folder, until the block ends.
+
+        alone: no other process can be at it, so that what attempts left that were killed is removed.
+        """
         chunks = cls(folder, attempt, base, table)
+        if alone:
+            chunks._sweep()
         with chunks._sender, chunks._open:
             yield chunks
         chunks._settle()
@@ -82,7 +89,6 @@ class Chunks:
         self._number = 0
         for record in self._records():
             self._take_in(record)
-        self._sweep()
         self._begin()
 
     def add_sample(self, row: int, visit: Visit, picture: Picture) -> None:

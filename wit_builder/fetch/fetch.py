@@ -97,7 +97,8 @@ class _Fetch:
         table = CANDIDATE_SCHEMA.empty_table() if settled else self._bin.window(number, self._windows)
         folder = self._task.home / f"{number:05d}"
         folder.mkdir(exist_ok=True)
-        with Chunks.open(folder, self._task.attempt, self._task.folder, table) as self._chunks:
+        mine, alone = (folder, self._task.attempt, self._task.folder, table), self._journal.alone
+        with Chunks.open(*mine, alone) as self._chunks:
             self._lost.update(self._chunks.funnel["fetch"].dropped)
             self._kept += self._chunks.funnel["fetch"].kept
             if not settled:

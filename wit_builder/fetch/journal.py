@@ -31,7 +31,7 @@ class Journal:
     """The journal of one task.
 
     windows: of the task's bin, None before the first attempt; window: the first that is not known to be settled;
-    wishes: of hosts, by name.
+    wishes: of hosts, by name; alone: no other process can be at the task (without locks nobody can tell).
     """
 
     windows: int | None = None
@@ -42,14 +42,15 @@ class Journal:
     def open(cls, home: Path) -> Iterator[Self]:
         """The journal of that folder, for one process at a time. Raises BuildError when another is at it."""
         with lease.alone(home), (home / ".lock").open("w") as lock:
-            _lock(lock.fileno(), home)
-            journal = cls(mirror.here(home / NAME))
+            alone = _lock(lock.fileno(), home)
+            journal = cls(mirror.here(home / NAME), alone)
             try:
                 yield journal
             finally:
                 journal.close()
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, alone: bool) -> None:
+        self.alone = alone
         self._path = path
         self._file: int | None = None  # before the first window of this attempt
         self._heard = False  # since the last `sync`
@@ -113,7 +114,8 @@ def _line(values: Sequence[object]) -> bytes:
     return orjson.dumps(values) + b"\n"
 
 
-def _lock(descriptor: int, home: Path) -> None:
+def _lock(descriptor: int, home: Path) -> bool:
+    """Whether the lock is held; False on a file system without locks: then the first record of a chunk wins."""
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -123,6 +125,6 @@ def _lock(descriptor: int, home: Path) -> None:
                 raise BuildError(f"another process fetches for {home}", "wait for it, or stop it") from None
             time.sleep(0.1)
         except OSError:
-            return  # a file system without locks; then the first record of a chunk wins
+            return False
         else:
-            return
+            return True

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wit_builder.engine import tries
 from wit_builder.errors import ShardError
 from wit_builder.ledger import STAGES
 from wit_builder.place import Place
@@ -109,6 +110,7 @@ def summarise(folder: Folder, *, curve: bool = False) -> Summary:
     ledger = _Ledger(folder)
     kept = _Kept(folder)
     tars = folder.files("shards/*.tar")
+    _note_given_up(folder)
     if build["state"] == "complete":
         _compare_ledger(folder, funnel, ledger)
         _compare_shards(folder, funnel, kept.samples)
@@ -130,6 +132,15 @@ def summarise(folder: Folder, *, curve: bool = False) -> Summary:
         examples=tuple(ledger.examples),
         notes=folder.notes,
     )
+
+
+def _note_given_up(folder: Folder) -> None:
+    """What stopped an unfinished build, or a retry of it."""
+    for name in folder.files(f"*/*/{tries.FOLDER}/*.json"):
+        work, stage, _, file = name.split("/")
+        if not folder.files(f"{work}/{stage}/done/{file}"):
+            reason = folder.json(name).get("reason", "")
+            folder.note(f"stage {stage}: task {file.removesuffix('.json')} was given up: {reason}")
 
 
 def as_json(shown: Summary) -> dict[str, Any]:
