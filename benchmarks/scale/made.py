@@ -67,7 +67,9 @@ def samples(task: Task) -> None:
         here = stays[start : start + len(batch)]
         start += len(batch)
         rows = pa.table(batch).filter(pa.array(here))
-        tables.write_parquet(task.new_file("samples", f".{number}.parquet"), _fetched(rows, task.params["rows"]))
+        tables.write_parquet(
+            task.new_file("samples", f".{number}.parquet"), _fetched(rows, task.params["rows"])
+        )
 
 
 def _identities(row: Numbers, rows: int) -> tuple[Numbers, Numbers]:
@@ -89,7 +91,9 @@ def _columns(row: Numbers, url: Numbers, text: Numbers) -> Iterator[pa.Array]:
     yield empty_lists("alt_texts", count)
     yield joined("https://www.site", site, ".com/articles/", mixed(row, 11).astype(str), "/index.html")
     yield from (joined("Title ", site), pa.repeat("en", count), pa.repeat("", count))
-    yield joined("crawl-data/CC-MAIN-2026-05/wat/file-", (row // 100_000).astype(str), ".warc.wat.gz@", row.astype(str))
+    yield joined(
+        "crawl-data/CC-MAIN-2026-05/wat/file-", (row // 100_000).astype(str), ".warc.wat.gz@", row.astype(str)
+    )
     yield pa.array(np.full(count, _TIME), CANDIDATE_SCHEMA.field("found_at").type)
     yield from (pa.repeat("", count), pa.repeat(0.0, count), pa.repeat("", count))
     yield from (empty_lists(name, count) for name in ("queries", "query_spans"))
@@ -99,7 +103,9 @@ def _captions(text: Numbers) -> pa.Array:
     length = 1 + mixed(text, 20) % np.uint64(_WIDEST)
     known = pa.array(words())
     drawn = [ranked(uniform(text, 21 + n), 1, VOCABULARY) for n in range(_WIDEST)]
-    columns = [pc.if_else(pa.array(length > n), known.take(pa.array(rank)), None) for n, rank in enumerate(drawn)]
+    columns = [
+        pc.if_else(pa.array(length > n), known.take(pa.array(rank)), None) for n, rank in enumerate(drawn)
+    ]
     return pc.binary_join_element_wise(*columns, " ", null_handling="skip")
 
 
@@ -126,7 +132,9 @@ def _fetched(rows: pa.Table, total: int) -> pa.Table:
         field = SAMPLE_SCHEMA.field(name_)
         whole = isinstance(value, pa.ChunkedArray | pa.Array | np.ndarray)
         filled = pa.repeat(pa.scalar(value, field.type), len(rows)) if not whole else value
-        rows = rows.append_column(field, pa.array(filled, field.type) if isinstance(filled, np.ndarray) else filled)
+        rows = rows.append_column(
+            field, pa.array(filled, field.type) if isinstance(filled, np.ndarray) else filled
+        )
     return rows.cast(SAMPLE_SCHEMA)
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import click
@@ -37,6 +37,10 @@ from wit_builder.road import Road, write_session
 MADE = "made-up"  # stages of this file begin so
 
 
+class Enough(Exception):
+    """There are no pictures to write."""
+
+
 class Measured:
     """Runs tasks as LocalExecutor does, with new workers for each stage, and writes down what they took."""
 
@@ -48,7 +52,9 @@ class Measured:
     def run(
         self, root: Path, stage: str, ids: Sequence[str], needs: Needs, progress: Progress
     ) -> dict[str, str]:
-        """See Executor. Raises Stopped when the time is up."""
+        """See Executor. Raises Stopped when the time is up, and Enough where shards would be written."""
+        if stage == "pack-write":
+            raise Enough
         if not ids:
             return {}
         began, before = time.monotonic(), _cpu_s()
@@ -57,7 +63,8 @@ class Measured:
             for start in range(0, len(ids), some):
                 if time.monotonic() > self._end:
                     raise Stopped
-                self._inner.run(root, stage, ids[start : start + some], needs, progress)  # gives up none, or raises
+                if given_up := self._inner.run(root, stage, ids[start : start + some], needs, progress):
+                    return given_up
             return {}
         finally:
             peak = max((_peak_mb(child.pid) for child in self._inner._idle), default=0.0)
@@ -94,14 +101,16 @@ def main(rows: int, workers: int, seconds: float, folder: Path) -> None:
         except Stopped:
             sys.exit("there is more to do: run the same command again")
     funnel = road.funnel()
-    print(f"{rows:,} candidates, {workers} workers, {sum(f.stat().st_size for f in folder.rglob('*.*')) / 1e9:.1f} GB")
+    print(
+        f"{rows:,} candidates, {workers} workers, {sum(f.stat().st_size for f in folder.rglob('*.*')) / 1e9:.1f} GB"
+    )
     for stage, count in funnel.as_json().items():
         print(f"  {stage}: {count}")
     print("\n".join(table(folder, road)))
 
 
 def travel(folder: Path, rows: int, executor: Measured) -> Road:
-    """The road from candidates to the balance."""
+    """The road from candidates to where shards would be written."""
     recipe = _recipe(folder)
     road = Road(recipe, folder, executor, Silent())
     write_session(folder, {})
@@ -118,6 +127,8 @@ def travel(folder: Path, rows: int, executor: Measured) -> Road:
     road.select()
     make("fetch", "samples", road.selected()["bins"], road.selected() | {"rows": rows})
     road.clean()
+    with suppress(Enough):
+        road.pack()
     return road
 
 
@@ -148,15 +159,16 @@ def table(folder: Path, road: Road) -> list[str]:
         of["cpu_s"] += told["cpu_s"]
         of["peak_mb"] = max(of["peak_mb"], told["peak_mb"])
     counts = road.funnel()
-    rows = {"select": counts["select"].seen, "clean": counts["clean"].seen}
-    lines = ["| stage | tasks | s | CPU-s | CPU us a row | peak MB of a worker |", "| --- | --- | --- | --- | --- | --- |"]
+    rows = {"select": counts["select"].seen, "clean": counts["clean"].seen, "pack": counts["clean"].seen}
+    lines = ["| stage | tasks | CPU s | CPU us a row | bytes written a row | peak MB of a worker |"]
     for stage, of in found.items():
-        if not stage.startswith(MADE):
-            tasks = len(list((folder / stage / "done").iterdir()))
-            each = 1e6 * of["cpu_s"] / max(1, rows[stage.partition("-")[0]])
-            lines.append(
-                f"| {stage} | {tasks:,} | {of['seconds']:,.1f} | {of['cpu_s']:,.1f} | {each:.2f} | {of['peak_mb']:,.0f} |"
-            )
+        through = rows.get(stage.partition("-")[0], rows["select"])
+        tasks = len(list((folder / stage / "done").iterdir()))
+        written = sum(path.stat().st_size for path in (folder / stage).iterdir() if path.is_file())
+        lines.append(
+            f"| {stage} | {tasks:,} | {of['cpu_s']:,.1f} | {1e6 * of['cpu_s'] / through:.2f} | "
+            f"{written / through:,.1f} | {of['peak_mb']:,.0f} |"
+        )
     return lines
 
 

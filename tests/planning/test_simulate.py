@@ -30,7 +30,7 @@ def spread(rows: float, hosts: float) -> Hosts:
     """Rows spread evenly over hosts none of which is told apart."""
     none = np.array([])
     return Hosts(
-        rows, int(rows), (), none, none.astype(np.int64), hosts, rows, Interval(hosts, hosts, hosts), 0.0
+        rows, int(rows), (), none, none.astype(np.uint64), hosts, rows, Interval(hosts, hosts, hosts), 0.0
     )
 
 
@@ -144,7 +144,7 @@ def test_five_billion_rows_are_simulated_in_seconds() -> None:
         5_000_000,
         tuple(map(str, range(50_000))),
         counts,
-        np.arange(50_000),
+        np.arange(50_000, dtype=np.uint64),
         3e7,
         5e9 - counts.sum(),
         number,
