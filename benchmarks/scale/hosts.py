@@ -26,7 +26,7 @@ class Law:
     hosts: int
 
     def classes(self, alone: int = 1_000, classes: int = 4_000) -> tuple[Array, Array]:
-        """Shares of the heaviest hosts and of classes of the others (each one host's), and how many hosts each has."""
+        """Shares of the heaviest hosts and of classes of the others, each one host's; and how many hosts each has."""
         edges = np.unique(np.geomspace(alone, self.hosts + 1, classes).round())
         first = np.concatenate([np.arange(1, alone), edges[:-1]])
         count = np.diff(np.append(first, self.hosts + 1))
@@ -65,7 +65,7 @@ def main() -> None:
     print(f"exponent {found.exponent:.3f}, shift {found.shift:.2f}, {found.hosts:,} hosts")
     for rows, hosts in COUNTED.items():
         print(f"{rows:>12,} rows  counted {hosts:>9,}  by the law {LAION.distinct(rows):>12,.0f}")
-    share, count = LAION.classes()
+    share, _ = LAION.classes()
     print(f"of all rows the heaviest host has {share[0]:.2%}, the heaviest hundred {share[:100].sum():.1%}")
 
 

@@ -59,7 +59,8 @@ def candidates(task: Task) -> None:
 def samples(task: Task) -> None:
     """Makes samples of what was selected in one bin, as if every download had gone well.
 
-    arg: bin; params: inputs ([shuffle path]), bins, stays ([.npy path]), rows (of all). Hands on `samples` (parquets).
+    arg: bin; params: inputs ([shuffle path]), bins, stays ([.npy path]), rows (of all).
+    Hands on `samples` (parquets).
     """
     inputs, bins = [Path(path) for path in task.params["inputs"]], task.params["bins"]
     stays, start = np.load(task.params["stays"][task.arg]), 0

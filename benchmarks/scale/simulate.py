@@ -3,8 +3,8 @@
     python benchmarks/scale/simulate.py [--core-hour-price 0.04 --million-reads-price 0.4]
 
 It is what `wit plan --for build` says of a list whose hosts follow the law of hosts.py. What a download takes is put
-together of figures that are published or measured, each with its source below; no list was fetched for this. Hosts are
-as many as in LAION-400M, also for 5 billion pairs: there more would share the work, and the heaviest are too heavy here.
+together of figures that are published or measured, each with its source below; no list was fetched for this. Hosts
+are as many as in LAION-400M, also for 5 billion pairs: of a list that long the heaviest have smaller shares.
 """
 
 import time
@@ -26,7 +26,7 @@ WORKERS = (1, 10, 100, 1_000)
 CORES, MBITS = 16, 10_000  # of a machine
 CAP = 100_000  # rows of a host, where they are capped
 
-# img2dataset's README: 100 million pictures in 20 hours, 1,350 a second, with 130 MB/s coming in and 30 MB/s going out.
+# img2dataset's README: 100 million pictures in 20 hours, 1,350 a second, with 130 MB/s coming in and 30 going out.
 DOWN, STAGED = 130e6 / 1_350, 30e6 / 1_350
 RATES = Rates(
     rows=1_000_000,
@@ -97,7 +97,8 @@ def web(rows: float) -> Hosts:
 def table(found: Estimate) -> Iterator[str]:
     """Rows of a table for docs/benchmarks.md."""
     assert found.traffic is not None
-    yield f"down {size(found.down.value)}, stored {size(found.stored.value)}, work {hours(found.core_hours.value)} core-hours,"
+    work = hours(found.core_hours.value)
+    yield f"down {size(found.down.value)}, stored {size(found.stored.value)}, fetching is {work} core-hours of work;"
     yield (
         f"store: {size(found.traffic.read)} read in {count(found.traffic.requests)} reads "
         f"({money(found.asking or 0.0)}), {size(found.traffic.written)} written"

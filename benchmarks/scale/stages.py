@@ -3,9 +3,9 @@
     python benchmarks/scale/stages.py --rows 5000000 --folder FOLDER [--workers 2] [--seconds 150]
 
 The stages are those of a build (road.py), on its engine; only the candidates, and what their downloads would bring,
-are made up (made.py). A row a stage: tasks, seconds, CPU microseconds a row, and the peak of the resident memory of
-one worker, which is a new process for each stage; pages of files that it has mapped count too. Killed, or stopped after
-so many seconds, the same command goes on with what is not done; what a stage took before is added.
+are made up (made.py). A row a stage: tasks, CPU, bytes that it hands on, and the peak of the resident memory of one
+worker, a new process for each stage; pages of files that it has mapped count too. Killed, or stopped after so
+many seconds, the same command goes on with what is not done; what a stage took before is added.
 """
 
 import json
@@ -21,7 +21,6 @@ import click
 
 sys.path.append(str(Path(__file__).parent))
 import made
-from wit_pipelines import rules
 
 from wit_builder import storage
 from wit_builder.archive.settings import Archives
@@ -33,6 +32,7 @@ from wit_builder.engine.task import Stopped
 from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.road import Road, write_session
+from wit_pipelines import rules
 
 MADE = "made-up"  # stages of this file begin so
 

@@ -60,12 +60,17 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 def _fleet_json(fleet: Fleet) -> dict[str, Any]:
     others = [
-        {name: getattr(it, name) for name in _OF_STAGES} | {"name": it.step.name} for it in fleet.others
+        {"name": it.step.name} | {name: getattr(it, name) for name in _OF_STAGES} for it in fleet.others
     ]
-    told = {name: getattr(fleet, name) for name in ("rented", "price")}
-    values = {"machines": fleet.machines, "outcome": fleet.outcome, "wall_s": fleet.wall_s}
-    of = fleet.outcome.bound if fleet.slowest is None else fleet.slowest.step.name
-    return {name: asdict(value) for name, value in values.items()} | told | {"others": others, "bound": of}
+    return {
+        "machines": asdict(fleet.machines),
+        "outcome": asdict(fleet.outcome),
+        "others": others,
+        "wall_s": asdict(fleet.wall_s),
+        "rented": fleet.rented,
+        "price": fleet.price,
+        "bound": fleet.outcome.bound if fleet.slowest is None else fleet.slowest.step.name,
+    }
 
 
 _OF_STAGES = ("wall_s", "bound", "cpu_s", "rented_s", "read", "written", "requests", "held")

@@ -5,10 +5,11 @@ that is slower) after the one before. Hosts are independent of each other, so th
 registrable domains, takes as long as its longest chain, or as the connections, cores or bandwidth need that its
 machine has for it, whichever is most: that is exact but for the last request of each.
 
-`wit build` cuts the list by domain into tasks of 2,000,000 rows, and machines take one after the other: that is
-played through, 2,500 tasks for 5,000,000,000 rows, with the domains in the bins that a build puts them into. `wit fetch` takes windows of 100,000 rows in the list's
-order, one after the other; each has rows of nearly every heavy host, where the list is well mixed. Of a few
-windows the hosts' rows are drawn at random (Poisson). Several machines each have a list of their own, by domain.
+`wit build` cuts the list by domain into tasks of 2,000,000 rows, each with the domains that a build puts there, and
+machines take one after the other: that is played through, 2,500 tasks for 5,000,000,000 rows. `wit fetch` takes
+windows of 100,000 rows in the list's order, one after the other; each has rows of nearly every heavy host, where the
+list is well mixed. Of a few windows the hosts' rows are drawn at random (Poisson). Several machines each have a list
+of their own, by domain.
 """
 
 import heapq

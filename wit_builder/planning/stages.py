@@ -1,13 +1,13 @@
-"""What do the stages of a build take, besides its downloads? Their tasks on so many machines, one stage after the other.
+"""What do the stages of a build take, besides its downloads? Their tasks on so many machines, stage after stage.
 
-Tasks of a stage are alike, so it takes as many turns as its tasks need of all cores. It takes longer where the machines'
-bandwidth, the store, or the driver that hands tasks out needs more than that. What a row takes was measured by
-`benchmarks/scale/stages.py` (docs/benchmarks.md), its filters those of `wit build common-crawl`: rules that ask a model,
-semantic duplicates and boilerplate are not in it. All rows are taken to pass, so that it is an upper bound.
+Tasks of a stage are alike, so it takes as many turns as its tasks need of all cores. It takes longer where the
+machines' bandwidth, the store, or the driver that hands tasks out needs more than that. What a row takes was measured
+by `benchmarks/scale/stages.py` (docs/benchmarks.md), its filters those of `wit build common-crawl`: rules that ask a
+model, semantic duplicates and boilerplate are not in it. All rows are taken to pass, so that it is an upper bound.
 
-Bytes are those of the files that a stage reads and writes, as they lie there. A shuffle is a ranged read of each file of
-the stage before, by each task: that number grows with the square of the rows. Pictures are read one by one, for shards
-have them in another order than they came in.
+Bytes are those of the files that a stage reads and writes, as they lie there. A shuffle is a ranged read of each file
+of the stage before, by each task: that number grows with the square of the rows. Pictures are read one by one, for
+shards have them in another order than they came in.
 """
 
 from collections.abc import Callable
@@ -46,17 +46,20 @@ class Cut(NamedTuple):
     @classmethod
     def of(cls, rows: float, pairs: float, samples_per_shard: int = 10_000) -> "Cut":
         """As road.py does it."""
-        many = [
-            max(1, ceil(count / each))
-            for count, each in (
-                (rows, ROWS_PER_JUDGE),
-                (rows, ROWS_PER_BIN),
-                (pairs, ROWS_PER_JUDGE),
-                (pairs, ROWS_PER_PARTITION),
-                (pairs, samples_per_shard),
-            )
-        ]
-        return cls(rows, pairs, *many, near=min(MAX_NEAR_TASKS, max(1, ceil(pairs / ROWS_PER_NEAR))))
+
+        def parts(count: float, each: int) -> int:
+            return max(1, ceil(count / each))
+
+        return cls(
+            rows=rows,
+            pairs=pairs,
+            judged=parts(rows, ROWS_PER_JUDGE),
+            bins=parts(rows, ROWS_PER_BIN),
+            sampled=parts(pairs, ROWS_PER_JUDGE),
+            partitions=parts(pairs, ROWS_PER_PARTITION),
+            near=min(MAX_NEAR_TASKS, parts(pairs, ROWS_PER_NEAR)),
+            shards=parts(pairs, samples_per_shard),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,28 +118,37 @@ def _taken(step: Step, cut: Cut, machines: Machines) -> Taken:
     return Taken(step, wall_s, bound, cpu_s, rented_s, read, written, requests, step.held * count)
 
 
-# Bytes a row of what stages hand on, as measured
-_CANDIDATE, _JUDGED, _SAMPLE = 110.0, 220.0, 330.0
-_PHASH, _RULE_COLUMNS, _TEXTS, _ID, _SPREAD, _NEED = 33.0, 45.0, 150.0, 17.0, 90.0, 35.0
+# Bytes a row of what stages hand on, as measured; of a sample's columns those that some stages read
+_FOUND, _JUDGED, _SAMPLE = 110.0, 220.0, 330.0
+_HASH, _ID, _RULE, _TEXTS, _SPREAD, _NEED = 33.0, 17.0, 45.0, 150.0, 90.0, 35.0
 
 
 def steps(rates: Rates) -> tuple[Step, ...]:
-    """The stages of a build in their order, with the bytes of its pictures. Of the fetch what goes through the store."""
+    """The stages of a build in their order, with the bytes of its pictures; of the fetch its traffic alone."""
     picture, stored = rates.staged.mean, rates.stored
+    near, again, texts = MAX_NEAR_TASKS * _HASH, _ID + _NEED, _RULE + _TEXTS
     return (
-        Step("collect", "collect", "rows", "judged", 8.6, 0.0, _CANDIDATE),
-        Step("select", "select-judge", "rows", "judged", 40.0, _CANDIDATE, _JUDGED),
-        Step("select", "select-unique", "rows", "bins", 3.0, 2 * _JUDGED, 1.0, lambda cut: 2 * cut.bins * cut.judged),
-        Step("fetch", "fetch", "rows", "bins", 0.0, _JUDGED, picture + _SAMPLE, lambda cut: cut.bins * (cut.judged + cut.bins)),
+        Step("collect", "collect", "rows", "judged", 8.6, 0.0, _FOUND),
+        Step("select", "select-judge", "rows", "judged", 40.0, _FOUND, _JUDGED),
+        Step("select", "select-unique", "rows", "bins", 3.0, 2 * _JUDGED, 1.0, _slices("bins", "judged", 2)),
+        Step("fetch", "fetch", "rows", "bins", 0.0, _JUDGED, picture + _SAMPLE, _slices("bins", "judged")),
         Step("clean", "clean-judge", "pairs", "sampled", 20.0, _SAMPLE, _SAMPLE),
-        Step("clean", "clean-exact", "pairs", "partitions", 10.0, _SAMPLE, _SAMPLE, lambda cut: cut.partitions * cut.sampled),
-        Step("clean", "clean-pairs", "pairs", "near", 10.0, MAX_NEAR_TASKS * _PHASH, 1.0, lambda cut: cut.near * cut.partitions, held=200.0, square_ns=0.002),
-        Step("clean", "clean-similar", "pairs", "one", 3.0, _RULE_COLUMNS + _TEXTS, 5.0, lambda cut: 2 * cut.partitions, held=200.0),
+        Step("clean", "clean-exact", "pairs", "partitions", 10.0, _SAMPLE, _SAMPLE, _slices("partitions", "sampled")),
+        Step("clean", "clean-pairs", "pairs", "near", 10.0, near, 1.0, _slices("near", "partitions"), 200.0, 0.002),
+        Step("clean", "clean-similar", "pairs", "one", 3.0, texts, 5.0, _slices("partitions", "one", 2), 200.0),
         Step("clean", "clean-spread", "pairs", "partitions", 3.0, _ID, _SPREAD),
-        Step("clean", "clean-weigh", "pairs", "one", 1.0, _SPREAD, 1.0, lambda cut: cut.partitions**2),
-        Step("clean", "clean-need", "pairs", "partitions", 3.0, _SPREAD, _NEED, lambda cut: cut.partitions**2),
-        Step("clean", "clean-decide", "pairs", "partitions", 3.0, _ID + _NEED, 10.0, lambda cut: cut.partitions**2),
-        Step("pack", "pack-order", "pairs", "one", 1.0, _ID, 0.0, lambda cut: cut.partitions, held=100.0),
+        Step("clean", "clean-weigh", "pairs", "one", 1.0, _SPREAD, 1.0, _slices("partitions", "partitions")),
+        Step("clean", "clean-need", "pairs", "partitions", 3.0, _SPREAD, _NEED, _slices("partitions", "partitions")),
+        Step("clean", "clean-decide", "pairs", "partitions", 3.0, again, 10.0, _slices("partitions", "partitions")),
+        Step("pack", "pack-order", "pairs", "one", 1.0, _ID, 0.0, _slices("one", "partitions"), 100.0),
         Step("pack", "pack-route", "pairs", "partitions", 5.0, _SAMPLE, _SAMPLE),
-        Step("pack", "pack-write", "pairs", "shards", 85.0, _SAMPLE + picture, stored, lambda cut: cut.shards * cut.partitions + cut.pairs),
+        Step("pack", "pack-write", "pairs", "shards", 85.0, _SAMPLE + picture, stored, _pictures),
     )  # fmt: skip
+
+
+def _slices(tasks: str, files: str, times: int = 1) -> Callable[[Cut], float]:
+    return lambda cut: float(times * getattr(cut, tasks) * getattr(cut, files))
+
+
+def _pictures(cut: Cut) -> float:
+    return cut.pairs + cut.shards * cut.partitions
