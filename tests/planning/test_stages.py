@@ -20,7 +20,7 @@ def taken(step: Step = WORK, cut: Cut = CUT, **machines: float) -> Taken:
 def test_a_build_is_cut_as_the_road_cuts_it() -> None:
     cut = Cut.of(4_000_001, 1_000_000, samples_per_shard=5_000)
     assert (cut.judged, cut.bins, cut.sampled, cut.partitions, cut.near, cut.shards) == (21, 3, 5, 2, 2, 200)
-    assert Cut.of(1e9, 1e9).near == 16
+    assert (Cut.of(8e6, 8e6).near, Cut.of(9e6, 9e6).near, Cut.of(1e9, 1e9).near) == (16, 16 * 4, 16 * 1_024)
     assert min(Cut.of(1, 0)) == 0 and min(Cut.of(1, 0)[2:]) == 1
 
 
@@ -76,9 +76,8 @@ def test_a_driver_hands_out_one_task_after_the_other() -> None:
 
 def test_reads_of_a_shuffle_grow_with_the_square_of_the_rows() -> None:
     def reads(rows: float) -> dict[str, float]:
-        return {
-            it.step.name: it.requests for it in played(steps(rates()), Cut.of(rows, rows), Machines(cores=2))
-        }
+        cut = Cut.of(rows, rows)
+        return {it.step.name: it.requests for it in played(steps(rates(), cut), cut, Machines(cores=2))}
 
     once, twice = reads(4e8), reads(8e8)
     assert once["clean-exact"] == pytest.approx(800 * 2_000, rel=0.01)

@@ -93,11 +93,14 @@ def similar(task: Task) -> None:
     Hands on `dropped` (parquet of ids, sorted), `texts` (parquet: the id of a sample that stays, and texts of
     those that it stands for: text, source) and `losses`; counts what it kept.
     """
-    table = read(task.arg["samples"], _RULE)
-    known = incumbents(task.params["incumbents"])
-    found = (pq.read_table(path) for path in task.params["links"])
-    links = ((np.asarray(one.column("one")), np.asarray(one.column("other"))) for one in found)
-    head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, links)
+    links = [Path(path) for path in task.params["links"]]
+    linked, count = _linked(links), sum(pq.read_metadata(path).num_rows for path in task.arg["samples"])
+    table = _rows_of(task.arg["samples"], linked[linked < count])
+    known = incumbents(task.params["incumbents"]).take(linked[linked >= count] - count)
+    found = (
+        (np.searchsorted(linked, one), np.searchsorted(linked, other)) for one, other in map(_ends, links)
+    )
+    head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, found)
     gone = np.flatnonzero(head != np.arange(len(head)))
     everyone = pa.chunked_array([*table.column("id").chunks, *known.column("id").chunks], pa.string())
     dropped = pa.table({"id": columns.pick(table.column("id"), gone), "head": head[gone]}).sort_by("id")
@@ -113,7 +116,31 @@ def similar(task: Task) -> None:
     tables.write_parquet(task.new_file("dropped", ".parquet"), dropped.select(["id"]))
     tables.write_parquet(task.new_file("texts", ".parquet"), texts)
     tables.hand_on_losses(task, "clean", [losses])
-    task.funnel["clean"].kept += table.num_rows - len(gone)
+    task.funnel["clean"].kept += count - len(gone)
+
+
+def _linked(links: Iterable[Path]) -> NDArray[np.int64]:
+    """The numbers of all that is linked with anything, rising: only these are of interest."""
+    linked = np.array([], np.int64)
+    for path in links:
+        linked = np.union1d(linked, np.concatenate(_ends(path)))
+    return linked
+
+
+def _ends(path: Path) -> groups.Links:
+    table = pq.read_table(path)
+    return np.asarray(table.column("one")), np.asarray(table.column("other"))
+
+
+def _rows_of(paths: Iterable[str], numbers: NDArray[np.int64]) -> pa.Table:
+    """What survivors are chosen by, of the samples with these numbers; numbers: rising, through all files."""
+    found, start = [read([], _RULE)], 0
+    for path in paths:
+        table = read([path], _RULE)
+        here = numbers[(numbers >= start) & (numbers < start + table.num_rows)] - start
+        found.append(columns.pick_rows(table, here))
+        start += table.num_rows
+    return pa.concat_tables(found)
 
 
 def _rule(table: pa.Table) -> tuple[NDArray[Any], ...]:

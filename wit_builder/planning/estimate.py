@@ -170,7 +170,8 @@ def _fleet(
 
 def _others(rows: float, rates: Rates, machines: Machines) -> tuple[Taken, ...]:
     """The stages of a build besides its fetch."""
-    return played(steps(rates), Cut.of(rows, rows * rates.success().value), machines)
+    cut = Cut.of(rows, rows * rates.success().value)
+    return played(steps(rates, cut), cut, machines)
 
 
 def _traffic(others: Sequence[Taken]) -> Traffic | None:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal, NamedTuple
 
+from wit_builder.curation import near
 from wit_builder.planning.rates import Rates
 from wit_builder.planning.simulate import Machines
-from wit_builder.road import MAX_NEAR_TASKS, ROWS_PER_BIN, ROWS_PER_JUDGE, ROWS_PER_NEAR, ROWS_PER_PARTITION
+from wit_builder.road import ROWS_PER_BIN, ROWS_PER_JUDGE, ROWS_PER_NEAR, ROWS_PER_PARTITION
 
 MEASURED = "2026-11-26, 2 cores of an Intel Xeon"
 
@@ -25,6 +26,7 @@ MEASURED = "2026-11-26, 2 cores of an Intel Xeon"
 # Amazon S3 User Guide); it takes more where it has split a prefix.
 READS_A_S = 5_500.0
 
+_RADIUS = 31  # of near-duplicates, the recipes' own
 DISPATCH_S = 0.004  # of the driver, a task: the Ray executor's (benchmarks/scale/executors.py)
 
 Limit = Literal["cores", "tasks", "bandwidth", "store", "driver"]
@@ -50,6 +52,7 @@ class Cut(NamedTuple):
         def parts(count: float, each: int) -> int:
             return max(1, ceil(count / each))
 
+        cuts = near.parts_of(ceil(pairs), _RADIUS)
         return cls(
             rows=rows,
             pairs=pairs,
@@ -57,7 +60,7 @@ class Cut(NamedTuple):
             bins=parts(rows, ROWS_PER_BIN),
             sampled=parts(pairs, ROWS_PER_JUDGE),
             partitions=parts(pairs, ROWS_PER_PARTITION),
-            near=min(MAX_NEAR_TASKS, parts(pairs, ROWS_PER_NEAR)),
+            near=near.BLOCKS * cuts if cuts > 1 else min(near.BLOCKS, parts(pairs, ROWS_PER_NEAR)),
             shards=parts(pairs, samples_per_shard),
         )
 
@@ -123,10 +126,11 @@ _FOUND, _JUDGED, _SAMPLE = 110.0, 220.0, 330.0
 _HASH, _ID, _RULE, _TEXTS, _SPREAD, _NEED = 33.0, 17.0, 45.0, 150.0, 90.0, 35.0
 
 
-def steps(rates: Rates) -> tuple[Step, ...]:
+def steps(rates: Rates, cut: Cut) -> tuple[Step, ...]:
     """The stages of a build in their order, with the bytes of its pictures; of the fetch its traffic alone."""
     picture, stored = rates.staged.mean, rates.stored
-    near, again, texts = MAX_NEAR_TASKS * _HASH, _ID + _NEED, _RULE + _TEXTS
+    again, texts, hashes = _ID + _NEED, _RULE + _TEXTS, cut.near * _HASH  # each task reads them all
+    comparing, slices = 10.0 + cut.near * 0.1, _slices("near", "partitions")
     return (
         Step("collect", "collect", "rows", "judged", 8.6, 0.0, _FOUND),
         Step("select", "select-judge", "rows", "judged", 40.0, _FOUND, _JUDGED),
@@ -134,7 +138,7 @@ def steps(rates: Rates) -> tuple[Step, ...]:
         Step("fetch", "fetch", "rows", "bins", 0.0, _JUDGED, picture + _SAMPLE, _slices("bins", "judged")),
         Step("clean", "clean-judge", "pairs", "sampled", 20.0, _SAMPLE, _SAMPLE),
         Step("clean", "clean-exact", "pairs", "partitions", 10.0, _SAMPLE, _SAMPLE, _slices("partitions", "sampled")),
-        Step("clean", "clean-pairs", "pairs", "near", 10.0, near, 1.0, _slices("near", "partitions"), 200.0, 0.002),
+        Step("clean", "clean-pairs", "pairs", "near", comparing, hashes, 1.0, slices, square_ns=0.002),
         Step("clean", "clean-similar", "pairs", "one", 3.0, texts, 5.0, _slices("partitions", "one", 2), 200.0),
         Step("clean", "clean-spread", "pairs", "partitions", 3.0, _ID, _SPREAD),
         Step("clean", "clean-weigh", "pairs", "one", 1.0, _SPREAD, 1.0, _slices("partitions", "partitions")),
