@@ -211,7 +211,7 @@ def _changes(found: Estimate) -> Iterator[str]:
     yield f"  {'with one machine and':<42}{'wall time':>12}{'pairs':>12}"
     for change in found.changes:
         lost = f"{-100 * change.pairs / found.pairs.value:.1f} %" if change.pairs else ""
-        yield f"  {change.what:<42}{time(change.wall_s):>12}{lost:>12}"
+        yield f"  {change.what:<42}{time(change.wall_s):>12}{lost:>12}".rstrip()
 
 
 def _grounds(plan: Plan) -> Iterator[str]:

@@ -27,7 +27,7 @@ MEASURED = "2026-11-26, 2 cores of an Intel Xeon"
 READS_A_S = 5_500.0
 
 _RADIUS = 31  # of near-duplicates, the recipes' own
-DISPATCH_S = 0.004  # of the driver, a task: the Ray executor's (benchmarks/scale/executors.py)
+DISPATCH_S = 0.005  # of the driver, a task: the Ray executor's (benchmarks/scale/executors.py)
 
 Limit = Literal["cores", "tasks", "bandwidth", "store", "driver"]
 
@@ -130,7 +130,7 @@ def steps(rates: Rates, cut: Cut) -> tuple[Step, ...]:
     """The stages of a build in their order, with the bytes of its pictures; of the fetch its traffic alone."""
     picture, stored = rates.staged.mean, rates.stored
     again, texts, hashes = _ID + _NEED, _RULE + _TEXTS, cut.near * _HASH  # each task reads them all
-    comparing, slices = 10.0 + cut.near * 0.1, _slices("near", "partitions")
+    comparing, slices = 10.0 + cut.near * 0.25, _slices("near", "partitions")
     return (
         Step("collect", "collect", "rows", "judged", 8.6, 0.0, _FOUND),
         Step("select", "select-judge", "rows", "judged", 40.0, _FOUND, _JUDGED),
@@ -139,7 +139,7 @@ def steps(rates: Rates, cut: Cut) -> tuple[Step, ...]:
         Step("clean", "clean-judge", "pairs", "sampled", 20.0, _SAMPLE, _SAMPLE),
         Step("clean", "clean-exact", "pairs", "partitions", 10.0, _SAMPLE, _SAMPLE, _slices("partitions", "sampled")),
         Step("clean", "clean-pairs", "pairs", "near", comparing, hashes, 1.0, slices, square_ns=0.002),
-        Step("clean", "clean-similar", "pairs", "one", 3.0, texts, 5.0, _slices("partitions", "one", 2), 200.0),
+        Step("clean", "clean-similar", "pairs", "one", 3.0, texts, 5.0, _slices("partitions", "one", 2), 20.0),
         Step("clean", "clean-spread", "pairs", "partitions", 3.0, _ID, _SPREAD),
         Step("clean", "clean-weigh", "pairs", "one", 1.0, _SPREAD, 1.0, _slices("partitions", "partitions")),
         Step("clean", "clean-need", "pairs", "partitions", 3.0, _SPREAD, _NEED, _slices("partitions", "partitions")),
