@@ -14,7 +14,7 @@ from wit_builder import mirror, publish, settings
 from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
-from wit_builder.curation import balanced, histogram, meaning
+from wit_builder.curation import balanced, histogram, meaning, near
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.stage import number, run_stage
@@ -30,7 +30,7 @@ STAGES = ("collect", "select", "fetch", "clean", "pack")
 
 ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through: 8 s
 ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory: 0.9 GB
-ROWS_PER_NEAR, MAX_NEAR_TASKS = 500_000, 16  # samples for each task that finds near ones, of 16 blocks
+ROWS_PER_NEAR = 500_000  # samples for each task that finds near ones, in some of 16 blocks
 ROWS_PER_BIN = 2_000_000  # candidates of one fetch task: 1.7 GB. Many: it takes as long as its slowest host
 
 BOUNDED = Needs(timeout_s=6 * 3600.0)  # what takes seconds or minutes, unless somebody's filter hangs
@@ -259,12 +259,12 @@ class Road:
             | rules,
         )
         samples = self.files("clean-exact", "samples")
-        tasks = self._near_tasks(samples)
+        tasks, parts = self._near_tasks(samples)
         self._run(
             "clean-pairs",
             "wit_builder.curation.near:pairs",
             list(range(tasks)),
-            {"samples": samples, "tasks": tasks} | rules,
+            {"samples": samples, "tasks": tasks, "parts": parts} | rules,
             Needs(),  # not bounded: it grows with the square of the samples (near.py)
         )
         self._run(
@@ -301,11 +301,15 @@ class Road:
         stages = [stage for stage in ("clean-similar", "clean-semantic") if stage in self.done]
         return [path for stage in stages for path in self.files(stage, "dropped")]
 
-    def _near_tasks(self, samples: Sequence[str]) -> int:
-        """How many tasks look for near-duplicates; none where they are wanted."""
-        if self._recipe.duplicates.radius is None:
-            return 0
-        return min(MAX_NEAR_TASKS, _number_of(_sized(samples), ROWS_PER_NEAR))
+    def _near_tasks(self, samples: Sequence[str]) -> tuple[int, int]:
+        """How many tasks look for near-duplicates, none where they are wanted; and in how many parts of a block."""
+        sized, radius = _sized(samples), self._recipe.duplicates.radius
+        if radius is None:
+            return 0, 1
+        parts = near.parts_of(sum(sized.values()), radius)
+        return (
+            near.BLOCKS * parts if parts > 1 else min(near.BLOCKS, _number_of(sized, ROWS_PER_NEAR))
+        ), parts
 
     def pack(self) -> None:
         """Write the shards; none where nothing is left. Raises BuildError when they outnumber their digits."""

@@ -38,7 +38,7 @@ def cleaned(folder, rows, filters=(), partitions=2, duplicates=PLAIN, incumbents
     for partition in range(partitions):
         tasks.append(ran(clean.exact, folder, partition, inputs=inputs, partitions=partitions, **rules))
     survivors = [str(path) for task in tasks[judges:] for path in out(task, "samples")]
-    cut = {"samples": survivors, "tasks": judges} | rules
+    cut = {"samples": survivors, "tasks": judges, "parts": 1} | rules
     near_by = [ran(near.pairs, folder, k, **cut) for k in range(judges) if duplicates.radius is not None]
     links = [str(path) for task in near_by for path in out(task, "links")]
     tasks.append(ran(clean.similar, folder, {"samples": survivors}, links=links, **rules))

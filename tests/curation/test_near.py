@@ -1,6 +1,8 @@
 import time
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -73,6 +75,42 @@ def test_incumbents_are_connected_through_new_ones_and_not_compared_with_each_ot
     assert grouped(hashes, [0, 1], incumbents, 31, of=of) == [3, 1]
     new, old = (np.ascontiguousarray(rows.view(np.uint64).T) for rows in (hashes[1:], incumbents))
     assert len(near.links(new, old, 31, range(of), of)[0]) == 0
+
+
+@pytest.mark.parametrize("radius", [10, 31, 47])
+@pytest.mark.parametrize("parts", [2, 8])
+def test_parts_of_blocks_find_what_whole_blocks_find(radius, parts, tmp_path, monkeypatch):
+    chance = np.random.default_rng(radius)
+    bases = chance.integers(0, 256, (400, 32), np.uint8)
+    far = [np.packbits(np.arange(256) < n)[chance.permutation(32)] for n in chance.integers(0, 60, 1_600)]
+    hashes = np.concatenate([bases, bases[chance.integers(0, 400, 1_600)] ^ np.stack(far)])
+    new, incumbents = hashes[:1_900], hashes[1_900:]
+    whole = grouped(new, np.arange(1_900), incumbents, radius, of=16)
+    files = [str(tmp_path / f"{n}.parquet") for n in range(3)]
+    for path, some in zip(files, np.array_split(new, 3), strict=True):
+        pq.write_table(pa.table({"phash": [row.tobytes().hex() for row in some]}), path)
+    old = np.ascontiguousarray(incumbents.view(">u8").astype(np.uint64).T)
+    found = [
+        near.links_of_part(files, old, radius, block, part, parts)
+        for block in range(16)
+        for part in range(parts)
+    ]
+    assert groups.heads(np.arange(1_900), 100, found).tolist() == whole
+    assert len(set(whole)) < 1_700
+
+
+@pytest.mark.parametrize(
+    ("hashes", "parts"), [(1_000, 1), (1_001, 4), (1_333, 4), (1_334, 8), (2_000, 8), (2_001, 16)]
+)
+def test_a_block_is_cut_into_parts_that_fit_into_memory_with_those_near_them(hashes, parts, monkeypatch):
+    monkeypatch.setattr(near, "HELD", 1_000)
+    monkeypatch.setattr(near, "blocks", lambda *_: near.BLOCKS)
+    assert near.parts_of(hashes, 31) == parts
+
+
+def test_where_each_is_compared_with_each_there_are_no_parts(monkeypatch):
+    monkeypatch.setattr(near, "HELD", 1_000)
+    assert near.parts_of(2_000, 200) == 1
 
 
 def test_a_picture_repeated_very_often_takes_no_longer():

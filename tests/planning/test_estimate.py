@@ -72,15 +72,36 @@ def test_a_price_is_there_only_where_somebody_gave_one() -> None:
     priced = made(6_000, Prices(core_hour=0.5, gb_month=10.0, gb_out=100.0))
     assert (priced.storing, priced.moving) == (pytest.approx(1.44), pytest.approx(14.4))
     first = priced.fleets[0]
-    assert first.rented == pytest.approx(2 * first.outcome.wall_s / 3600)
+    assert first.rented == pytest.approx(2 * first.wall_s.value / 3600)
     assert first.price == pytest.approx(0.5 * first.rented)
 
 
-def test_more_machines_are_no_quicker_than_politeness_and_cost_more() -> None:
+def test_more_machines_are_no_quicker_than_politeness_and_are_given_back() -> None:
     fleets = made().fleets
     assert [fleet.machines.count for fleet in fleets] == [1, 10, 100, 1_000]
     assert len({fleet.outcome.wall_s for fleet in fleets}) == 1
-    assert fleets[1].rented == pytest.approx(10 * fleets[0].rented)
+    assert fleets[1].rented == pytest.approx(fleets[0].rented, rel=0.01)  # there is one task for them all
+
+
+def test_machines_are_those_that_were_asked_for() -> None:
+    found = estimate(LIST, rates(), None, POLITE, MACHINE, NO_PRICES, workers=(2, 7))
+    assert [fleet.machines.count for fleet in found.fleets] == [2, 7]
+
+
+def test_a_fetch_alone_has_no_other_stages() -> None:
+    alone = estimate(LIST, rates(), None, POLITE, Machines(cores=2, window=100_000))
+    assert (alone.traffic, alone.fleets[0].others, alone.asking) == (None, (), None)
+    assert alone.fleets[0].wall_s.value == alone.fleets[0].outcome.wall_s
+
+
+def test_a_build_is_its_fetch_and_all_other_stages() -> None:
+    found = made(6_000, Prices(million_reads=2.0))
+    first = found.fleets[0]
+    assert first.wall_s.value == pytest.approx(first.outcome.wall_s + sum(it.wall_s for it in first.others))
+    assert [it.step.name for it in first.others][:3] == ["collect", "select-judge", "select-unique"]
+    assert found.traffic is not None
+    assert found.traffic.requests > 6_000  # each picture is a read
+    assert found.asking == pytest.approx(found.traffic.requests / 1e6 * 2.0)
 
 
 def test_where_one_host_is_what_one_waits_for_a_cap_and_a_delay_say_what_they_bring() -> None:

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from tests.planning import measured
+from wit_builder.engine import shuffle
 from wit_builder.planning import hosts as hosts_
 from wit_builder.planning.hosts import Tally, distinct, host_array
 
@@ -45,7 +46,9 @@ def test_hosts_beyond_the_heaviest_are_known_by_their_number_alone(monkeypatch: 
 
 def test_hosts_of_one_owner_are_known_as_one_domain() -> None:
     found = measured.hosts({"i.shop.co.uk": 3, "other.co.uk": 2, "shop.co.uk": 1})
-    assert found.domains.tolist() == [0, 1, 0]
+    assert found.domains[0] == found.domains[2] != found.domains[1]
+    bins = shuffle.partition_of(["shop.co.uk", "other.co.uk", "shop.co.uk"], 1_000)
+    assert shuffle.spread(found.domains, 1_000).tolist() == bins.tolist()
 
 
 def test_a_sample_is_scaled_to_its_list_and_says_how_wrong_it_may_be() -> None:

@@ -1,5 +1,6 @@
 """The documents say what is there."""
 
+import json
 import re
 
 import pytest
@@ -15,6 +16,7 @@ from wit_builder.cli.retry import command as retry
 from wit_builder.cli.train import command as train
 
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+SCALE_PAGE = ROOT / "docs" / "scale.md"
 EXAMPLES = [
     (document, text) for document in (ROOT / "README.md", COMMANDS_PAGE) for text in python_in(document)
 ]
@@ -77,6 +79,18 @@ def test_a_recipe_in_a_document_shows_its_help(document, text, tmp_path):
     assert (said.returncode, said.stderr) == (0, "")
     assert f"wit build ./{name}" in said.stdout
     assert f"wit build ./{name}" in document.read_text()
+
+
+def test_the_cluster_file_is_one_that_ray_takes():
+    ray = pytest.importorskip("ray.autoscaler._private.util", reason="pip install ray")
+    yaml = pytest.importorskip("yaml")
+    (text,) = re.findall(r"```yaml\n(.*?)```", SCALE_PAGE.read_text(), re.DOTALL)
+    ray.validate_config(ray.prepare_config(yaml.safe_load(text)))
+
+
+def test_the_rights_in_a_store_are_json():
+    (text,) = re.findall(r"```json\n(.*?)```", SCALE_PAGE.read_text(), re.DOTALL)
+    assert {statement["Effect"] for statement in json.loads(text)["Statement"]} == {"Allow"}
 
 
 def test_there_are_two_such_recipes():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 _CONNECTIONS = 256  # of a process, in `wit fetch`
 _MAX_RATES = 16 << 20  # bytes of a file of rates
+_MOST_COUNTS = 5  # of machines, that fit a terminal
 
 
 class _Amount(click.ParamType[float]):
@@ -39,6 +40,31 @@ class _Amount(click.ParamType[float]):
         if not 1 <= number < 1e15:
             self.fail(f"{value!r} is no amount, such as 400M, 5B or 10,000", param, ctx)
         return number
+
+
+class _Counts(click.ParamType[tuple[int, ...]]):
+    """1,10,100."""
+
+    name = "counts"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        found = {int(part) for part in str(value).split(",") if re.fullmatch(r" *\d{1,6} *", part)}
+        if (
+            len(found) != len(str(value).split(","))
+            or not found
+            or min(found) < 1
+            or len(found) > _MOST_COUNTS
+        ):
+            self.fail(
+                f"{value!r} is no list of one to {_MOST_COUNTS} different numbers, such as 1,10,100",
+                param,
+                ctx,
+            )
+        return tuple(sorted(found))
 
 
 _PRICE = "in a currency of yours; none is printed without."
@@ -64,7 +90,7 @@ _PRICE = "in a currency of yours; none is printed without."
     type=click.Choice(["fetch", "build"]),
     default="fetch",
     show_default=True,
-    help="The command that is planned: `wit fetch`, or `wit build url-list` before its filters.",
+    help="The command that is planned: `wit fetch`, or `wit build url-list` with all its stages.",
 )
 @click.option(
     "--list-rows",
@@ -130,6 +156,14 @@ _PRICE = "in a currency of yours; none is printed without."
     show_default=True,
     help="As for `wit build url-list`.",
 )
+@click.option(
+    "--workers",
+    type=_Counts(),
+    default=(1, 10, 100, 1_000),
+    show_default="1,10,100,1000",
+    metavar="N,N",
+    help="Numbers of machines that it is planned for.",
+)
 @click.option("--cores", type=click.IntRange(1, 1024), help="Of a machine. [default: of this one]")
 @click.option(
     "--mbits",
@@ -140,6 +174,9 @@ _PRICE = "in a currency of yours; none is printed without."
 @click.option("--gb-month-price", type=click.FloatRange(0), help=f"Of 1e9 bytes stored for a month, {_PRICE}")
 @click.option("--gb-out-price", type=click.FloatRange(0), help=f"Of 1e9 bytes that leave the store, {_PRICE}")
 @click.option(
+    "--million-reads-price", type=click.FloatRange(0), help=f"Of 1,000,000 reads of a store, {_PRICE}"
+)
+@click.option(
     "--allow-network", multiple=True, help="Private network that may be reached, such as 127.0.0.0/8."
 )
 @click.option("--connect-to", multiple=True, metavar="HOST=IP:PORT", help="As for `wit build`.")
@@ -148,12 +185,13 @@ _PRICE = "in a currency of yours; none is printed without."
 def command(**values: Any) -> None:
     """What will it take? Pairs, bytes, core-hours, days, disk and money, from a sample that is really fetched.
 
-    The list's rows are counted by host, some of them are fetched as politely as all would be, and the whole
-    fetch is then played through for 1, 10, 100 and 1,000 machines. What is fetched is thrown away.
+    The list's rows are counted by host, some of them are fetched as politely as all would be, and the whole is
+    then played through for 1, 10, 100 and 1,000 machines. What is fetched is thrown away.
 
     \b
-    Example:
+    Examples:
       wit plan --input pairs.parquet --pairs 400M --contact me@example.org
+      wit plan --input pairs.parquet --for build --rates plan.json --workers 1,50
     """
     from wit_builder.cli import connect
     from wit_builder.planning import plan as plan_
@@ -178,8 +216,15 @@ def command(**values: Any) -> None:
     if not rates.pairs:
         raise BuildError(f"not one of {rates.rows:,} rows became a pair", "\n".join(diagnosis.sentences))
     machine = _machine(values)
-    prices = Prices(values["core_hour_price"], values["gb_month_price"], values["gb_out_price"])
-    found = estimate(drawn.hosts, rates, values["pairs"], recipe.web.politeness, machine, prices)
+    prices = Prices(
+        values["core_hour_price"],
+        values["gb_month_price"],
+        values["gb_out_price"],
+        values["million_reads_price"],
+    )
+    found = estimate(
+        drawn.hosts, rates, values["pairs"], recipe.web.politeness, machine, prices, values["workers"]
+    )
     plan = plan_.Plan(values["files"], drawn, rates, diagnosis, recipe.web.politeness, found)
     click.echo(json_.dumps(plan_.as_json(plan)) if values["json"] else "\n".join(plan_.lines(plan)))
 

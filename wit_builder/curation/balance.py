@@ -39,6 +39,7 @@ from wit_builder.mirror import here
 
 Numbers = NDArray[np.int64]
 
+DROPPED = 1_000_000  # ids of what duplicates lost, looked at together
 MATCHES = 5_000_000  # of queries that are ranked at a time: 0.3 GB
 
 _MAX_ENTRY = 200  # characters of a query in the ledger
@@ -238,10 +239,12 @@ def tell(task: Task) -> None:
 
 def _survivors(task: Task) -> pa.Table:
     """Ids and queries of what near-duplicates left of the task's file."""
-    rows = pq.read_table(here(task.arg["samples"]), columns=["id", "queries"])
-    gone = [pq.read_table(here(path), columns=["id"]).column("id") for path in task.params["dropped"]]
-    ids = pa.chunked_array([chunk for column in gone for chunk in column.chunks], pa.string())
-    return rows.filter(pc.invert(pc.is_in(rows.column("id"), ids)))
+    rows, gone = pq.read_table(here(task.arg["samples"]), columns=["id", "queries"]), []
+    for path in task.params["dropped"]:
+        for batch in pq.ParquetFile(here(path)).iter_batches(DROPPED, columns=["id"]):
+            ids = batch.column("id")
+            gone.append(ids.filter(pc.is_in(ids, rows.column("id"))))
+    return rows.filter(pc.invert(pc.is_in(rows.column("id"), pa.chunked_array(gone, pa.string()))))
 
 
 def _range(task: Task, part: int) -> pa.Table:

@@ -23,7 +23,7 @@ from wit_builder.curation.settings import Duplicates
 from wit_builder.engine import columns, hashes, shuffle
 from wit_builder.engine.task import Task
 from wit_builder.extract import united
-from wit_builder.mirror import here
+from wit_builder.mirror import footer, here
 from wit_builder.records import SAMPLE_SCHEMA, Sample, samples
 from wit_builder.shards import staged
 
@@ -118,18 +118,23 @@ def similar(task: Task) -> None:
     Hands on `dropped` (parquet of ids, sorted), `texts` (parquet: the id of a sample that stays, and texts of
     those that it stands for: text, source) and `losses`; counts what it kept.
     """
-    table = read(task.arg["samples"], _RULE)
-    known = incumbents(task.params["incumbents"])
-    found = (pq.read_table(here(path)) for path in task.params["links"])
-    links = ((np.asarray(one.column("one")), np.asarray(one.column("other"))) for one in found)
-    head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, links)
+    paths, links = task.arg["samples"], [here(path) for path in task.params["links"]]
+    linked, count = _linked(links), sum(pq.read_metadata(footer(path)).num_rows for path in paths)
+    table = _rows_of(paths, linked[linked < count])
+    known = incumbents(task.params["incumbents"]).take(linked[linked >= count] - count)
+    found = (
+        (np.searchsorted(linked, one), np.searchsorted(linked, other)) for one, other in map(_ends, links)
+    )
+    head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, found)
     gone = head != np.arange(len(head))
+    numbers, heads = linked[: len(head)][gone], head[gone]  # of rows that go, and who stands for them
     everyone = pa.chunked_array([*table.column("id").chunks, *known.column("id").chunks], pa.string())
     radius, texts = task.params["duplicates"].radius, united.Gathered(alt_texts=True)
 
     def losses() -> Iterator[pa.Table]:
-        for batch, at in _numbered(_batches(task.arg["samples"], _TEXTS)):
-            lost, of = batch.filter(columns.mask(gone[at])), head[at][gone[at]]
+        for batch, at in _numbered(_batches(paths, _TEXTS)):
+            some = slice(*np.searchsorted(numbers, (at.start, at.stop)))
+            lost, of = columns.pick_rows(batch, numbers[some] - at.start), heads[some]
             ours = of < len(head)  # what is published never changes
             texts.offer(of[ours], lost.filter(columns.mask(ours)))
             stands = columns.pick(everyone, of)
@@ -142,7 +147,31 @@ def similar(task: Task) -> None:
     dropped = table.select(["id"]).filter(columns.mask(gone)).sort_by("id")
     tables.write_parquet(task.new_file("dropped", ".parquet"), dropped)
     tables.write_parquet(task.new_file("texts", ".parquet"), gained)
-    task.funnel["clean"].kept += table.num_rows - dropped.num_rows
+    task.funnel["clean"].kept += count - dropped.num_rows
+
+
+def _linked(links: Iterable[Path]) -> NDArray[np.int64]:
+    """The numbers of all that is linked with anything, rising: only these are of interest."""
+    linked = np.array([], np.int64)
+    for path in links:
+        linked = np.union1d(linked, np.concatenate(_ends(path)))
+    return linked
+
+
+def _ends(path: Path) -> groups.Links:
+    table = pq.read_table(path)
+    return np.asarray(table.column("one")), np.asarray(table.column("other"))
+
+
+def _rows_of(paths: Iterable[str], numbers: NDArray[np.int64]) -> pa.Table:
+    """What survivors are chosen by, of the samples with these numbers; numbers: rising, through all files."""
+    found, start = [read([], _RULE)], 0
+    for path in paths:
+        table = read([path], _RULE)
+        some = numbers[(numbers >= start) & (numbers < start + table.num_rows)] - start
+        found.append(columns.pick_rows(table, some))
+        start += table.num_rows
+    return pa.concat_tables(found)
 
 
 def _rule(table: pa.Table) -> tuple[NDArray[Any], ...]:

@@ -33,23 +33,74 @@ BUCKETS = 1 << BLOCK_BITS
 MANY = 64  # comparisons from which on it pays to count the hits first
 PIECE = 256  # hashes of a bucket that are taken together
 NEIGHBOURS = 4  # with which each is compared at first: that connects most of what is alike
+HELD = 8_000_000  # hashes in memory of a task: 1.5 GB
+MOST_BITS = 10  # by which a block is cut
 SORTING = 64  # what to sort a hash into a bucket costs, in comparisons
 
 Words = NDArray[np.uint64]  # four rows, a column a picture: the 256 bits of its hash
 
 
 def pairs(task: Task) -> None:
-    """Finds near-duplicates, in some of the blocks.
+    """Finds near-duplicates, in some of the blocks, or in a part of one.
 
-    arg: which of the tasks; params: samples ([parquet path]), tasks (how many), duplicates, incumbents.
+    arg: which of the tasks; params: samples ([parquet path]), tasks (how many), parts (of a block; with more than one
+    each task has one part of one block), duplicates, incumbents.
     Hands on `links` (parquet of `one` and `other`: row numbers of all samples, then of the incumbents).
     """
-    radius, tasks = task.params["duplicates"].radius, task.params["tasks"]
-    samples = columns.digits(clean.read(task.params["samples"], ["phash"]).column("phash"), HEX)
+    radius, tasks, parts = task.params["duplicates"].radius, task.params["tasks"], task.params["parts"]
     published = columns.digits(clean.incumbents(task.params["incumbents"]).column("phash"), HEX)
-    of = blocks(samples.shape[1], published.shape[1], radius)
-    one, other = links(samples, published, radius, range(task.arg, of, tasks), of)
+    if parts > 1:
+        block, part = divmod(task.arg, parts)
+        one, other = links_of_part(task.params["samples"], published, radius, block, part, parts)
+    else:
+        samples = columns.digits(clean.read(task.params["samples"], ["phash"]).column("phash"), HEX)
+        of = blocks(samples.shape[1], published.shape[1], radius)
+        one, other = links(samples, published, radius, range(task.arg, of, tasks), of)
     tables.write_parquet(task.new_file("links", ".parquet"), pa.table({"one": one, "other": other}))
+
+
+def parts_of(hashes: int, radius: int) -> int:
+    """Into how many parts a block is cut, by the first bits of its value, so that a task holds HELD hashes at most.
+
+    1 where all fit, or where each is compared with each.
+    """
+    bits = 0
+    while bits < MOST_BITS and hashes * len(_near_parts(0, 1 << bits, radius)) > HELD << bits:
+        bits += 1
+    return 1 << bits if blocks(hashes, 0, radius) == BLOCKS else 1
+
+
+def _near_parts(part: int, parts: int, radius: int) -> list[int]:
+    """The parts, not before this one, that hold values near its own."""
+    return [other for other in range(part, parts) if (part ^ other).bit_count() <= radius // BLOCKS]
+
+
+def links_of_part(
+    samples: Sequence[str], published: Words, radius: int, block: int, part: int, parts: int
+) -> Links:
+    """Links between a part of a block and all that is near it in this block and the parts behind it."""
+    word, place = divmod(block, BLOCKS // 4)
+    first = np.uint64(BLOCK_BITS * (place + 1) - (parts - 1).bit_length())  # of the bits that tell the part
+    near, start = _near_parts(part, parts, radius), 0
+    mine: list[tuple[Rows, Words]] = [(np.array([], np.int64), published[:, :0])]
+    others: list[tuple[Rows, Words]] = []
+    for path in samples:
+        words = columns.digits(clean.read([path], ["phash"]).column("phash"), HEX)
+        of = (words[word] >> first & np.uint64(parts - 1)).astype(np.int64)
+        for chosen, kept in ((of == part, mine), (np.isin(of, near[1:]), others)):
+            kept.append((start + np.flatnonzero(chosen), words[:, chosen]))
+        start += len(of)
+    others.append((start + np.arange(published.shape[1]), published))
+    (rows, hashes), (behind, old) = map(_joined, (mine, others))
+    one, other = links(hashes, old, radius, [block], BLOCKS)
+    everyone = np.concatenate([rows, behind])
+    return everyone[one], everyone[other]
+
+
+def _joined(pieces: Sequence[tuple[Rows, Words]]) -> tuple[Rows, Words]:
+    return np.concatenate([rows for rows, _ in pieces]), np.concatenate(
+        [words for _, words in pieces], axis=1
+    )
 
 
 def blocks(hashes: int, incumbents: int, radius: int) -> int:

@@ -1,15 +1,16 @@
 """From rates and hosts to what a data set of a given size takes, with 95 % intervals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from wit_builder.errors import ConfigError
 from wit_builder.planning.hosts import Hosts
 from wit_builder.planning.rates import Interval, Rates
 from wit_builder.planning.simulate import Machines, Outcome, simulate, without_heaviest
+from wit_builder.planning.stages import Cut, Taken, played, steps
 from wit_builder.web.politeness import Politeness
 
-FLEETS = (1, 10, 100, 1_000)  # machines
+WORKERS = (1, 10, 100, 1_000)  # machines
 
 _CAPS = (10_000_000, 1_000_000, 100_000, 10_000, 1_000)  # rows of a host
 
@@ -21,6 +22,7 @@ class Prices:
     core_hour: float | None = None
     gb_month: float | None = None  # of stored data; GB is 1e9 bytes
     gb_out: float | None = None  # of data that leave
+    million_reads: float | None = None  # of a store
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,17 @@ class Fleet:
     """What it takes with so many machines."""
 
     machines: Machines
-    outcome: Outcome
+    outcome: Outcome  # of the fetch
+    others: tuple[Taken, ...]  # the other stages of a build; none of `wit fetch`
     wall_s: Interval
-    rented: float  # core-hours, busy or not
+    rented: float  # core-hours of machines that are given back when no task is left for them
     price: float | None  # of them
+
+    @property
+    def slowest(self) -> Taken | None:
+        """The stage that takes longer than the fetch and all others; None where it is the fetch."""
+        longest = max(self.others, key=lambda it: it.wall_s, default=None)
+        return longest if longest and longest.wall_s > self.outcome.wall_s else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,15 @@ class Change:
     what: str
     wall_s: float
     pairs: float  # that it costs
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What goes through the store that several machines share, until shards lie in it."""
+
+    read: float  # bytes
+    written: float
+    requests: float  # reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +75,10 @@ class Estimate:
     fleets: tuple[Fleet, ...]
     without: tuple[int, float] | None  # so many hosts fewer, and the seconds it then takes on one machine
     changes: tuple[Change, ...]
+    traffic: Traffic | None  # of a build
     storing: float | None  # price a month
     moving: float | None  # price of the data set's leaving once
+    asking: float | None  # price of the reads
 
 
 def estimate(
@@ -68,8 +88,9 @@ def estimate(
     politeness: Politeness,
     machine: Machines,
     prices: Prices = Prices(),
+    workers: Sequence[int] = WORKERS,
 ) -> Estimate:
-    """What it takes to get so many pairs of the list, or all it has.
+    """What it takes to get so many pairs of the list, or all it has, for each number of machines like this one.
 
     Raises ConfigError where the trial had no pair, and where the list has too few.
     """
@@ -81,7 +102,9 @@ def estimate(
     cpu_s = rows.value * rates.row_cpu_s() + asked.number.value * rates.rule_requests * rates.request_cpu_s
     work = Interval(cpu_s / 3600, cpu_s / 3600, cpu_s / 3600)
     work = work.times(_spread(rows)).times(_spread(rates.pixels.interval()))
-    fleets = [_fleet(hosts, rates, rows, politeness, replace(machine, count=n), prices) for n in FLEETS]
+    fleets = [_fleet(hosts, rates, rows, politeness, replace(machine, count=n), prices) for n in workers]
+    traffic = _traffic(fleets[0].others)
+    alone = simulate(asked, rates, politeness, machine)
     return Estimate(
         rows=rows,
         pairs=got,
@@ -91,10 +114,12 @@ def estimate(
         scratch=_scratch(rows, got, machine).times(sizes),
         core_hours=work,
         fleets=tuple(fleets),
-        without=_without(asked, rates, politeness, machine, fleets[0].outcome),
-        changes=tuple(_changes(asked, rates, politeness, machine, fleets[0].outcome)),
+        without=_without(asked, rates, politeness, machine, alone),
+        changes=tuple(_changes(asked, rates, politeness, machine, alone)),
+        traffic=traffic,
         storing=_priced(prices.gb_month, stored.value / 1e9),
         moving=_priced(prices.gb_out, stored.value / 1e9),
+        asking=_priced(prices.million_reads, traffic.requests / 1e6) if traffic else None,
     )
 
 
@@ -135,9 +160,24 @@ def _fleet(
         simulate(hosts.scaled(n), rates, politeness, machines) for n in (rows.low, rows.value, rows.high)
     )
     unsure = hosts.error if outcome.bound == "politeness" else 0.0
-    wall = Interval(outcome.wall_s, least.wall_s, most.wall_s).times(Interval(1.0, 1 - unsure, 1 + unsure))
-    rented = machines.count * machines.cores * outcome.wall_s / 3600
-    return Fleet(machines, outcome, wall, rented, _priced(prices.core_hour, rented))
+    fetch = Interval(outcome.wall_s, least.wall_s, most.wall_s).times(Interval(1.0, 1 - unsure, 1 + unsure))
+    others = () if machines.window is not None else _others(rows.value, rates, machines)
+    more = sum(it.wall_s for it in others)
+    rented = (outcome.rented_s * machines.cores + sum(it.rented_s for it in others)) / 3600
+    wall = Interval(fetch.value + more, fetch.low + more, fetch.high + more)
+    return Fleet(machines, outcome, others, wall, rented, _priced(prices.core_hour, rented))
+
+
+def _others(rows: float, rates: Rates, machines: Machines) -> tuple[Taken, ...]:
+    """The stages of a build besides its fetch."""
+    cut = Cut.of(rows, rows * rates.success().value)
+    return played(steps(rates, cut), cut, machines)
+
+
+def _traffic(others: Sequence[Taken]) -> Traffic | None:
+    if not others:
+        return None
+    return Traffic(*(sum(getattr(it, name) for it in others) for name in ("read", "written", "requests")))
 
 
 def _priced(price: float | None, amount: float) -> float | None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 
 from wit_builder.planning.rates import Interval, Z
 from wit_builder.web.url import registrable_domain
@@ -28,6 +29,7 @@ _HOST = r"(?is)^\s*https?://(?:[^/?#]*@)?(?P<host>\[[^\]/?#]*\]|[^/?#:]+)"
 _COUNTS = pa.schema([("host", pa.string()), ("n", pa.int64())])
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +40,7 @@ class Hosts:
     counted: int  # rows that were read for this
     names: tuple[str, ...]  # of the heaviest hosts
     counts: Array  # their rows, falling
-    domains: np.ndarray[Any, np.dtype[np.int64]]  # a number for each one's registrable domain
+    domains: Hashes  # of each one's registrable domain, as builds bin them (shuffle.partition_of)
     rest_hosts: float  # all the others
     rest_rows: float
     number: Interval  # of hosts
@@ -131,7 +133,7 @@ class Tally:
             counted=self.rows,
             names=names,
             counts=counts,
-            domains=_numbered(names),
+            domains=hashed_domains(names),
             rest_hosts=max(0.0, number.value - len(names)),
             rest_rows=max(0.0, usable - float(counts.sum())),
             number=number,
@@ -190,10 +192,10 @@ class _Sum:
         return self._tables[0]
 
 
-def _numbered(hosts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    numbers: dict[str, int] = {}
+def hashed_domains(hosts: Sequence[str]) -> Hashes:
+    """The hash of each host's registrable domain by which a build sends it to a bin."""
     domains = (registrable_domain(host) for host in hosts)
-    return np.fromiter((numbers.setdefault(d, len(numbers)) for d in domains), np.int64, len(hosts))
+    return np.fromiter((xxhash.xxh3_64_intdigest(name.encode()) for name in domains), np.uint64, len(hosts))
 
 
 def touched(hosts: float, rows: float, share: float) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
@@ -9,12 +10,15 @@ from wit_builder.planning.draw import Drawn
 from wit_builder.planning.estimate import Estimate, Fleet
 from wit_builder.planning.rates import Interval, Rates
 from wit_builder.planning.simulate import Limit
+from wit_builder.planning.stages import MEASURED, Taken
+from wit_builder.planning.stages import Limit as StageLimit
 from wit_builder.report.diagnosis import Diagnosis
 from wit_builder.report.folder import plain
 from wit_builder.web.politeness import Politeness
 
 WIDTH = 80
 HEAVIEST = 20  # hosts that are named in the JSON
+MUCH_HELD = 1e9  # bytes of memory of one task, from which on it is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,26 @@ def as_json(plan: Plan) -> dict[str, Any]:
         },
         "politeness": asdict(plan.politeness),
         "estimate": asdict(plan.estimate)
-        | {"fleets": [asdict(f) | {"bound": f.outcome.bound} for f in plan.estimate.fleets]},
+        | {"fleets": [_fleet_json(fleet) for fleet in plan.estimate.fleets]},
     }
+
+
+def _fleet_json(fleet: Fleet) -> dict[str, Any]:
+    others = [
+        {"name": it.step.name} | {name: getattr(it, name) for name in _OF_STAGES} for it in fleet.others
+    ]
+    return {
+        "machines": asdict(fleet.machines),
+        "outcome": asdict(fleet.outcome),
+        "others": others,
+        "wall_s": asdict(fleet.wall_s),
+        "rented": fleet.rented,
+        "price": fleet.price,
+        "bound": fleet.outcome.bound if fleet.slowest is None else fleet.slowest.step.name,
+    }
+
+
+_OF_STAGES = ("wall_s", "bound", "cpu_s", "rented_s", "read", "written", "requests", "held")
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -65,6 +87,7 @@ def lines(plan: Plan) -> Iterator[str]:
     yield ""
     yield from _fleets(found)
     yield ""
+    yield from _stages(found)
     yield from _bound(plan)
     yield from _changes(found)
     yield ""
@@ -88,7 +111,11 @@ def _amount(what: str, it: Interval, shown: Callable[[float], str]) -> str:
 
 
 def _prices(found: Estimate) -> list[tuple[str, float | None]]:
-    return [("storing, a month", found.storing), ("moving it once", found.moving)]
+    return [
+        ("storing, a month", found.storing),
+        ("moving it once", found.moving),
+        ("reads of the store", found.asking),
+    ]
 
 
 def _fleets(found: Estimate) -> Iterator[str]:
@@ -103,13 +130,46 @@ def _fleets(found: Estimate) -> Iterator[str]:
         yield f"  {fleet.machines.count:<20,}{wall}{hours(fleet.rented):>10}{price}"
 
 
+def _stages(found: Estimate) -> Iterator[str]:
+    """Of a build, how long each stage takes."""
+    if found.traffic is None:
+        return
+    counts = [fleet.machines.count for fleet in found.fleets]
+    yield f"  {'wall time by stage':<20}" + "".join(f"{count:>11,}" for count in counts)
+    walls = [{"collect": 0.0, "select": 0.0, "fetch": fleet.outcome.wall_s} for fleet in found.fleets]
+    for wall, fleet in zip(walls, found.fleets, strict=True):
+        for it in fleet.others:
+            wall[it.step.stage] = wall.get(it.step.stage, 0.0) + it.wall_s
+    for stage in walls[0]:
+        yield f"  {stage:<20}" + "".join(f"{time(wall[stage]):>11}" for wall in walls)
+    yield ""
+    yield (
+        f"through a store: {size(found.traffic.read)} read in {count(found.traffic.requests)} reads, "
+        f"{size(found.traffic.written)} written"
+    )
+    heaviest = max(found.fleets[0].others, key=lambda it: it.held)
+    if heaviest.held > MUCH_HELD:
+        yield f"memory: a task of {heaviest.step.name} holds something of each pair, {size(heaviest.held)}"
+
+
 def _bound(plan: Plan) -> Iterator[str]:
-    first = plan.estimate.fleets[0]
-    yield f"bound: {_WHY[first.outcome.bound](first)}"
+    fleets = plan.estimate.fleets
+    for sentence, some in groupby(fleets, _why):
+        counts = [f"{fleet.machines.count:,}" for fleet in some]
+        several = "" if counts == ["1"] else "s"
+        span = counts[0] if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        with_ = "" if len(counts) == len(fleets) else f" with {span} machine{several}"
+        yield from wrap(f"bound{with_}: {sentence}", WIDTH, break_long_words=False, break_on_hyphens=False)
     if plan.estimate.without is not None:
         hosts, seconds = plan.estimate.without
         heaviest = "that host" if hosts == 1 else f"the {hosts} heaviest hosts"
         yield f"without {heaviest} {time(seconds)}"
+
+
+def _why(fleet: Fleet) -> str:
+    if fleet.slowest is None:
+        return _WHY[fleet.outcome.bound](fleet)
+    return f"{fleet.slowest.step.name}: {_WHY_STAGES[fleet.slowest.bound](fleet.slowest)}"
 
 
 def _polite(fleet: Fleet) -> str:
@@ -120,7 +180,7 @@ def _polite(fleet: Fleet) -> str:
     pieces = f"tasks, {fleet.machines.tasks} at a time" if window is None else f"windows of {window:,} rows"
     slowest = f". The slowest of all, {plain(outcome.longest, 80)}, takes {time(outcome.longest_s)}"
     return (
-        f"politeness; {outcome.tasks:,} {pieces}, each as long as its slowest\nhost"
+        f"politeness; {outcome.tasks:,} {pieces}, each as long as its slowest host"
         f"{slowest if outcome.longest else ''}"
     )
 
@@ -135,6 +195,15 @@ _WHY: dict[Limit, Callable[[Fleet], str]] = {
 }
 
 
+_WHY_STAGES: dict[StageLimit, Callable[[Taken], str]] = {
+    "cores": lambda it: f"{hours(it.cpu_s / 3600)} core-hours of work",
+    "tasks": lambda it: f"it has fewer tasks than there are cores ({hours(it.cpu_s / 3600)} core-hours)",
+    "bandwidth": lambda it: f"{size(it.read + it.written)} through the network",
+    "store": lambda it: f"{count(it.requests)} reads of the store",
+    "driver": lambda it: "more tasks than the driver hands out in that time",
+}
+
+
 def _changes(found: Estimate) -> Iterator[str]:
     if not found.changes:
         return
@@ -142,7 +211,7 @@ def _changes(found: Estimate) -> Iterator[str]:
     yield f"  {'with one machine and':<42}{'wall time':>12}{'pairs':>12}"
     for change in found.changes:
         lost = f"{-100 * change.pairs / found.pairs.value:.1f} %" if change.pairs else ""
-        yield f"  {change.what:<42}{time(change.wall_s):>12}{lost:>12}"
+        yield f"  {change.what:<42}{time(change.wall_s):>12}{lost:>12}".rstrip()
 
 
 def _grounds(plan: Plan) -> Iterator[str]:
@@ -161,6 +230,8 @@ def _grounds(plan: Plan) -> Iterator[str]:
         yield from wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     delay = plan.politeness.host_delay_s
     yield f"politeness: {delay:g} s between requests to a host; its Crawl-delay is not reckoned with"
+    if plan.estimate.traffic is not None:
+        yield f"other stages: measured on {MEASURED};\n  as if every filter kept everything"
 
 
 def between(it: Interval, shown: Callable[[float], str]) -> str:

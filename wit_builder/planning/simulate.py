@@ -5,22 +5,24 @@ that is slower) after the one before. Hosts are independent of each other, so th
 registrable domains, takes as long as its longest chain, or as the connections, cores or bandwidth need that its
 machine has for it, whichever is most: that is exact but for the last request of each.
 
-`wit build` cuts the list by domain into tasks of 200,000 rows, and machines take one after the other: that is
-played through, 25,000 tasks for 5,000,000,000 rows. `wit fetch` takes windows of 100,000 rows in the list's
-order, one after the other; each has rows of nearly every heavy host, where the list is well mixed. Of a few
-windows the hosts' rows are drawn at random (Poisson). Several machines each have a list of their own, by domain.
+`wit build` cuts the list by domain into tasks of 2,000,000 rows, each with the domains that a build puts there, and
+machines take one after the other: that is played through, 2,500 tasks for 5,000,000,000 rows. `wit fetch` takes
+windows of 100,000 rows in the list's order, one after the other; each has rows of nearly every heavy host, where the
+list is well mixed. Of a few windows the hosts' rows are drawn at random (Poisson). Several machines each have a list
+of their own, by domain.
 """
 
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from wit_builder.engine import shuffle
 from wit_builder.engine.local import io_tasks
-from wit_builder.planning.hosts import Array, Hosts, touched
+from wit_builder.planning.hosts import Array, Hashes, Hosts, touched
 from wit_builder.planning.rates import Rates
 from wit_builder.road import ROWS_PER_BIN
 from wit_builder.web.politeness import Politeness
@@ -28,7 +30,17 @@ from wit_builder.web.politeness import Politeness
 Limit = Literal["politeness", "address", "connections", "cores", "bandwidth", "straggler"]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 
-Played = tuple[float, dict[Limit, float], int]  # seconds in all, by each limit alone; tasks or windows
+Groups = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Played(NamedTuple):
+    """What was played through, in seconds."""
+
+    wall_s: float
+    alone: dict[Limit, float]  # by each limit alone
+    tasks: int  # or windows
+    rented_s: float  # of all machines, each until it has no task left
+
 
 _DRAWN = 8  # windows
 _LOOKED_AT = 16  # machines
@@ -59,6 +71,7 @@ class Outcome:
     longest: str  # the host with the longest chain, "" where there is none
     longest_s: float  # of that chain
     tasks: int
+    rented_s: float  # of all machines, each until it has no task left
 
     @property
     def bound(self) -> Limit:
@@ -69,26 +82,27 @@ class Outcome:
 def simulate(
     hosts: Hosts, rates: Rates, politeness: Politeness, machines: Machines, seed: int = 0
 ) -> Outcome:
-    """Fetch these rows. seed: of the tasks that domains fall into, and of the windows that are drawn."""
+    """Fetch these rows. seed: of the windows that are drawn."""
     chains = _chains(hosts.counts, hosts.domains, rates, politeness)
     first = int(np.argmax(chains)) if len(chains) else -1
-    play = _tasks if machines.window is None else _windows
-    wall_s, alone, tasks = play(hosts, rates, politeness, machines, np.random.default_rng(seed))
+    if machines.window is None:
+        played = _tasks(hosts, rates, politeness, machines)
+    else:
+        played = _windows(hosts, rates, politeness, machines, np.random.default_rng(seed))
     return Outcome(
-        wall_s=wall_s,
-        alone=alone,
+        wall_s=played.wall_s,
+        alone=played.alone,
         longest=hosts.names[first] if first >= 0 else "",
         longest_s=float(chains[first]) if first >= 0 else 0.0,
-        tasks=tasks,
+        tasks=played.tasks,
+        rented_s=played.rented_s,
     )
 
 
-def _tasks(
-    hosts: Hosts, rates: Rates, politeness: Politeness, machines: Machines, rng: np.random.Generator
-) -> Played:
+def _tasks(hosts: Hosts, rates: Rates, politeness: Politeness, machines: Machines) -> Played:
     """Bins of domains, taken by whichever machine is free."""
-    count = max(1, round(hosts.rows / ROWS_PER_BIN))
-    of_host = rng.integers(count, size=int(hosts.domains.max(initial=-1)) + 1)[hosts.domains]
+    count = max(1, ceil(hosts.rows / ROWS_PER_BIN))
+    of_host = shuffle.spread(hosts.domains, count)
     chains = _chains(hosts.counts, hosts.domains, rates, politeness)
     rest = _rest_chain(hosts.counts[-1:], hosts.rest_rows, hosts.rest_hosts, rates, politeness)
     longest = np.full(count, rest)
@@ -97,23 +111,27 @@ def _tasks(
     known = _summed(of_host, np.minimum(hosts.counts, 1.0), count) + hosts.rest_hosts / count
     needs = _needs(rows, known, longest, rates, politeness, machines, machines.tasks)
     slots = machines.count * machines.tasks
-    alone = {limit: _played(needs[limit], slots) for limit in LIMITS}
-    return _played(np.max(list(needs.values()), axis=0) + rates.start_s, slots), alone, count
+    alone = {limit: float(_played(needs[limit], slots).max()) for limit in LIMITS}
+    ends = _played(np.max(list(needs.values()), axis=0) + rates.start_s, slots)
+    of_machine = ends.reshape(machines.count, machines.tasks).max(axis=1)
+    return Played(float(ends.max()), alone, count, float(of_machine.sum()))
 
 
 def _windows(
     hosts: Hosts, rates: Rates, politeness: Politeness, machines: Machines, rng: np.random.Generator
 ) -> Played:
     """Windows of the list, one after the other; of many machines those with the heaviest hosts are looked at."""
-    of_host = rng.integers(machines.count, size=int(hosts.domains.max(initial=-1)) + 1)[hosts.domains]
+    of_host = shuffle.spread(hosts.domains, machines.count)
     heaviest = np.zeros(machines.count)
     np.maximum.at(heaviest, of_host, hosts.counts)
     played = [
         _one_by_one(hosts, of_host == machine, rates, politeness, machines, rng)
         for machine in np.argsort(-heaviest)[:_LOOKED_AT]
     ]
-    wall_s, _, windows = max(played, key=lambda it: it[0])
-    return wall_s, {limit: max(alone[limit] for _, alone, _ in played) for limit in LIMITS}, windows
+    longest = max(played, key=lambda it: it.wall_s)
+    alone = {limit: max(it.alone[limit] for it in played) for limit in LIMITS}
+    others = (machines.count - len(played)) * min(it.wall_s for it in played)  # they are lighter
+    return Played(longest.wall_s, alone, longest.tasks, sum(it.wall_s for it in played) + others)
 
 
 def _one_by_one(
@@ -138,18 +156,18 @@ def _one_by_one(
     needs = _needs(rows, known, longest, rates, politeness, machines, 1)
     alone = {limit: windows * float(needs[limit].mean()) for limit in LIMITS}
     each = np.max(list(needs.values()), axis=0) + rates.start_s
-    return windows * float(each.mean()), alone, windows
+    wall_s = windows * float(each.mean())
+    return Played(wall_s, alone, windows, wall_s)
 
 
-def _chains(
-    counts: Array, domains: np.ndarray[Any, np.dtype[np.int64]], rates: Rates, politeness: Politeness
-) -> Array:
+def _chains(counts: Array, domains: Hashes, rates: Rates, politeness: Politeness) -> Array:
     """Seconds from the first request to the last answer, of each heavy host."""
     gap = rates.gap(politeness.host_delay_s, politeness.host_connections)
     chains = _seconds(counts, rates, gap)
     if politeness.domain_delay_s > 0:
         seconds = _seconds(counts, rates, politeness.domain_delay_s)  # answers may overlap
-        chains = np.maximum(chains, _summed(domains, seconds)[domains])
+        _, domain = np.unique(domains, return_inverse=True)
+        chains = np.maximum(chains, _summed(domain, seconds)[domain])
     return chains
 
 
@@ -167,7 +185,7 @@ def _rest_chain(lightest: Array, rows: float, hosts: float, rates: Rates, polite
     return float(_seconds(counts, rates, rates.gap(politeness.host_delay_s)).max())
 
 
-def _summed(group: np.ndarray[Any, np.dtype[np.int64]], values: Array, groups: int = 0) -> Array:
+def _summed(group: Groups, values: Array, groups: int = 0) -> Array:
     return np.bincount(group, values, groups).astype(np.float64)
 
 
@@ -200,14 +218,18 @@ def _needs(
     }
 
 
-def _played(seconds: Array, slots: int) -> float:
-    """When the last task ends: each slot takes the next one as soon as it is free."""
-    if len(seconds) <= slots:
-        return float(seconds.max(initial=0.0))
-    free = [0.0] * slots
-    for each in seconds:
-        heapq.heapreplace(free, free[0] + float(each))
-    return max(free)
+def _played(seconds: Array, slots: int) -> Array:
+    """When each slot has ended its last task: it takes the next one as soon as it is free."""
+    ends = np.zeros(slots)
+    ends[: len(seconds)] = seconds[:slots]
+    free = [(float(end), slot) for slot, end in enumerate(ends)]
+    heapq.heapify(free)
+    for each in seconds[slots:]:
+        end, slot = free[0]
+        heapq.heapreplace(free, (end + float(each), slot))
+    for end, slot in free:
+        ends[slot] = end
+    return ends
 
 
 def without_heaviest(
