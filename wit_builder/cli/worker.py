@@ -39,7 +39,7 @@ def command(root: str, stage: str, part: tuple[int, int], workers: int | None, q
 
     \b
     Example:
-      wit worker /shared/out/work select --part $SLURM_ARRAY_TASK_ID/8
+      wit worker /shared/out/work select-judge --part $SLURM_ARRAY_TASK_ID/8
     """
     from contextlib import closing
 
