@@ -134,9 +134,15 @@ def _who(record: Record) -> str:
 
 def _gone(record: Record) -> bool:
     """Whether its holder has ended, as far as that can be told at once."""
-    return bool(record["ended"]) or (
-        record["machine"] == _machine() and not Path(f"/proc/{record['pid']}").exists()
-    )
+    return bool(record["ended"]) or (record["machine"] == _machine() and not _runs(record["pid"]))
+
+
+def _runs(pid: int) -> bool:
+    """Whether this machine has such a process, and not only its end to tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def _machine() -> str:
