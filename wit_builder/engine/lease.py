@@ -65,6 +65,13 @@ def held(
         own.end()
 
 
+def held_here(objects: Objects, name: str) -> str | None:
+    """The process of this machine that has it, None where none has."""
+    _, last = _last(objects, name)
+    here = last is not None and last["machine"] == _machine() and not _gone(last)
+    return _who(last) if last is not None and here else None
+
+
 class _Own:
     """The one that this process holds."""
 
