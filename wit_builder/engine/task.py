@@ -244,13 +244,14 @@ def read_json(path: Path) -> Any:
 
 def done(root: Path, stage: str) -> list[Done]:
     """The committed tasks of a stage, in the order of its plan. Raises BuildError when some are missing."""
-    missing = pending(root, stage)
+    records = mirror.each(mirror.here, [_done_path(root, stage, task_id) for task_id in ids(root, stage)])
+    missing = [path.stem for path in records if not path.exists()]
     if missing:
         raise BuildError(
             f"stage {stage} has {len(missing)} unfinished tasks, such as {missing[0]}",
             "run the same command again with `--resume`",
         )
-    return mirror.each(Done.read, [_done_path(root, stage, task_id) for task_id in ids(root, stage)])
+    return [Done.read(path) for path in records]
 
 
 def pending(root: Path, stage: str) -> list[str]:
