@@ -188,7 +188,7 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
     if mirror.exists(record_path):
         return
     started = time.monotonic()
-    won = False
+    lost = True
     try:
         with storage.plain_errors(task.folder):
             _call(function, task)
@@ -200,9 +200,10 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
                 "funnel": task.funnel.as_json(),
                 "seconds": round(time.monotonic() - started, 3),
             }
-            won = claim(record_path, orjson.dumps(record), task.attempt)
+            lost = False  # should no answer come to what follows, only the record knows
+            lost = not claim(record_path, orjson.dumps(record), task.attempt)
     finally:
-        if not won:  # it failed, or a twin was first, whose files are the truth
+        if lost:  # it failed, or a twin was first, whose files are the truth
             mirror.remove(task.own)
         mirror.empty(task.root)
 
