@@ -39,6 +39,8 @@ def claim(there: Place, needs: Sequence[str]) -> bool:
         return False
     mine, theirs = _content(there.folder / _STATE), there.read(_STATE)
     if theirs is not None and not _is_complete(theirs) and _lies_there(there):
+        if who := lease.held_here(there.objects, _DRIVER):
+            raise _taken(there, who)
         publish.clear(there.folder)  # nothing here counts
         _take_over(there, theirs)
         return False

@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 
 from wit_builder import objects, storage, store
-from wit_builder.errors import WitError
+from wit_builder.errors import ConfigError, WitError
 from wit_builder.objects import Objects
 from wit_builder.place import SCRATCH
 
@@ -242,11 +243,14 @@ def _publish(shown: tuple[Path, Path]) -> None:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove files and folders, and what was sent of them."""
+    """Remove files and folders, and what was sent of them, if the store answers."""
     for path in paths:
         if mirror := _of(path):
             sent = [one for one in mirror.there if one == path or path in one.parents]
-            objects.each(mirror.objects.remove, [mirror.name(one) for one in sent])
+            with suppress(WitError):  # what is left goes with the rest
+                objects.each(
+                    partial(mirror.objects.remove, kind=ConfigError), [mirror.name(it) for it in sent]
+                )
             mirror.there.difference_update(sent)
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

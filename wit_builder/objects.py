@@ -49,11 +49,7 @@ class Objects:
 
     def read(self, name: str, kind: type[WitError] = BuildError) -> bytes | None:
         """A small file, None where there is none. Raises that error; BuildError is patient."""
-
-        def content() -> bytes:
-            return bytes(self._fs.cat_file(self._key(name)))
-
-        return self._asked(name, "read", kind, partial(unless_absent, content))
+        return self._asked(name, "read", kind, lambda: unless_absent(lambda: self._part(name, 0, None)[0]))
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""

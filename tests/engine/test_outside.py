@@ -5,10 +5,13 @@ import subprocess
 import threading
 import time
 
+import fsspec
 import pytest
 from click.testing import CliRunner
 
 from tests.cli.processes import ROOT, WIT, environment
+from tests.site import s3
+from wit_builder import mirror
 from wit_builder.cli.worker import command
 from wit_builder.engine import task as engine
 from wit_builder.engine import tries
@@ -56,6 +59,22 @@ def test_the_driver_goes_on_when_workers_have_done_all_parts(tmp_path):
     assert [int(path.read_text()) for path in engine.files(done, "square")] == [1, 4, 9]
     assert [one.returncode for one in records] == [0, 0, 0]
     assert re.search(r"3 tasks wait; .* wit worker .* s --part I/N", said[0])
+
+
+def test_workers_and_driver_need_share_nothing_but_a_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("WIT_SCRATCH", str(tmp_path / "scratch"))
+    with s3.serving("creating", tmp_path / "s3") as server:
+        server.bucket("bucket")
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        with mirror.met("s3://bucket/run", tmp_path / "met"):
+            engine.plan(tmp_path / "met", "s", JOBS + "square", number([2, 3]), {}, {})
+            first = worker("s3://bucket/run", "2/2")
+            assert (first.returncode, engine.pending(tmp_path / "met", "s")) == (0, ["00000"]), first.stderr
+            said = worker("s3://bucket/run", "1/1", stage="other")
+            assert "'s3://bucket/run' has no plan of a stage 'other'" in said.stderr
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_a_part_is_its_own_tasks_and_each_once(tmp_path):

@@ -1,14 +1,17 @@
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
 
-from wit_builder import storage
+from tests.engine import jobs
+from wit_builder import mirror, storage
 from wit_builder.engine import task as engine
 from wit_builder.engine.stage import number
 from wit_builder.engine.task import Task, claim, open_task, run_task
 from wit_builder.errors import BuildError
+from wit_builder.objects import Objects
 
 JOBS = "tests.engine.jobs:"
 ROOT = Path(__file__).parents[2]
@@ -176,3 +179,35 @@ def test_a_root_may_be_met_at_another_place(tmp_path):
         "root": f"{first}-not",
         "at": other / "p",
     }
+
+
+def test_files_stay_where_only_the_store_knows_whether_they_were_committed(tmp_path, monkeypatch):
+    """The answer to the creation of the record is lost, and the store is away from then on."""
+    create = Objects.create
+
+    def no_answer(objects, name, data):
+        create(objects, name, data)
+        raise BuildError("the store does not answer")
+
+    with mirror.met(f"memory://{uuid.uuid4().hex}/run", tmp_path):
+        engine.plan(tmp_path, "s", "tests.engine.jobs:square", number([3]), {})
+        monkeypatch.setattr(Objects, "create", no_answer)
+        with pytest.raises(BuildError, match="does not answer"):
+            run_task(*open_task(tmp_path, "s", "00000"))
+        monkeypatch.undo()
+        (path,) = engine.files(engine.done(tmp_path, "s"), "square")
+        assert mirror.here(path).read_text() == "9"
+
+
+def test_of_twins_in_a_store_the_one_that_comes_late_leaves_nothing(tmp_path):
+    with mirror.met(f"memory://{uuid.uuid4().hex}/run", tmp_path):
+        engine.plan(tmp_path, "s", "tests.engine.jobs:square", number([3]), {})
+        objects, _ = mirror.behind(tmp_path)
+
+        def late(task):
+            jobs.square(task)
+            objects.create("s/done/00000.json", b"{}")  # by its twin, elsewhere
+
+        run_task(Task(tmp_path, "s", "00000", 3, {}), late)
+        assert objects.listed("**").keys() == {"s/done/00000.json", "s/plan.json"}
+        assert list(tmp_path.iterdir()) == []

@@ -109,12 +109,12 @@ def test_a_store_that_fails_now_and_then_costs_nothing_but_time(bucket, proxy, u
 def test_a_driver_killed_at_any_request_is_gone_on_with_elsewhere(bucket, proxy, url, web, tmp_path):
     """Its tasks die with it; whoever goes on has another scratch folder."""
     random_ = random.Random(8)
-    for number, last in enumerate([random_.randint(15, 60), random_.randint(15, 60), None]):
+    for number, last in enumerate([random_.randint(15, 90), None]):
         command = [sys.executable, "-m", "tests.stores.building", url, tmp_path / f"{number}", str(web.port)]
         driver = subprocess.Popen(command, cwd=ROOT, env=environment())
         count = itertools.count(1)
         proxy.fault = lambda *asked, d=driver, n=count, last=last: d.kill() if next(n) == last else None
-        assert driver.wait(120) == (-signal.SIGKILL if last else 0)
+        assert driver.wait(300) == (-signal.SIGKILL if last else 0)
     assert same(bucket)
 
 
@@ -135,18 +135,20 @@ def test_a_store_that_stays_away_is_one_sentence_and_a_resume_goes_on(
     assert same(bucket)
 
 
-def test_two_drivers_at_once_the_second_is_refused(bucket, url, web, tmp_path, monkeypatch):
-    monkeypatch.setattr(lease, "BEAT_S", 0.1)
-    monkeypatch.setattr(lease, "POLL_S", 0.3)
+def test_of_two_drivers_at_once_the_second_is_refused(bucket, url, web, tmp_path, monkeypatch):
     run(url, tmp_path / "a", web, "collect")
     with place.of(url, tmp_path / "a") as there, delivery.work(there, True, lambda said: None):
         delivery.begun(there)
-        with pytest.raises(
-            ConfigError, match=r"another wit command is working on 's3://.*/run': process \d+ on "
-        ):
+        said = r"another wit command is working on 's3://.*/run': process \d+ on "
+        for scratch in "ab":  # the first one's too, which nobody may clear
+            with pytest.raises(ConfigError, match=said):
+                run(url, tmp_path / scratch, web)
+        monkeypatch.setattr(lease, "BEAT_S", 0.1)  # nor does one on another machine get in
+        monkeypatch.setattr(lease, "_machine", lambda: "another")
+        with pytest.raises(ConfigError, match=said):
             run(url, tmp_path / "b", web)
-    run(url, tmp_path / "c", web)
-    assert same(bucket)
+        assert (there.folder / "build.json").exists()
+    assert bucket.objects("run/work/collect/done").keys() == {"00000.json"}
 
 
 def test_a_store_that_creates_a_file_twice_is_refused(nanio, monkeypatch, web, tmp_path):

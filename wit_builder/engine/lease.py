@@ -65,6 +65,13 @@ def held(
         own.end()
 
 
+def held_here(objects: Objects, name: str) -> str | None:
+    """The process of this machine that has it, None where none has."""
+    _, last = _last(objects, name)
+    here = last is not None and last["machine"] == _machine() and not _gone(last)
+    return _who(last) if last is not None and here else None
+
+
 class _Own:
     """The one that this process holds."""
 
@@ -134,9 +141,15 @@ def _who(record: Record) -> str:
 
 def _gone(record: Record) -> bool:
     """Whether its holder has ended, as far as that can be told at once."""
-    return bool(record["ended"]) or (
-        record["machine"] == _machine() and not Path(f"/proc/{record['pid']}").exists()
-    )
+    return bool(record["ended"]) or (record["machine"] == _machine() and not _runs(record["pid"]))
+
+
+def _runs(pid: int) -> bool:
+    """Whether this machine has such a process, and not only its end to tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def _machine() -> str:

@@ -189,7 +189,7 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
     if mirror.exists(record_path):
         return
     started = time.monotonic()
-    won = False
+    lost = True
     try:
         with storage.plain_errors(task.folder):
             _call(function, task)
@@ -201,9 +201,10 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
                 "funnel": task.funnel.as_json(),
                 "seconds": round(time.monotonic() - started, 3),
             }
-            won = claim(record_path, orjson.dumps(record), task.attempt)
+            lost = False  # should no answer come to what follows, only the record knows
+            lost = not claim(record_path, orjson.dumps(record), task.attempt)
     finally:
-        if not won:  # it failed, or a twin was first, whose files are the truth
+        if lost:  # it failed, or a twin was first, whose files are the truth
             mirror.remove(task.own)
         mirror.empty(task.root)
 
@@ -245,13 +246,14 @@ def read_json(path: Path) -> Any:
 
 def done(root: Path, stage: str) -> list[Done]:
     """The committed tasks of a stage, in the order of its plan. Raises BuildError when some are missing."""
-    missing = pending(root, stage)
+    records = mirror.each(mirror.here, [_done_path(root, stage, task_id) for task_id in ids(root, stage)])
+    missing = [path.stem for path in records if not path.exists()]
     if missing:
         raise BuildError(
             f"stage {stage} has {len(missing)} unfinished tasks, such as {missing[0]}",
             "run the same command again with `--resume`",
         )
-    return mirror.each(Done.read, [_done_path(root, stage, task_id) for task_id in ids(root, stage)])
+    return [Done.read(path) for path in records]
 
 
 def pending(root: Path, stage: str) -> list[str]:
