@@ -201,7 +201,7 @@ def read(paths: Iterable[str], names: list[str]) -> pa.Table:
 def _batches(paths: Iterable[str], names: list[str]) -> Iterator[pa.RecordBatch]:
     """The same, some rows at a time."""
     for path in paths:
-        yield from pq.ParquetFile(path).iter_batches(columns=names)
+        yield from pq.ParquetFile(path).iter_batches(BATCH, columns=names)
 
 
 def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Table, slice]]:
