@@ -26,7 +26,7 @@ from wit_builder.text import language
 from wit_builder.text.language import LanguageModel
 
 BATCH = 8_192  # rows in memory as records at a time
-ROWS = 500_000  # that may be duplicates, in memory at a time: 0.5 GB
+ROWS = 500_000  # that may be duplicates, looked at together
 
 _PAGES = pa.schema([CANDIDATE_SCHEMA.field("page_url")])
 _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_source", "alt_texts"]
