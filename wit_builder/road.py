@@ -31,7 +31,7 @@ STAGES = ("collect", "select", "fetch", "clean", "pack")
 ROWS_PER_JUDGE = 200_000  # candidates or samples that one filter task goes through: 8 s
 ROWS_PER_PARTITION = 500_000  # rows that one dedup task holds in memory: 0.9 GB
 ROWS_PER_NEAR = 500_000  # samples for each task that finds near ones, in some of 16 blocks
-ROWS_PER_BIN = 2_000_000  # candidates of one fetch task: 1.7 GB. Many: it takes as long as its slowest host
+ROWS_PER_BIN = 2_000_000  # candidates of one fetch task, about. Many: it takes as long as its slowest host
 
 BOUNDED = Needs(timeout_s=6 * 3600.0)  # what takes seconds or minutes, unless somebody's filter hangs
 
@@ -217,11 +217,11 @@ class Road:
         }
 
     def fetch(self) -> None:
-        """Download what was selected."""
+        """Download what was selected, the largest bin first: it takes longest."""
         params = self.selected() | {"web": self._recipe.web, "image": self._recipe.image}
-        self._run(
-            "fetch", "wit_builder.fetch.fetch:fetch", list(range(params["bins"])), params, Needs(io=True)
-        )
+        kept = [record.funnel["select"].kept for record in self.done["select-unique"]]
+        bins = sorted(range(params["bins"]), key=lambda bin_: -kept[bin_])
+        self._run("fetch", "wit_builder.fetch.fetch:fetch", bins, params, Needs(io=True))
 
     def clean(self) -> None:
         """Filters that see the picture, the best of what they keep, then duplicates, then the balance."""

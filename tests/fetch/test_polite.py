@@ -52,10 +52,8 @@ def fetched(root: Path, web, executor):
     shuffle.write(root / "in", rows, shuffle.partition_of(domains, BINS), BINS)
     session = {"connect_to": list(web.connect_to.items()), "blocklist": ""}
     (root / "session.json").write_bytes(orjson.dumps(session))
-    settings = WebSettings(
-        politeness=Politeness(host_delay_s=DELAY_S, domain_delay_s=DOMAIN_DELAY_S, ip_delay_s=0.0),
-        allow_network=("127.0.0.0/8",),
-    )
+    polite = Politeness(host_delay_s=DELAY_S, domain_delay_s=DOMAIN_DELAY_S, ip_delay_s=0.0)
+    settings = WebSettings(optout=OptOut(tdmrep=False), politeness=polite, allow_network=("127.0.0.0/8",))
     params = {"inputs": [str(root / "in")], "bins": BINS, "stays": [], "web": settings, "image": ImageSpec()}
     tasks, needs = number(list(range(BINS))), Needs(io=True, retries=20)
     fetch = "wit_builder.fetch.fetch:fetch"

@@ -5,7 +5,7 @@ are counted where `select.unique` looks for duplicates; for the images of a capt
 `captions`, over as many partitions of captions. Nothing of it is done where the recipe sets no limit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,14 @@ from wit_builder.curation import tables
 from wit_builder.engine import columns, hashes, shuffle
 from wit_builder.engine.task import Task
 
+Read = Callable[[list[str]], Iterable[pa.Table]]  # some columns of some candidates, in pieces
+
+ROWS = 2_000_000  # captions with their URLs that are counted at a time: 0.3 GB
+
+_LIMITS = (("boilerplate", "images"), ("image_on_many_pages", "pages"))  # reason, and what is counted
 _KEY = pa.binary(16)  # 128 bits of a text
 _CAPTION_OF_URL = pa.schema([("caption", _KEY), ("url", _KEY), ("bin", pa.int64())])
+_BINS = pa.schema([("caption", _KEY), ("bin", pa.int64())])
 _SPREAD = pa.schema([("key", _KEY), ("count", pa.int64())])
 
 
@@ -43,14 +49,31 @@ def captions(task: Task) -> None:
     Hands on `boilerplate`: a shuffle file, by bin, of such captions and how many images each has.
     """
     inputs, bins = [Path(path) for path in task.params["inputs"]], task.params["bins"]
-    table = shuffle.read(inputs, task.arg, bins, _CAPTION_OF_URL)
-    spread = _more_than(
-        task.params["duplicates"].max_images_per_caption, table.column("caption"), table.column("url")
-    )
-    place = pc.index_in(table.column("caption"), spread.column("key"))
-    found = table.filter(pc.is_valid(place))
-    rows = spread.take(pc.drop_null(place))
-    shuffle.write(task.new_file("boilerplate", ".shuffle"), rows, np.asarray(found.column("bin")), bins)
+    most = task.params["duplicates"].max_images_per_caption
+    spread = _above(most, [_counts(*keys) for keys in _by_url(inputs, task.arg, bins)])
+    found = [_BINS.empty_table()]
+    for batch in shuffle.batches(inputs, task.arg, bins, ["caption", "bin"]):
+        here = pa.table(batch).filter(pc.is_in(batch.column("caption"), spread.column("key")))
+        found.append(here.group_by(["caption", "bin"]).aggregate([]).select(_BINS.names))
+    told = pa.concat_tables(found).group_by(["caption", "bin"]).aggregate([])
+    rows = spread.take(pc.index_in(told.column("caption"), spread.column("key")))
+    shuffle.write(task.new_file("boilerplate", ".shuffle"), rows, np.asarray(told.column("bin")), bins)
+
+
+def _by_url(
+    inputs: Sequence[Path], part: int, bins: int
+) -> Iterator[tuple[pa.ChunkedArray, pa.ChunkedArray]]:
+    """Captions and URLs of a partition in portions of about ROWS, all rows of a URL in one."""
+    turns = max(1, -(-sum(map(len, shuffle.batches(inputs, part, bins, ["bin"]))) // ROWS))
+    for turn in range(turns):
+        pieces = [_CAPTION_OF_URL.empty_table()]
+        for batch in shuffle.batches(inputs, part, bins):
+            if turns > 1:
+                of = hashes.hashed(pa.chunked_array([batch.column("url")])) % np.uint64(turns)
+                batch = batch.filter(columns.mask(of == turn))
+            pieces.append(pa.table(batch))
+        rows = pa.concat_tables(pieces)
+        yield rows.column("caption"), rows.column("url")
 
 
 def widespread(task: Task) -> pa.Table:
@@ -69,39 +92,55 @@ def among(spread: pa.Table, candidates: pa.Table) -> NDArray[np.bool_]:
     return np.asarray(pc.is_in(_key(candidates.column("caption")), spread.column("key")))
 
 
-def found(task: Task, table: pa.Table) -> tuple[NDArray[np.bool_], list[pa.Table]]:
-    """Which of these candidates are spread too widely, and the losses; of each URL all must be there.
+def found(task: Task, read: Read, rows: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Which of these candidates are spread too widely (of `_LIMITS` the row, else -1), and over how many.
 
-    arg: bin; params: bins, duplicates, boilerplate.
+    arg: bin; params: bins, duplicates, boilerplate. rows: how many candidates are read; of each URL all.
     """
-    gone, losses = np.zeros(table.num_rows, bool), []
-    for reason, keys, spread, words in _limits(task, table):
+    over, counts = np.full(rows, -1, np.int8), np.zeros(rows, np.int64)
+    for limit, keys, spread in _limits(task, read):
         place = pc.index_in(keys, spread.column("key"))
-        here = np.asarray(pc.is_valid(place)) & ~gone
-        counts = spread.column("count").take(place.filter(columns.mask(here))).cast(pa.string())
-        rows = columns.pick_rows(table.select(tables.OF_LOSSES), np.flatnonzero(here))
-        evidence = pc.binary_join_element_wise("on", counts, words, " ")
-        losses.append(tables.losses_of(rows, "select", reason, evidence))
-        gone |= here
-    return gone, losses
+        here = np.asarray(pc.is_valid(place)) & (over < 0)
+        over[here] = limit
+        counts[here] = np.asarray(spread.column("count").take(place.filter(columns.mask(here))))
+    return over, counts
 
 
-def _limits(task: Task, table: pa.Table) -> Iterator[tuple[str, pa.Array, pa.Table, str]]:
-    """Reason, the key of each row, the keys that are spread too widely, and over what."""
+def losses(rows: pa.Table, over: NDArray[np.int8], counts: NDArray[np.int64]) -> Iterator[pa.Table]:
+    """Those of these rows that are spread too widely, as `found` says, with over how many."""
+    for limit, (reason, what) in enumerate(_LIMITS):
+        here = over == limit
+        if here.any():
+            number = pa.array(counts[here]).cast(pa.string())
+            evidence = pc.binary_join_element_wise("on", number, what, " ")
+            yield tables.losses_of(rows.filter(columns.mask(here)), "select", reason, evidence)
+
+
+def _limits(task: Task, read: Read) -> Iterator[tuple[int, pa.ChunkedArray, pa.Table]]:
+    """Of each limit that is set its row, the key of each candidate, and the keys that are spread too widely."""
     rules = task.params["duplicates"]
     if rules.max_images_per_caption is not None:
-        yield "boilerplate", _key(table.column("caption")), widespread(task), "images"
+        yield 0, _keys(read, "caption"), widespread(task)
     if rules.max_pages_per_image is not None:
-        urls = _key(table.column("url"))
-        spread = _more_than(rules.max_pages_per_image, urls, _key(table.column("page_url")))
-        yield "image_on_many_pages", urls, spread, "pages"
+        urls = _keys(read, "url")
+        yield 1, urls, _above(rules.max_pages_per_image, [_counts(urls, _keys(read, "page_url"))])
 
 
-def _more_than(most: int, keys: pa.ChunkedArray | pa.Array, others: pa.ChunkedArray | pa.Array) -> pa.Table:
-    """The keys that stand with more than so many others, and with how many."""
+def _counts(keys: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.Table:
+    """With how many others each key stands."""
     counts = pa.table({"key": keys, "other": others}).group_by("key").aggregate([("other", "count_distinct")])
-    found = counts.filter(pc.greater(counts.column("other_count_distinct"), most))
-    return pa.table([found.column("key"), found.column("other_count_distinct")], schema=_SPREAD)
+    return counts.select(["key", "other_count_distinct"]).rename_columns(_SPREAD.names)
+
+
+def _above(most: int, counted: Sequence[pa.Table]) -> pa.Table:
+    """The keys that have more than so many, all tables together."""
+    sums = pa.concat_tables(counted).group_by("key").aggregate([("count", "sum")])
+    found = sums.filter(pc.greater(sums.column("count_sum"), most))
+    return pa.table([found.column("key"), found.column("count_sum")], schema=_SPREAD)
+
+
+def _keys(read: Read, name: str) -> pa.ChunkedArray:
+    return pa.chunked_array([_key(rows.column(name)) for rows in read([name])], _KEY)
 
 
 def _key(texts: pa.ChunkedArray) -> pa.Array:

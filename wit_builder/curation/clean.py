@@ -243,7 +243,7 @@ def read(paths: Iterable[str], names: list[str]) -> pa.Table:
 def _batches(paths: Iterable[str], names: list[str]) -> Iterator[pa.RecordBatch]:
     """The same, some rows at a time."""
     for path in paths:
-        yield from pq.ParquetFile(here(path)).iter_batches(columns=names)
+        yield from pq.ParquetFile(here(path)).iter_batches(BATCH, columns=names)
 
 
 def _chosen(batches: Iterable[pa.RecordBatch], chosen: NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:

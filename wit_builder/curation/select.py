@@ -5,8 +5,10 @@ that one fetch task owns a domain; `unique` over these bins. It says which rows 
 again, but for those that take captions along.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +27,11 @@ from wit_builder.text import language
 from wit_builder.text.language import LanguageModel
 
 BATCH = 8_192  # rows in memory as records at a time
-ROWS = 500_000  # that may be duplicates, in memory at a time: 0.5 GB
+ROWS = 500_000  # that may be duplicates, looked at together
 
+_PAGES = pa.schema([CANDIDATE_SCHEMA.field("page_url")])
 _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_source", "alt_texts"]
+_KEYS = ["id", "url", *_WHERE]
 
 
 def judge(task: Task) -> None:
@@ -78,17 +82,15 @@ def unique(task: Task) -> None:
     stays = ~looked_at
     gained = 0
     for turn, rows in enumerate(_turns(urls, np.flatnonzero(looked_at))):
-        table = shuffle.read(inputs, task.arg, bins, CANDIDATE_SCHEMA, columns.marked(rows, len(urls)))
-        wide, losses = boilerplate.found(task, table)
-        if wide.any():
-            rows, table = rows[~wide], table.filter(columns.mask(~wide))
-        left, richer, duplicates = _one_of_each(table)
-        stays[rows[left]] = True
+        read = partial(_read, inputs, task.arg, bins, columns.marked(rows, len(urls)))
+        chosen = _Chosen(task, read, len(rows))
+        tables.hand_on_losses(task, "select", chosen.losses(), turn)
+        stays[rows[chosen.left]] = True
+        richer = chosen.richer()
         gained += richer.num_rows
         shuffle.write(
             task.new_file("richer", f".{turn}.shuffle"), richer, np.full(richer.num_rows, task.arg), bins
         )
-        tables.hand_on_losses(task, "select", losses + duplicates, turn)
     stays = np.append(stays, np.ones(gained, bool))
     tables.write_array(task.new_file("stays", ".npy"), stays)
     task.funnel["select"].kept += int(stays.sum())
@@ -116,18 +118,83 @@ def _turns(urls: hashes.Hashes, rows: NDArray[np.int64]) -> Iterator[NDArray[np.
     return (rows[turn_of == turn] for turn in range(turns))
 
 
-def _one_of_each(table: pa.Table) -> tuple[NDArray[np.int64], pa.Table, list[pa.Table]]:
-    """The rows that stay as they are, those that stay with more captions, and the losses; of some URLs all rows."""
-    pair = pair_heads(table)
-    head = _url_heads(table, np.flatnonzero(_stays(pair)))
-    losses = [
-        _losses(table, pair, "duplicate_pair", "kept from", "page_url"),
-        _losses(table, head, "duplicate_url", "kept as", "id"),
-    ]
-    rows, richer = united.enriched(table, _captions_for(table, head))
-    left = _stays(pair) & _stays(head)
-    left[rows] = False
-    return np.flatnonzero(left), richer, losses
+def _read(
+    inputs: Sequence[Path], part: int, bins: int, marks: NDArray[np.bool_], names: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """The marked rows of a bin, of these columns, a batch at a time."""
+    start = 0
+    for batch in shuffle.batches(inputs, part, bins, names):
+        here = marks[start : (start := start + len(batch))]
+        if here.any():
+            yield pa.table(batch).filter(columns.mask(here))
+
+
+class _Chosen:
+    """One of each pair and of each URL, of some URLs all rows. Of what goes only keys are in memory together.
+
+    `left`: the rows that stay as they are.
+    """
+
+    def __init__(self, task: Task, read: Callable[..., Iterator[pa.Table]], rows: int) -> None:
+        self._read = read
+        self._over, self._counts = boilerplate.found(task, read, rows)
+        keys = np.concatenate([np.empty((6, 0), np.uint64), *map(_keys, read(_KEYS))], axis=1)
+        self._ids = keys[:2]
+        among = np.flatnonzero(self._over < 0)
+        self._pair = _heads(rows, among, keys[:2], keys[2:3])
+        pairs = among[_stays(self._pair)[among]]
+        self._head = _heads(rows, pairs, keys[3:5], keys[[5, 0, 1]])
+        self._rich = np.unique(self._head[~_stays(self._head)])
+        self._gains = columns.marked(self._rich, rows)
+        self._texts, self._richer = united.Gathered(alt_texts=False), [CANDIDATE_SCHEMA.empty_table()]
+        self.left = (self._over < 0) & _stays(self._pair) & _stays(self._head) & ~self._gains
+
+    def losses(self) -> Iterator[pa.Table]:
+        """All that go; what `richer` needs is gathered on the way."""
+        pages = self._pages_of_heads()
+        start = 0
+        for rows in self._read():
+            here = slice(start, start := start + rows.num_rows)
+            row = np.arange(here.start, here.stop)
+            yield from boilerplate.losses(rows, self._over[here], self._counts[here])
+            if (again := self._pair[here] != row).any():
+                yield _losses(rows, again, "duplicate_pair", "kept from", pages(self._pair[here][again]))
+            if (other := self._head[here] != row).any():
+                head = self._head[here][other]
+                yield _losses(rows, other, "duplicate_url", "kept as", columns.hexed(self._ids[:, head]))
+                self._texts.offer(head, rows.filter(columns.mask(other)))
+            self._richer.append(rows.filter(columns.mask(self._gains[here])))
+
+    def richer(self) -> pa.Table:
+        """The rows that stay with more captions; after `losses`."""
+        texts = self._texts.table()
+        owner = np.searchsorted(self._rich, np.asarray(texts.column("owner")))
+        return united.united(pa.concat_tables(self._richer), texts.set_column(0, "owner", pa.array(owner)))
+
+    def _pages_of_heads(self) -> Callable[[NDArray[np.int64]], pa.ChunkedArray]:
+        """Where each pair stands that is there again."""
+        heads, start = np.unique(self._pair[~_stays(self._pair)]), 0
+        marks, found = columns.marked(heads, len(self._pair)), []
+        for rows in self._read(["page_url"]):
+            found.append(rows.filter(columns.mask(marks[start : (start := start + rows.num_rows)])))
+        pages = pa.concat_tables([_PAGES.empty_table(), *found]).column("page_url")
+        return lambda rows: columns.pick(pages, np.searchsorted(heads, rows))
+
+
+def _keys(rows: pa.Table) -> NDArray[np.uint64]:
+    """Of each row 128 bits of its id, a hash of where it stood, 128 bits of its URL, its source's rank."""
+    url, rank = rows.column("url"), united.rank(rows.column("text_source")).astype(np.uint64)
+    id_ = columns.digits(rows.column("id"), 32)
+    return np.stack([*id_, _stood(rows), hashes.hashed(url), hashes.hashed(url, 1), rank])
+
+
+def _heads(
+    count: int, among: NDArray[np.int64], identity: NDArray[np.uint64], rule: NDArray[np.uint64]
+) -> NDArray[np.int64]:
+    """For each of so many rows the one that heads its group, of rows among these; the others head themselves."""
+    head = np.arange(count)
+    head[among] = among[survivor.heads(identity[:, among], lambda rows: list(rule[:, among[rows]]))]
+    return head
 
 
 def pair_heads(table: pa.Table) -> NDArray[np.int64]:
@@ -156,30 +223,12 @@ def _stood(table: pa.Table) -> hashes.Hashes:
     return stood
 
 
-def _url_heads(table: pa.Table, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each of these rows the one that stands for its URL, which 128 bits tell from others; else itself."""
-    url = table.column("url")
-    identity = [hashes.hashed(url, seed)[pairs] for seed in (0, 1)]
-    rule = [united.rank(table.column("text_source")), *columns.digits(table.column("id"), 32)]
-    head = np.arange(table.num_rows)
-    head[pairs] = pairs[survivor.heads(identity, lambda rows: [key[pairs[rows]] for key in rule])]
-    return head
-
-
 def _stays(head: NDArray[np.int64]) -> NDArray[np.bool_]:
     stays: NDArray[np.bool_] = head == np.arange(len(head))
     return stays
 
 
-def _losses(table: pa.Table, head: NDArray[np.int64], reason: str, words: str, column: str) -> pa.Table:
-    """The rows that do not head their group, with that column of the one that does as evidence."""
-    gone = np.flatnonzero(~_stays(head))
-    evidence = pc.binary_join_element_wise(words, columns.pick(table.column(column), head[gone]), " ")
-    rows = columns.pick_rows(table.select(tables.OF_LOSSES), gone)
-    return tables.losses_of(rows, "select", reason, evidence)
-
-
-def _captions_for(table: pa.Table, head: NDArray[np.int64]) -> pa.Table:
-    """The captions of the rows that go, for the rows that head their groups."""
-    gone = np.flatnonzero(~_stays(head))
-    return united.ranked(head[gone], columns.pick_rows(table.select(united.READS), gone), alt_texts=False)
+def _losses(rows: pa.Table, gone: NDArray[np.bool_], reason: str, words: str, what: Any) -> pa.Table:
+    """Those rows that go, with what each stands behind as evidence."""
+    evidence = pc.binary_join_element_wise(words, what, " ")
+    return tables.losses_of(rows.filter(columns.mask(gone)), "select", reason, evidence)
