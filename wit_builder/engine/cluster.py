@@ -216,7 +216,7 @@ class _Run:
         except errors.WorkerCrashedError:
             reason = "its worker process was gone"
         except errors.RayTaskError as error:  # it did not come to the task, as on a node that lacks a module
-            reason = error.cause
+            reason = error.cause or str(error)
         if reason is not None:
             return self.tries.failed(task, reason)
         self.done += 1
