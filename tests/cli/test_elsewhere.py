@@ -76,9 +76,7 @@ def test_ablate(wit, ray, tmp_path, monkeypatch):
     monkeypatch.setattr(ablate, "entry_points", lambda group: points(group))
     pools.write(tmp_path / "POOL", [pair(n, original_width=190 + n) for n in range(20)])
     for out, where in (("here", ["--workers", 1]), ("there", ray)):
-        said = wit(
-            "ablate", "POOL", "--preset", "datacomp-basic", "--preset", "obelics", "--out", out, *where
-        )
+        said = wit("ablate", "POOL", "--preset", "datacomp-basic", "--out", out, *where)
         assert said.code == 0, said.err
     assert files(tmp_path / "here") == files(tmp_path / "there")
 

@@ -15,8 +15,8 @@ from tests.cli.processes import ROOT, environment
 def cluster(nodes: int, cpus: int = 1, apart_s: float = 0.0, **system: Any) -> Iterator[Any]:
     """One with so many nodes, as ray.cluster_utils has it; ends with the block.
 
-    apart_s: seconds by which the clock of the second node is late and that of the third is early; all tasks then run
-    on these. system: Ray's own settings, of its head.
+    apart_s: seconds by which the clock of the second node is late and that of the third is early; tasks then run on
+    these. system: Ray's own settings, of its head.
     """
     pytest.importorskip("ray", reason="pip install ray")
     from ray.cluster_utils import Cluster

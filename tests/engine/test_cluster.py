@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from tests.engine import clusters
-from wit_builder.engine import local
+from wit_builder.engine import cluster, local
 from wit_builder.engine import task as engine
 from wit_builder.engine.cluster import RayExecutor
 from wit_builder.engine.local import Needs
@@ -57,6 +57,21 @@ def test_a_node_that_does_not_see_the_folder_is_named(tmp_path):
         pytest.raises(ConfigError, match=r"of the Ray cluster does not see '.*/nowhere'"),
     ):
         executor.run(tmp_path / "nowhere", "s", ["00000"], Needs(), lambda counts, done: None)
+
+
+def test_a_node_with_another_version_or_none_is_named(tmp_path, monkeypatch):
+    def lacking(root):
+        raise ModuleNotFoundError("No module named 'wit_builder'")
+
+    with clusters.cluster(1) as nodes, closing(RayExecutor(nodes.address)) as executor:
+        for node, said in (
+            (lambda root: "0.0.9", r"of the Ray cluster has wit-builder 0\.0\.9, here it is"),
+            (lacking, "of the Ray cluster runs no tasks of ours: No module named 'wit_builder'"),
+        ):
+            monkeypatch.setattr(cluster, "_sees", node)
+            with pytest.raises(ConfigError, match=said) as caught:
+                executor.run(tmp_path, "s", ["00000"], Needs(), lambda counts, done: None)
+            assert "the same version of wit-builder" in caught.value.hint
 
 
 def test_no_cluster_is_one_sentence():

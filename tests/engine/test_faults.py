@@ -137,6 +137,8 @@ def test_a_cluster_that_goes_is_one_sentence_and_the_stage_ends_elsewhere(tmp_pa
         with pytest.raises(BuildError, match="the Ray cluster failed: ") as caught:
             run_stage(executor, tmp_path, "s", JOBS + "slow_square", TWELVE, {}, Needs(), lose)
         assert "--resume` goes on, there or elsewhere" in caught.value.hint
+        with pytest.raises(BuildError, match=r"the Ray cluster failed: its head .* is gone"):
+            run_stage(executor, tmp_path, "s", JOBS + "slow_square", TWELVE, {}, Needs(), silent)
     assert engine.pending(tmp_path, "s")
     assert resumed(tmp_path) == [n * n for n in range(12)]
 

@@ -34,6 +34,16 @@ class Here:
         return {}
 
 
+class Killed(Here):
+    """Is stopped when two tasks have embedded."""
+
+    def run(self, root, stage, ids, needs, progress):
+        super().run(root, stage, ids if stage == "digest" else ids[:2], needs, progress)
+        if stage == "embed":
+            raise Stopped
+        return {}
+
+
 @pytest.fixture
 def small(monkeypatch):
     """Tasks of few images: of 24 there are 5 that hash and 3 that embed, the last one of half a call."""
@@ -84,13 +94,6 @@ def test_an_image_that_cannot_be_decoded_is_the_same_loss(small, which, tmp_path
 
 
 def test_a_pass_that_was_killed_goes_on_with_what_is_missing(small, which, tmp_path):
-    class Killed(Here):
-        def run(self, root, stage, ids, needs, progress):
-            super().run(root, stage, ids if stage == "digest" else ids[:2], needs, progress)
-            if stage == "embed":
-                raise Stopped
-            return {}
-
     with pytest.raises(Stopped):
         made(which, tmp_path, Killed())
     here = Here()
@@ -99,13 +102,6 @@ def test_a_pass_that_was_killed_goes_on_with_what_is_missing(small, which, tmp_p
 
 
 def test_a_set_that_was_moved_meanwhile_is_embedded_where_it_is(small, which, tmp_path):
-    class Killed(Here):
-        def run(self, root, stage, ids, needs, progress):
-            super().run(root, stage, ids if stage == "digest" else ids[:1], needs, progress)
-            if stage == "embed":
-                raise Stopped
-            return {}
-
     with pytest.raises(Stopped):
         made(which, tmp_path, Killed())
     shutil.move(tmp_path / "set", tmp_path / "elsewhere")

@@ -64,6 +64,8 @@ class RayExecutor:
         except (OSError, ValueError, RuntimeError) as error:
             why = " ".join(str(error).split())[:200]
             raise ConfigError(f"no Ray cluster answers at {address!r}: {why}", _NO_CLUSTER) from error
+        through = address.startswith("ray://")  # a proxy, and the head behind it may be out of reach
+        self._head = address if through else ray.get_runtime_context().gcs_address
 
     def run(
         self, root: Path, stage: str, ids: Sequence[str], needs: Needs, progress: Progress
@@ -72,8 +74,9 @@ class RayExecutor:
         if not ids:
             return {}
         root = root.absolute()
-        run = _Run(self._ray, root, stage, deque(ids), needs, progress, self._memory_bytes)
+        run = _Run(self._ray, self._head, root, stage, deque(ids), needs, progress, self._memory_bytes)
         try:
+            self._check_head()
             self._check_nodes(root)
             with local.stop_on_signal() as asked:
                 return run.finish(asked)
@@ -88,11 +91,18 @@ class RayExecutor:
         """Leave the cluster."""
         self._ray.shutdown()
 
+    def _check_head(self) -> None:
+        """Raise BuildError where it is gone: Ray's calls would wait for it."""
+        try:
+            _knock(self._head)
+        except OSError as error:
+            raise _gone(self._head) from error
+
     def _check_nodes(self, root: Path) -> None:
         """Raise ConfigError for a node that cannot use what the driver wrote, or has another version of this."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        errors, where = self._ray.exceptions, mirror.name(root)
+        where = mirror.name(root)
         looks = self._ray.remote(num_cpus=0, max_retries=0)(_looked)
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
         there = [
@@ -102,17 +112,20 @@ class RayExecutor:
             for node in nodes
         ]
         for node, answer in zip(nodes, there, strict=True):
-            name = f"the node {node['NodeManagerHostname']} of the Ray cluster"
-            try:
-                version, why = self._ray.get(answer)
-            except errors.RayTaskError as error:
-                raise ConfigError(f"{name} runs no tasks of ours: {error.cause}", _ALIKE) from error
-            except (errors.NodeDiedError, errors.WorkerCrashedError, errors.OutOfMemoryError):
-                continue  # what is gone or has no room now is no reason to stop
-            if why is not None:
-                raise ConfigError(f"{name} does not see {where!r}{why[0]}", why[1])
-            if version != __version__:
-                raise ConfigError(f"{name} has wit-builder {version}, here it is {__version__}", _ALIKE)
+            self._check_node(f"the node {node['NodeManagerHostname']} of the Ray cluster", answer, where)
+
+    def _check_node(self, name: str, answer: Any, where: str) -> None:
+        errors = self._ray.exceptions
+        try:
+            version, why = self._ray.get(answer)
+        except errors.RayTaskError as error:
+            raise ConfigError(f"{name} runs no tasks of ours: {error.cause}", _ALIKE) from error
+        except (errors.NodeDiedError, errors.WorkerCrashedError, errors.OutOfMemoryError):
+            return  # what is gone or has no room now is no reason to stop
+        if why is not None:
+            raise ConfigError(f"{name} does not see {where!r}{why[0]}", why[1])
+        if version != __version__:
+            raise ConfigError(f"{name} has wit-builder {version}, here it is {__version__}", _ALIKE)
 
 
 @dataclass(slots=True)
@@ -120,6 +133,7 @@ class _Run:
     """One call of RayExecutor.run."""
 
     ray: Any
+    head: str  # address
     root: Path
     stage: str
     todo: deque[str]
@@ -163,12 +177,11 @@ class _Run:
         if now - self.looked < _LOOK_S:
             return
         self.looked = now
-        head = self.ray.get_runtime_context().gcs_address
         try:
-            _knock(head)
+            _knock(self.head)
         except OSError as error:
             if now - self.heard > _GONE_S:
-                raise BuildError(f"the Ray cluster failed: its head {head} is gone", _GOES_ON) from error
+                raise _gone(self.head) from error
             return
         self.heard = now
         self.ahead = AHEAD * max(1, int(self.ray.cluster_resources().get("CPU", 0)))
@@ -200,7 +213,7 @@ class _Run:
         except errors.WorkerCrashedError:
             reason = "its worker process was gone"
         except errors.RayTaskError as error:  # it did not come to the task, as on a node that lacks a module
-            reason = error.cause
+            reason = error.cause or str(error)
         if reason is not None:
             return self.tries.failed(task, reason)
         self.done += 1
@@ -240,6 +253,10 @@ def _knock(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), _KNOCK_S).close()
+
+
+def _gone(head: str) -> BuildError:
+    return BuildError(f"the Ray cluster failed: its head {head} is gone", _GOES_ON)
 
 
 class _News:

@@ -110,7 +110,7 @@ def summarise(folder: Folder, *, curve: bool = False) -> Summary:
     ledger = _Ledger(folder)
     kept = _Kept(folder)
     tars = folder.files("shards/*.tar")
-    _note_given_up(folder)
+    _note_given_up(folder, "retry" if build["state"] == "complete" else "work")
     if build["state"] == "complete":
         _compare_ledger(folder, funnel, ledger)
         _compare_shards(folder, funnel, kept.samples)
@@ -134,10 +134,10 @@ def summarise(folder: Folder, *, curve: bool = False) -> Summary:
     )
 
 
-def _note_given_up(folder: Folder) -> None:
-    """What stopped an unfinished build, or a retry of it."""
-    for name in folder.files(f"*/*/{tries.FOLDER}/*.json"):
-        work, stage, _, file = name.split("/")
+def _note_given_up(folder: Folder, work: str) -> None:
+    """What stopped a command that is not finished. work: where its stages lie."""
+    for name in folder.files(f"{work}/*/{tries.FOLDER}/*.json"):
+        _, stage, _, file = name.split("/")
         if not folder.files(f"{work}/{stage}/done/{file}"):
             reason = folder.json(name).get("reason", "")
             folder.note(f"stage {stage}: task {file.removesuffix('.json')} was given up: {reason}")
