@@ -82,7 +82,7 @@ def test_counts_of_a_crawl_are_understood(time):
 def test_steps_without_counts_are_measured_by_tasks(time):
     made = stage(time, "clean", {}, tasks=4, step="clean-exact")
     made.tell({}, 2)
-    assert (made.kept, made.lost, made.share) == (None, None, (1 + 2 / 4) / len(STEPS["clean"]))
+    assert (made.kept, made.lost, made.share) == (None, None, (2 + 2 / 4) / len(STEPS["clean"]))
 
 
 def test_of_many_tasks_those_that_have_not_begun_count_too(time):

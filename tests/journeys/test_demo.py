@@ -124,7 +124,7 @@ def test_killed_very_often_it_ends_the_same(undisturbed, tmp_path, seed):
 def test_a_signal_stops_it_within_seconds_and_it_can_be_resumed(undisturbed, tmp_path):
     for number in (signal.SIGINT, signal.SIGTERM):
         run = started(tmp_path / "out")
-        time.sleep(3.0)
+        time.sleep(4.0)
         asked = time.monotonic()
         run.send_signal(number)
         _, said = run.communicate(timeout=30)
