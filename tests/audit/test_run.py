@@ -216,7 +216,7 @@ def test_two_sets_of_one_name_are_refused(world, tmp_path):
         folders.asked(world, world / "mine", held(tmp_path / "mine", SET[:1]))
 
 
-@pytest.mark.parametrize("stage", ["hash", "matched"])
+@pytest.mark.parametrize("stage", ["hash", "canaries", "matched"])
 def test_killed_anywhere_the_same_command_gives_the_same_files(world, out, tmp_path, stage):
     shards(
         tmp_path / "shards",

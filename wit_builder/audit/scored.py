@@ -23,7 +23,7 @@ def predictions(folder: Path, name: str, data_sha256: str) -> pa.Table:
     if found is None or found.predictions is None:
         raise ConfigError(
             f"{str(folder)!r} holds no {TASK} predictions of the set {name}",
-            f"wit eval --eval-set .../{name} --out {folder} ..., or leave the set out",
+            f"wit eval --model NAME --checkpoint FILE --eval-set {name} --out {folder}",
         )
     if found.data_sha256 != data_sha256:
         raise _other_data(name, "are of other images than were audited")
@@ -31,7 +31,10 @@ def predictions(folder: Path, name: str, data_sha256: str) -> pa.Table:
 
 
 def _other_data(name: str, why: str) -> ConfigError:
-    return ConfigError(f"the results of {name} {why}", "evaluate and audit the same folder")
+    return ConfigError(
+        f"the results of {name} {why}",
+        f"wit eval --model NAME --checkpoint FILE --eval-set {name} --out OTHER_FOLDER",
+    )
 
 
 def effects(images: pa.Table, said: Mapping[str, pa.Table]) -> dict[str, Effect]:

@@ -211,3 +211,17 @@ def _similarities(rung, one, other):
         apart = [np.bitwise_count(rows[:, None] ^ other[None]).sum(axis=2).min(axis=0) for rows in one]
         return 1 - np.stack(apart) / 256
     return np.stack([(rows @ other.T).max(axis=0) for rows in one])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("variant", "batch", "steps", "piece"), [("small", 16, 12, 0), ("rn50", 4, 5, 2)])
+def test_the_larger_variants_learn_a_batch_by_heart(tmp_path, variant, batch, steps, piece):
+    """Photographs at the variant's own size; the loss begins near that of guessing."""
+    photographs.shard(tmp_path / "shards" / "00000.tar", photographs.textbook(60))
+    asked = Settings((str(tmp_path / "shards"),), variant, batch, lr=1e-3)
+    trainer = Trainer(asked, tmp_path / "out", Cache(tmp_path / "cache"), piece)
+    trainer.step = trainer.steps // 2  # behind the warm-up
+    pairs = trainer.source.step(0)
+    losses = [float(trainer._advance(pairs)) for _ in range(steps)]
+    assert 0.5 * np.log(batch) < losses[0] < 2 * np.log(batch)
+    assert losses[-1] < 0.6 * losses[0]

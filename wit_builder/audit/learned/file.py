@@ -18,7 +18,7 @@ from wit_builder.errors import ConfigError
 KIND = "wit-builder copy detector 1"
 ENTRY = "detector"
 MAX_BYTES = 2 << 30  # of a file; a ResNet-50 has a tenth of a GB
-_HINT = "give the detector.safetensors that `wit audit train-detector` wrote"
+_HINT = "--detector detector.safetensors, as `wit audit train-detector` writes it"
 
 
 @dataclass(frozen=True, slots=True)
