@@ -27,6 +27,7 @@ MEASURED = "2026-11-26, 2 cores of an Intel Xeon"
 READS_A_S = 5_500.0
 
 _RADIUS = 31  # of near-duplicates, the recipes' own
+_COMPARED = 0.0005  # ns: 17 buckets of 65,536 in 16 blocks, each pair once, at 0.24 ns (docs/benchmarks.md)
 DISPATCH_S = 0.005  # of the driver, a task: the Ray executor's (benchmarks/scale/executors.py)
 
 Limit = Literal["cores", "tasks", "bandwidth", "store", "driver"]
@@ -121,32 +122,39 @@ def _taken(step: Step, cut: Cut, machines: Machines) -> Taken:
     return Taken(step, wall_s, bound, cpu_s, rented_s, read, written, requests, step.held * count)
 
 
-# Bytes a row of what stages hand on, as measured; of a sample's columns those that some stages read
-_FOUND, _JUDGED, _SAMPLE = 110.0, 220.0, 330.0
-_HASH, _ID, _RULE, _TEXTS, _SPREAD, _NEED = 33.0, 17.0, 45.0, 150.0, 90.0, 35.0
+# Bytes a row of what stages hand on, as measured: samples of a fetch, shuffled, behind exact duplicates, by shard
+_FOUND, _JUDGED, _FETCHED, _SHUFFLED, _EXACT, _ROUTED = 76.0, 241.0, 159.0, 450.0, 204.0, 423.0
+_SPREAD, _NEED = 65.0, 40.0
+# and of a sample's columns those that some stages read
+_ID, _HASH, _RULE, _TEXTS, _QUERIES = 18.0, 35.0, 21.0, 61.0, 24.0
 
 
 def steps(rates: Rates, cut: Cut) -> tuple[Step, ...]:
     """The stages of a build in their order, with the bytes of its pictures; of the fetch its traffic alone."""
     picture, stored = rates.staged.mean, rates.stored
-    again, texts, hashes = _ID + _NEED, _RULE + _TEXTS, cut.near * _HASH  # each task reads them all
-    comparing, slices = 10.0 + cut.near * 0.25, _slices("near", "partitions")
+    hashes, comparing = cut.near * _HASH, 16.0 + cut.near * 0.25  # each task reads them all
+    chosen, held, again, packed = _RULE + _TEXTS, _ID + _QUERIES, _ID + _QUERIES + _NEED, _ROUTED + picture
+    near, twice, squared = (
+        _slices("near", "partitions"),
+        _slices("bins", "judged", 2),
+        _slices("partitions", "partitions"),
+    )
     return (
-        Step("collect", "collect", "rows", "judged", 8.6, 0.0, _FOUND),
-        Step("select", "select-judge", "rows", "judged", 40.0, _FOUND, _JUDGED),
-        Step("select", "select-unique", "rows", "bins", 3.0, 2 * _JUDGED, 1.0, _slices("bins", "judged", 2)),
-        Step("fetch", "fetch", "rows", "bins", 0.0, _JUDGED, picture + _SAMPLE, _slices("bins", "judged")),
-        Step("clean", "clean-judge", "pairs", "sampled", 20.0, _SAMPLE, _SAMPLE),
-        Step("clean", "clean-exact", "pairs", "partitions", 10.0, _SAMPLE, _SAMPLE, _slices("partitions", "sampled")),
-        Step("clean", "clean-pairs", "pairs", "near", comparing, hashes, 1.0, slices, square_ns=0.002),
-        Step("clean", "clean-similar", "pairs", "one", 3.0, texts, 5.0, _slices("partitions", "one", 2), 20.0),
-        Step("clean", "clean-spread", "pairs", "partitions", 3.0, _ID, _SPREAD),
-        Step("clean", "clean-weigh", "pairs", "one", 1.0, _SPREAD, 1.0, _slices("partitions", "partitions")),
-        Step("clean", "clean-need", "pairs", "partitions", 3.0, _SPREAD, _NEED, _slices("partitions", "partitions")),
-        Step("clean", "clean-decide", "pairs", "partitions", 3.0, again, 10.0, _slices("partitions", "partitions")),
-        Step("pack", "pack-order", "pairs", "one", 1.0, _ID, 0.0, _slices("one", "partitions"), 100.0),
-        Step("pack", "pack-route", "pairs", "partitions", 5.0, _SAMPLE, _SAMPLE),
-        Step("pack", "pack-write", "pairs", "shards", 85.0, _SAMPLE + picture, stored, _pictures),
+        Step("collect", "collect", "rows", "judged", 8.6, 0.0, _FOUND),  # docs/benchmarks.md, "Reading a list"
+        Step("select", "select-judge", "rows", "judged", 49.0, _FOUND, _JUDGED),
+        Step("select", "select-unique", "rows", "bins", 2.7, 2 * _JUDGED, 39.0, twice),
+        Step("fetch", "fetch", "rows", "bins", 0.0, _JUDGED, picture + _FETCHED, _slices("bins", "judged")),
+        Step("clean", "clean-judge", "pairs", "sampled", 38.0, _FETCHED, _SHUFFLED),
+        Step("clean", "clean-exact", "pairs", "partitions", 15.0, _SHUFFLED, _EXACT, exact),
+        Step("clean", "clean-pairs", "pairs", "near", comparing, hashes, 1.0, near, square_ns=_COMPARED),
+        Step("clean", "clean-similar", "pairs", "one", 2.3, chosen, 6.0, _slices("partitions", "one", 2), 20.0),
+        Step("clean", "clean-spread", "pairs", "partitions", 5.2, held, _SPREAD),
+        Step("clean", "clean-weigh", "pairs", "one", 0.9, _SPREAD, 14.0, squared),
+        Step("clean", "clean-need", "pairs", "partitions", 3.7, _SPREAD, _NEED, squared),
+        Step("clean", "clean-decide", "pairs", "partitions", 5.2, again, 4.0, squared),
+        Step("pack", "pack-order", "pairs", "one", 1.2, _ID, 0.0, _slices("one", "partitions"), 100.0),
+        Step("pack", "pack-route", "pairs", "partitions", 12.0, _EXACT, _ROUTED),
+        Step("pack", "pack-write", "pairs", "shards", 85.0, packed, stored, _pictures),  # the same, "Shards"
     )  # fmt: skip
 
 
