@@ -29,7 +29,6 @@ from wit_builder.objects import Objects
 from wit_builder.place import SCRATCH
 
 HELD = 16 << 30  # bytes of brought files that a mirror keeps; then the oldest go. What is open can be read on
-
 FOOTER = 64 << 10  # bytes of a parquet file's end: most footers are shorter
 
 T = TypeVar("T")
@@ -149,10 +148,9 @@ def hold(path: Path, parts: Iterable[bytes]) -> None:
 
 def exists(path: Path) -> bool:
     """Whether there is such a file."""
-    mirror = _of(path)
-    if mirror is None or path in mirror.there:
-        return mirror is not None or path.exists()
-    return mirror.objects.exists(mirror.name(path))
+    if (mirror := _of(path)) is None:
+        return path.exists()
+    return path in mirror.there or mirror.objects.exists(mirror.name(path))
 
 
 def each(do: Callable[[T], U], items: Sequence[T]) -> list[U]:
@@ -289,8 +287,8 @@ def unreachable(where: str) -> tuple[str, str] | None:
         return None if seen else ("", "--out (or --scratch) in a folder that all nodes share")
     try:
         there, probe = Objects(where), f"probe-{secrets.token_hex(8)}"
-        there.write(probe, b"{}")
-        there.remove(probe)
+        there.write(probe, b"{}", ConfigError)
+        there.remove(probe, ConfigError)
     except WitError as error:
         return f": {error}", error.hint or "the same packages and credentials on every node"
     return None

@@ -60,9 +60,9 @@ class Objects:
         found = self._asked(name, "read", BuildError, lambda: unless_absent(partial(self._info, name)))
         return None if found is None else int(found["size"])
 
-    def write(self, name: str, data: bytes) -> None:
-        """A small file with these bytes, instead of the one there is."""
-        self._asked(name, "written", BuildError, lambda: self._fs.pipe_file(self._key(name), data))
+    def write(self, name: str, data: bytes, kind: type[WitError] = BuildError) -> None:
+        """A small file with these bytes, instead of the one there is. Raises that error; BuildError is patient."""
+        self._asked(name, "written", kind, lambda: self._fs.pipe_file(self._key(name), data))
 
     def create(self, name: str, data: bytes) -> bool:
         """Create the file with these bytes; false when it exists: the first writer wins (S3: If-None-Match).

@@ -3,6 +3,9 @@
 Once all see a folder; once they share nothing but a store.
 """
 
+import csv
+import gzip
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +18,9 @@ import pytest
 from tests.cli.processes import WIT, environment
 from tests.engine import clusters
 from tests.journeys.folders import ROOT, kept, lost, tars, wit
+from tests.shared_data import shared_data
 from tests.site import s3
+from tests.site.server import load_headers, served
 
 PAGES = 60
 BUILD = ["build", "demo", "--pages", str(PAGES), "--quiet"]
@@ -102,3 +107,41 @@ def test_nodes_that_share_nothing_but_a_store_make_the_same_data_set(
     assert same(bucket / "run", undisturbed)
     assert not work.exists() or not [path for path in work.rglob("*") if path.is_file()]
     assert not [path for path in (tmp_path / "second").rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def real(tmp_path):
+    """A list of real images with their texts, and how its hosts are reached."""
+    lines = gzip.decompress(shared_data("sites/truth.jsonl.gz").read_bytes()).splitlines()
+    images = [image for line in lines for image in json.loads(line)["images"]]
+    pairs = [(url, alt) for _, alt, url, _ in images if alt]
+    listed = tmp_path / "pairs.csv"
+    with listed.open("w", newline="") as file:
+        csv.writer(file).writerows([("url", "caption"), *pairs[::20]])
+    sites = shared_data("sites")
+    hosts = sorted(path.name for path in sites.iterdir() if path.is_dir())
+    with served(sites, load_headers(sites / "headers.json")) as port:
+        reach = [f"--connect-to={host}=127.0.0.1:{port}" for host in hosts] + ["--connect-to=*="]
+        yield [
+            *("build", "url-list", "--input", str(listed), "--contact", "me@example.org", "--quiet"),
+            *("--delay", "0", "--allow-network", "127.0.0.0/8", *reach),
+        ]
+
+
+def test_a_real_list_is_fetched_by_nodes_that_share_nothing_but_a_store(real, bucket, tmp_path, monkeypatch):
+    """The driver is killed once images are there; one machine goes on."""
+    url, work = f"s3://{bucket.name}/run", bucket / "run" / "work"
+    monkeypatch.setenv("WIT_SCRATCH", str(tmp_path / "first"))
+    done = wit(*real, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    with clusters.cluster(2) as nodes:
+        typed = [*WIT, *real, "--out", url, "--executor", "ray", "--address", nodes.address]
+        run = subprocess.Popen(typed, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT)
+        wait_for(work, "fetch/*/chunk-*.tar", run)
+        os.kill(run.pid, signal.SIGKILL)
+        _, said = run.communicate()
+        assert run.returncode == -signal.SIGKILL, said
+    monkeypatch.setenv("WIT_SCRATCH", str(tmp_path / "second"))
+    done = wit(*real, "--out", url, "--resume", env=environment())
+    assert done.returncode == 0, done.stderr
+    assert kept(tmp_path / "out") and same(bucket / "run", tmp_path / "out")

@@ -105,13 +105,16 @@ class _Own:
         self._over.set()
         self._beats.join()
         with suppress(WitError):  # they wait a little longer then
-            self._objects.write(self._at, orjson.dumps(self._record | {"ended": True}))
+            self._write({"ended": True})
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT_S):
             self._record["beat"] += 1
             with suppress(WitError):
-                self._objects.write(self._at, orjson.dumps(self._record))
+                self._write({})
+
+    def _write(self, news: Record) -> None:
+        self._objects.write(self._at, orjson.dumps(self._record | news), ConfigError)  # without much patience
 
 
 def _last(objects: Objects, name: str) -> tuple[int, Record | None]:
