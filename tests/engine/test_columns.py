@@ -37,3 +37,9 @@ def test_rows_are_picked_in_the_order_asked_for():
 def test_a_mask_keeps_rows():
     kept = pa.table({"a": [1, 2, 3]}).filter(columns.mask(np.array([True, False, True])))
     assert kept.column("a").to_pylist() == [1, 3]
+
+
+@pytest.mark.parametrize("count", [0, 1, 1_000])
+def test_numbers_become_the_digits_they_were_read_from(count):
+    texts = pa.chunked_array([[f"{n * 2**100 + n:032x}" for n in range(count)]], pa.string())
+    assert columns.hexed(columns.digits(texts, 32)).to_pylist() == texts.to_pylist()
