@@ -6,6 +6,9 @@ would differ in 16 * (r // 16 + 1) > r. So for each block the hashes go into 65,
 buckets whose values are that near are compared: for a radius of 31, one bit, 17 buckets with each. Where that
 would be more work than each with each (few hashes, radii from 64 on), each is compared with each.
 
+Hashes that do not fit into a task's memory are cut further: it takes those of a block whose values begin alike, and
+what is near them in the same block.
+
 A million hashes take seconds of one core, ten million minutes (docs/benchmarks.md). Nobody needs the pairs, only who
 is connected. So what is found is kept as a forest, of fewer links than hashes, and pieces of buckets that are one
 group already are passed over: a million pictures that are all alike take no longer. The worst is one bucket for all

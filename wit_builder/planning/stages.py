@@ -134,11 +134,8 @@ def steps(rates: Rates, cut: Cut) -> tuple[Step, ...]:
     picture, stored = rates.staged.mean, rates.stored
     hashes, comparing = cut.near * _HASH, 16.0 + cut.near * 0.25  # each task reads them all
     chosen, held, again, packed = _RULE + _TEXTS, _ID + _QUERIES, _ID + _QUERIES + _NEED, _ROUTED + picture
-    near, twice, squared = (
-        _slices("near", "partitions"),
-        _slices("bins", "judged", 2),
-        _slices("partitions", "partitions"),
-    )
+    near, twice = _slices("near", "partitions"), _slices("bins", "judged", 2)
+    exact, squared = _slices("partitions", "sampled"), _slices("partitions", "partitions")
     return (
         Step("collect", "collect", "rows", "judged", 8.6, 0.0, _FOUND),  # docs/benchmarks.md, "Reading a list"
         Step("select", "select-judge", "rows", "judged", 49.0, _FOUND, _JUDGED),
