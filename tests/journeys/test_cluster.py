@@ -64,7 +64,7 @@ def test_a_cluster_that_loses_a_node_makes_the_same_data_set(undisturbed, tmp_pa
     with clusters.cluster(3, apart_s=86_400.0) as nodes:
         run = on(nodes, tmp_path / "out")
         wait_for(tmp_path / "out", "work/select*/done/*.json", run)
-        nodes.remove_node(nodes.list_all_nodes()[2], allow_graceful=False)
+        nodes.remove_node(nodes.list_all_nodes()[1], allow_graceful=False)
         _, said = run.communicate(timeout=300)
         assert run.returncode == 0, said
     assert same(tmp_path / "out", undisturbed)
