@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from tests.audit.folders import audited, held, rows, shards, told
-from wit_builder.audit import canary, run
+from tests.audit.folders import asked, audited, held, rows, shards, told
+from wit_builder.audit import canary, labels, run
 from wit_builder.audit.asked import DETECTORS
 from wit_builder.audit.detectors import described
 from wit_builder.audit.held import Held
@@ -172,3 +172,22 @@ def test_other_thresholds_try_no_copies_again(world, monkeypatch):
     monkeypatch.setattr(canary, "changed", None)
     audited(world, world / "mine", out="again", thresholds=(("", "pdq", 0.95),))
     assert (told(out)["sets"][0]["calibrated"], rows(out, run.COPIES)) == before
+
+
+@pytest.mark.parametrize("body", [b"PAR1 cut", None])
+def test_copies_of_another_number_or_none_that_can_be_read_are_tried_again(world, body):
+    """As where an audit was killed between its tables and audit.json."""
+    out = audited(world, world / "mine", out="torn", canaries=20)
+    before = rows(out, run.COPIES)
+    if body is None:
+        five = audited(world, world / "mine", out="five", canaries=5) / run.COPIES
+        body = five.read_bytes()
+    (out / run.COPIES).write_bytes(body)
+    audited(world, world / "mine", out="torn", canaries=20, thresholds=(("", "pdq", 0.95),))
+    assert rows(out, run.COPIES) == before
+
+
+def test_labels_of_sets_that_are_not_asked_for_set_no_threshold(world):
+    pair = labels.Pair("other", "a", "00000.tar", "b", "pdq", 0.9)
+    what = asked(world, world / "mine")
+    assert labels.following(what, labels.Labels({pair: False}), {("other", "pdq"): 0.8}) == what

@@ -97,7 +97,8 @@ def thresholds(labels: Labels) -> Mapping[tuple[str, str], Threshold]:
 
 def following(asked: Asked, given: Labels, own: Mapping[tuple[str, str], float]) -> Asked:
     """The same audit with the thresholds that follow. own: as for `moved`; labels of nothing in it do not count."""
-    known = Labels({pair: same for pair, same in given.items() if (pair.eval_set, pair.detector) in own})
+    there = {group for group in own if group[0] in asked.names and group[1] in asked.by_id}
+    known = Labels({pair: same for pair, same in given.items() if (pair.eval_set, pair.detector) in there})
     known.recall = given.recall
     found = moved(known, own)
     rest = [one for one in asked.thresholds if one[:2] not in found]

@@ -41,6 +41,7 @@ PAIRS, IMAGES, EXCLUDE = "overlap.parquet", "images.parquet", "exclude.parquet"
 COPIES = "canaries.parquet"
 STAGES = ("sets", "hash", "canaries", "search", "matched")
 PDQ = "pdq"
+_COPIED = b"canaries"  # of the file's metadata: how many images of each set were to be copied
 _ANEW = {"thresholds": None, "canaries": None}  # may change
 _STAGES = "wit_builder.audit.stages"
 _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # 12 digits are enough to tell them apart
@@ -236,10 +237,16 @@ class _Tried:
 
 def _tried(asked: Asked, out: Path) -> _Tried | None:
     """What the audit in OUT tried, which is this one but for its thresholds; None where there is none."""
-    before = engine.read_json(out / FILE) if (out / FILE).exists() and (out / COPIES).exists() else {}
-    if not before or before["asked"].get("canaries") != asked.canaries:
+    before = engine.read_json(out / FILE) if (out / FILE).exists() else {"asked": {}}
+    try:
+        copies = pq.read_table(out / COPIES)
+    except (OSError, pa.ArrowException):
         return None
-    return _Tried([one["calibrated"] for one in before["sets"]], pq.read_table(out / COPIES))
+    if {before["asked"].get("canaries"), int((copies.schema.metadata or {}).get(_COPIED, -1))} != {
+        asked.canaries
+    }:
+        return None  # the two are not of one audit, or more or fewer are wanted
+    return _Tried([one["calibrated"] for one in before["sets"]], copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +303,9 @@ def _publish(
         tables.write_parquet(out / PAIRS, overlap.pairs(found, images, names, keys, samples))
         tables.write_parquet(out / IMAGES, overlap.images(state, images, names, keys, asked.labels))
         tables.write_parquet(out / EXCLUDE, left_out)
-        tables.write_parquet(out / COPIES, tried.copies)
+        tables.write_parquet(
+            out / COPIES, tried.copies.replace_schema_metadata({_COPIED: str(asked.canaries)})
+        )
         storage.write_json(out / ASKED, settings.encode(asked))
         storage.write_json(out / FILE, told)
 
