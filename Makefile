@@ -42,7 +42,8 @@ test-slow: .venv/dev  ## what takes minutes: hundreds of kills, big sizes
 
 bench: .venv/bench  ## every benchmark that needs no environment of its peer's (those: benchmarks/fetch, benchmarks/archive)
 	for script in crawl/compare crawl/memory images/decode_resize images/pdq shards/write_shard lists/read archive/compare \
-	  curate/language curate/match curate/npmi curate/near curate/exact curate/balance curate/forget audit/compare; do \
+	  curate/language curate/match curate/npmi curate/near curate/exact curate/balance curate/forget audit/compare scale/hosts scale/simulate scale/executors \
+  scale/near; do \
 	  echo "== $$script"; $(PY) benchmarks/$$script.py || exit 1; done
 
 format: .venv/dev
