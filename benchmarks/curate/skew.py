@@ -252,10 +252,14 @@ def joined(*pieces: str | Numbers) -> pa.Array:
 
 CASES: dict[str, tuple[Stages, Mapping[str, Of], Mapping[str, Of]]] = {
     "half of the URLs of one domain": (selecting, {}, {"host": half}),
-    "one URL under all captions": (selecting, {"url": groups_of(2)}, {"host": one, "url": one}),
+    "one URL under all captions": (
+        selecting,
+        {"host": groups_of(2), "url": groups_of(2)},
+        {"host": one, "url": one},
+    ),
     "one pair on all pages": (
         selecting,
-        {"url": groups_of(2), "caption": groups_of(2)},
+        {"host": groups_of(2), "url": groups_of(2), "caption": groups_of(2)},
         {"host": one, "url": one, "caption": one},
     ),
     "one caption of all images": (selecting, {"caption": groups_of(40)}, {"caption": one}),

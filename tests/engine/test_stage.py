@@ -287,7 +287,7 @@ def _interrupt_when(folder, signals=1):
             time.sleep(0.02)
         for _ in range(signals):
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.1)
+            time.sleep(1.0)  # two that come together are one
 
     threading.Thread(target=wait, daemon=True).start()
 

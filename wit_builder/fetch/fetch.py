@@ -71,8 +71,7 @@ class _Fetch:
         self._blocked = blocked.of(task)
         self._web: WebSettings = task.params["web"]
         self._queues: HostQueues[_Item] = HostQueues(self._web.politeness, heard=journal.hear)
-        if journal.windows is not None:
-            self._queues.take_over(journal.wishes)
+        self._queues.take_over(journal.wishes)  # whoever came before, another attempt, stage or command
         self._backlog = Backlog(BODIES_A_PROCESS * task.cpus)
         self._rng = random.Random()  # only spreads retries in time
         self._lost: Counter[str] = Counter()

@@ -2,8 +2,8 @@
 
     HOME/journal.jsonl      [windows, the one at work], then for each wish [host, delay, pause] (politeness.Wish)
 
-No time is written down, as machines' clocks differ: an attempt begins as if the one before it had asked every host,
-and heard every wish, just now. A wish is written before the host is asked again: kill -9 loses none, a machine that
+No time is written down, as machines' clocks differ: an attempt begins as if every host had been asked, and every wish
+heard, just now. A wish is written before the host is asked again: kill -9 loses none, a machine that
 is lost at most those of its last tenth of a second, or where HOME is a store's of its last second.
 """
 
