@@ -135,14 +135,14 @@ def cleaning(folder: Path, rows: int, of: Mapping[str, Of]) -> Iterator[Call]:
     for number, table in enumerate(parts(rows, lambda row: samples(row, of))):
         part_of = np.array([int(sha[:16], 16) % partitions for sha in table.column("sha256").to_pylist()])
         shuffle.write(folder / f"{number}.shuffle", table, part_of, partitions)
-    params = {"duplicates": Duplicates(placeholder_captions=rows + 1), "incumbents": None}
+    params = {"duplicates": Duplicates(placeholder_captions=rows + 1), "incumbents": None, "top": None}
     inputs = {"inputs": [str(path) for path in sorted(folder.glob("*.shuffle"))], "partitions": partitions}
     for part in range(partitions):
         yield "wit_builder.curation.clean:exact", part, params | inputs
     kept = [str(path) for path in sorted(folder.glob("exact/*samples*"))]
     tasks = -(-rows // ROWS_PER_NEAR)
     for part in range(tasks):
-        yield "wit_builder.curation.near:pairs", part, params | {"samples": kept, "tasks": tasks}
+        yield "wit_builder.curation.near:pairs", part, params | {"samples": kept, "tasks": tasks, "parts": 1}
     links = [str(path) for path in sorted(folder.glob("pairs/*links*"))]
     yield "wit_builder.curation.clean:similar", {"samples": kept}, params | {"links": links}
 

@@ -89,7 +89,7 @@ def test_a_plan_of_a_long_list_fits_a_terminal(wit, pairs, rates_file):
     assert re.search(r"^  rows asked for +3\.33 B   3.17 to 3.52 B$", said.out, re.MULTILINE)
     assert re.search(r"^bound[^:]*: politeness of h[01]\.test", said.out, re.MULTILINE)
     assert re.search(r"^  pack( +\S+ \S+){4}$", said.out, re.MULTILINE)
-    assert re.search(r"^through a store: \S+ TB read in \S+ B reads, \S+ TB written$", said.out, re.MULTILINE)
+    assert re.search(r"^through a store: \S+ PB read in \S+ B reads, \S+ TB written$", said.out, re.MULTILINE)
     assert re.search(r"^memory: a task of \S+ holds something of each pair, \S+ GB$", said.out, re.MULTILINE)
     assert re.search(r"^  at most 1,000 rows of a host +\S+ \S+ +-100\.0 %$", said.out, re.MULTILINE)
     assert [line for line in said.out.splitlines() if len(line) > 80] == []

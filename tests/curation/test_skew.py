@@ -78,7 +78,8 @@ def one_sha256_of_all_images(folder, count):
     rows = copies(sample(), SAMPLE_SCHEMA, count, caption=numbered(count), page_title=pa.repeat(LONG, count))
     shuffle.write(folder / "in", rows, np.zeros(count, np.int64), 1)
     rules = Duplicates(placeholder_captions=count + 1)
-    return 0, {"inputs": [str(folder / "in")], "partitions": 1, "duplicates": rules, "incumbents": None}
+    params = {"inputs": [str(folder / "in")], "partitions": 1, "duplicates": rules, "incumbents": None}
+    return 0, params | {"top": None}
 
 
 def one_pdq_hash_of_all_images(folder, count):
@@ -89,6 +90,7 @@ def one_pdq_hash_of_all_images(folder, count):
         "incumbents": None,
         "samples": [str(folder / "samples")],
         "tasks": 1,
+        "parts": 1,
     }
     (links,) = out(ran(near.pairs, folder, 0, **params), "links")
     return {"samples": params["samples"]}, params | {"links": [str(links)]}

@@ -65,10 +65,10 @@ def test_a_node_with_another_version_or_none_is_named(tmp_path, monkeypatch):
 
     with clusters.cluster(1) as nodes, closing(RayExecutor(nodes.address)) as executor:
         for node, said in (
-            (lambda root: "0.0.9", r"of the Ray cluster has wit-builder 0\.0\.9, here it is"),
+            (lambda root: ("0.0.9", None), r"of the Ray cluster has wit-builder 0\.0\.9, here it is"),
             (lacking, "of the Ray cluster runs no tasks of ours: No module named 'wit_builder'"),
         ):
-            monkeypatch.setattr(cluster, "_sees", node)
+            monkeypatch.setattr(cluster, "_looked", node)
             with pytest.raises(ConfigError, match=said) as caught:
                 executor.run(tmp_path, "s", ["00000"], Needs(), lambda counts, done: None)
             assert "the same version of wit-builder" in caught.value.hint

@@ -94,7 +94,7 @@ def test_nodes_that_share_nothing_but_a_store_make_the_same_data_set(
         run = on(nodes, url)
         wait_for(work, "select*/done/*.json", run)
         nodes.remove_node(nodes.list_all_nodes()[2], allow_graceful=False)
-        wait_for(work, "fetch/00000/chunk-*.tar", run)
+        wait_for(work, "fetch/00000/*/chunk-*.tar", run)
         os.kill(run.pid, signal.SIGKILL)
         _, said = run.communicate()
         assert run.returncode == -signal.SIGKILL, said
@@ -137,7 +137,7 @@ def test_a_real_list_is_fetched_by_nodes_that_share_nothing_but_a_store(real, bu
     with clusters.cluster(2) as nodes:
         typed = [*WIT, *real, "--out", url, "--executor", "ray", "--address", nodes.address]
         run = subprocess.Popen(typed, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT)
-        wait_for(work, "fetch/*/chunk-*.tar", run)
+        wait_for(work, "fetch/*/*/chunk-*.tar", run)
         os.kill(run.pid, signal.SIGKILL)
         _, said = run.communicate()
         assert run.returncode == -signal.SIGKILL, said

@@ -169,7 +169,7 @@ def _rows_of(paths: Iterable[str], numbers: NDArray[np.int64]) -> pa.Table:
     for path in paths:
         table = read([path], _RULE)
         some = numbers[(numbers >= start) & (numbers < start + table.num_rows)] - start
-        found.append(columns.pick_rows(table, some))
+        found.append(table if len(some) == table.num_rows else columns.pick_rows(table, some))
         start += table.num_rows
     return pa.concat_tables(found)
 
