@@ -76,6 +76,7 @@ def run(recipe: Recipe, where: Where, executor: Executor, watcher: Watcher, unti
             for stage in STAGES[: STAGES.index(until) + 1]:
                 getattr(road, stage)()
                 storage.write_json(where.out / "funnel.json", road.funnel().as_json())
+                mirror.renew(where.out / "funnel.json")
         except ConfigError:
             _forget(where.out)
             raise

@@ -139,6 +139,14 @@ def test_a_terminal_shows_a_bar_and_keeps_the_results(folder, tmp_path):
     assert "72 of 72" in written.replace("\x1b", "")
 
 
+def test_lines_name_no_speed_before_the_first_image(capsys):
+    now = iter([0.0, 12.0, 12.0])
+    lines = evaluated.Lines(now=lambda: next(now))
+    lines.begin("cifar10", 1000)
+    lines.done(0)
+    assert capsys.readouterr().err.splitlines() == ["cifar10: 1,000 images", "cifar10: 0 of 1,000 images"]
+
+
 def test_lines_in_a_pipe_say_how_long_it_takes(capsys):
     now = iter([0.0, 4.0, 12.0, 12.0, 12.0, 13.0])
     lines = evaluated.Lines(now=lambda: next(now))

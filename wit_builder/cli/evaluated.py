@@ -178,7 +178,8 @@ class Lines(Silent):
         """Once in EVERY_S."""
         if self._now() - self._said >= EVERY_S:
             self._said = self._now()
-            self.say(f"{self._name}: {images:,} of {self._images:,} images, {self._speed(images)}")
+            speed = f", {self._speed(images)}" if images else ""
+            self.say(f"{self._name}: {images:,} of {self._images:,} images{speed}")
 
     def say(self, sentence: str) -> None:
         """On stderr."""

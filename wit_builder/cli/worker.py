@@ -45,18 +45,13 @@ def command(root: str, stage: str, part: tuple[int, int], workers: int | None, q
 
     from wit_builder import mirror
     from wit_builder.cli import complaint, progress
-    from wit_builder.cli.stopping import stoppable
+    from wit_builder.cli.stopping import repeatable, stoppable
     from wit_builder.engine.local import LocalExecutor
     from wit_builder.engine.outside import run_part
-    from wit_builder.engine.task import Stopped
-    from wit_builder.errors import BuildError
 
     watcher = progress.watcher(quiet=quiet, json=False, stages=(stage.partition("-")[0],))
-    try:
-        with watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
-            given_up = run_part(executor, mirror.meet(root), stage, *part, watcher.stage)
-    except Stopped:
-        raise BuildError("stopped; nothing that was done is lost", "the same command goes on") from None
+    with repeatable(), watcher, stoppable(watcher.say), closing(LocalExecutor(workers)) as executor:
+        given_up = run_part(executor, mirror.meet(root), stage, *part, watcher.stage)
     for task, reason in sorted(given_up.items()):
         complaint.say(f"task {task} was given up: {reason}")
     return 1 if given_up else 0

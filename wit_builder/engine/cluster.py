@@ -58,6 +58,7 @@ class RayExecutor:
         self._memory_bytes = memory_bytes
         try:
             _knock(address)
+            _hush()
             ray.init(
                 address=address, log_to_driver=False, logging_level=logging.ERROR, namespace=uuid.uuid4().hex
             )
@@ -253,6 +254,14 @@ def _knock(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), _KNOCK_S).close()
+
+
+def _hush() -> None:
+    """Keep Ray from printing that a node is gone, with lines of its logs: on stdout a command has its result."""
+    with suppress(ImportError):  # no part of Ray's interface
+        from ray._private import worker
+
+        worker.listen_error_messages = lambda *_: None
 
 
 def _gone(head: str) -> BuildError:
