@@ -174,6 +174,6 @@ def test_serving_in_the_foreground_says_how_to_reach_it_and_ends_on_a_signal():
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     hint = [run.stderr.readline() for _ in range(4)]
     run.send_signal(signal.SIGINT)
-    _, rest = run.communicate(timeout=10)
+    _, rest = run.communicate(timeout=60)
     assert "curl -x http://127.0.0.1:" in hint[1]
     assert (run.returncode, rest) == (0, "")
