@@ -33,20 +33,17 @@ types: .venv/dev
 layers: .venv/dev
 	.venv/bin/lint-imports
 
-test: .venv/dev  ## the suite
-	$(PY) -m pytest -n 2 $(ARGS)
-
-##@ Now and then
-coverage: .venv/dev  ## the suite, which must see nine lines of ten; to watch them takes it half as long again
+test: .venv/dev  ## the suite, with coverage
 	$(PY) -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
+##@ Now and then
 test-slow: .venv/dev  ## what takes minutes: hundreds of kills, big sizes
 	$(PY) -m pytest -m slow $(ARGS)
 
 bench: .venv/bench  ## every benchmark that needs no environment of its peer's (those: benchmarks/fetch, benchmarks/archive)
 	for script in crawl/compare crawl/memory images/decode_resize images/pdq shards/write_shard lists/read archive/compare \
-	  curate/language curate/match curate/npmi curate/near curate/exact curate/balance curate/forget audit/compare scale/hosts scale/simulate scale/executors \
-  scale/near; do \
+	  curate/language curate/match curate/npmi curate/near curate/exact curate/balance curate/forget audit/compare \
+	  scale/hosts scale/simulate scale/executors scale/near; do \
 	  echo "== $$script"; $(PY) benchmarks/$$script.py || exit 1; done
 
 format: .venv/dev
@@ -71,4 +68,4 @@ help:
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: shards train audit show check lint types layers test coverage test-slow bench format lock clean help
+.PHONY: shards train audit show check lint types layers test test-slow bench format lock clean help

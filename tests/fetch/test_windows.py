@@ -102,7 +102,7 @@ def test_a_giant_takes_its_own_time_and_holds_up_nobody(web, tmp_path):
 def test_between_windows_a_host_is_left_alone_as_within_them(web, tmp_path):
     fetch(task(tmp_path, GIANT[:20], web.connect_to, host_delay_s=0.1))
     times = [at for at, *_ in web.log]
-    assert times[-1] - times[0] > 0.09 * (len(times) - 1)  # of the whole: a busy machine bunches some
+    assert times[-1] - times[0] > 0.1 * (len(times) - 1) - 0.07  # of the whole: a busy machine bunches some
 
 
 def test_a_second_attempt_begins_with_the_first_window_that_is_not_settled(web, tmp_path, monkeypatch):

@@ -128,6 +128,8 @@ def similar(task: Task) -> None:
     head = groups.heads(survivor.by_rule(*_rule(table)), known.num_rows, found)
     gone = head != np.arange(len(head))
     numbers, heads = linked[: len(head)][gone], head[gone]  # of rows that go, and who stands for them
+    table = table.select(["id"])
+    del linked, found
     everyone = pa.chunked_array([*table.column("id").chunks, *known.column("id").chunks], pa.string())
     radius, texts = task.params["duplicates"].radius, united.Gathered(alt_texts=True)
 
@@ -144,7 +146,7 @@ def similar(task: Task) -> None:
     tables.hand_on_losses(task, "clean", losses())
     gained = texts.table()
     gained = gained.set_column(0, "id", columns.pick(everyone, np.asarray(gained.column("owner"))))
-    dropped = table.select(["id"]).filter(columns.mask(gone)).sort_by("id")
+    dropped = table.filter(columns.mask(gone)).sort_by("id")
     tables.write_parquet(task.new_file("dropped", ".parquet"), dropped)
     tables.write_parquet(task.new_file("texts", ".parquet"), gained)
     task.funnel["clean"].kept += count - dropped.num_rows
