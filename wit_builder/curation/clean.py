@@ -138,7 +138,7 @@ def similar(task: Task) -> None:
             some = slice(*np.searchsorted(numbers, (at.start, at.stop)))
             lost, of = columns.pick_rows(batch, numbers[some] - at.start), heads[some]
             ours = of < len(head)  # what is published never changes
-            texts.offer(of[ours], lost.filter(columns.mask(ours)))
+            texts.offer(of[ours], lost if ours.all() else lost.filter(columns.mask(ours)))
             stands = columns.pick(everyone, of)
             evidence = pc.binary_join_element_wise(f"within {radius} bits of the group of", stands, " ")
             yield tables.losses_of(lost, "clean", "near_duplicate", evidence)
