@@ -118,7 +118,7 @@ def test_of_what_most_rows_share_only_keys_are_in_memory(case, module, name, tmp
     base, _ = told(case, module, name, tmp_path / "few", FEW)
     peak, (losses,) = told(case, module, name, tmp_path / "many", MANY)
     assert losses.num_rows == MANY - 1
-    assert peak < base + 200
+    assert peak < base + 250
 
 
 @pytest.mark.parametrize("at_a_time", [10, 1_000])
