@@ -118,7 +118,7 @@ def test_of_what_most_rows_share_only_keys_are_in_memory(case, module, name, tmp
     base, _ = told(case, module, name, tmp_path / "few", FEW)
     peak, (losses,) = told(case, module, name, tmp_path / "many", MANY)
     assert losses.num_rows == MANY - 1
-    assert peak < base + 250
+    assert peak < base + (250 if case is one_pdq_hash_of_all_images else 200)
 
 
 @pytest.mark.parametrize("at_a_time", [10, 1_000])
