@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import yarl
 from aiohttp import web
+
+from tests.site.serving import serving
 
 Fault = (
     int | float | str | None
@@ -62,26 +63,7 @@ class Proxy:
 @contextmanager
 def before(port: int) -> Iterator[Proxy]:
     """A proxy in front of the server at that port."""
-    proxy, loop = Proxy(port), asyncio.new_event_loop()
-    began, stop = threading.Event(), asyncio.Event()
-
-    async def main() -> None:
-        app = web.Application(client_max_size=1 << 30)
-        app.router.add_route("*", "/{path:.*}", proxy.answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        proxy.port = runner.addresses[0][1]
-        began.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
-    thread.start()
-    assert began.wait(10)
-    try:
+    proxy, app = Proxy(port), web.Application(client_max_size=1 << 30)
+    app.router.add_route("*", "/{path:.*}", proxy.answer)
+    with serving(app) as proxy.port:
         yield proxy
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()

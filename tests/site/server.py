@@ -1,9 +1,7 @@
 """A folder of hosts served on loopback, each folder under its own host name; asks are remembered."""
 
-import asyncio
 import json
 import mimetypes
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,36 +9,16 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from tests.site.serving import serving
+
 
 @contextmanager
 def served(hosts: Path, headers: dict[str, dict[str, str]] | None = None) -> Iterator[int]:
     """The port on 127.0.0.1 where the folders below `hosts` are served; `headers` by file below hosts."""
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    async def main() -> None:
-        app = web.Application()
-        app.router.add_get("/{path:.*}", _answer(hosts, headers or {}))
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        started.append(runner.addresses[0][1])
-        began.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    started: list[int] = []
-    began = threading.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
-    thread.start()
-    assert began.wait(10)
-    try:
-        yield started[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+    app = web.Application()
+    app.router.add_get("/{path:.*}", _answer(hosts, headers or {}))
+    with serving(app) as port:
+        yield port
 
 
 def _answer(hosts: Path, headers: dict[str, dict[str, str]]):

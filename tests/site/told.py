@@ -3,7 +3,6 @@
 import asyncio
 import io
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 from PIL import Image, ImageDraw
+
+from tests.site.serving import serving
 
 REACH = "*.test"  # all its hosts
 
@@ -81,29 +82,10 @@ class Web:
 @contextmanager
 def told() -> Iterator[Web]:
     """A web that nothing was told yet."""
-    told_web, loop = Web(), asyncio.new_event_loop()
-    began, stop = threading.Event(), asyncio.Event()
-
-    async def main() -> None:
-        app = web.Application()
-        app.router.add_get("/{path:.*}", told_web.answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        told_web.port = runner.addresses[0][1]
-        began.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
-    thread.start()
-    assert began.wait(10)
-    try:
+    told_web, app = Web(), web.Application()
+    app.router.add_get("/{path:.*}", told_web.answer)
+    with serving(app) as told_web.port:
         yield told_web
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
 
 
 def picture(n: int, side: int = 96) -> bytes:

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import random
-import threading
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ import s3fs
 from aiohttp import web
 
 from tests.site import faulty
+from tests.site.serving import serving
 from tests.stores.conftest import lead
 from wit_builder import remote, store
 from wit_builder.errors import BuildError, ConfigError
@@ -154,34 +154,15 @@ def test_what_cannot_be_opened_is_no_fault_of_the_build(bucket):
 @contextmanager
 def server(answer):
     """A web server that answers every request with that function; its URL, and the requests."""
-    asked, loop = [], asyncio.new_event_loop()
-    began, stop = threading.Event(), asyncio.Event()
-    ports = []
+    asked, app = [], web.Application()
 
     async def handle(request):
         asked.append((request.method, request.headers.get("Range"), dict(request.headers)))
         return await answer(request)
 
-    async def main():
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        ports.append(runner.addresses[0][1])
-        began.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
-    thread.start()
-    assert began.wait(10)
-    try:
-        yield f"http://127.0.0.1:{ports[0]}/a%20b.bin?x=1", asked
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+    app.router.add_route("*", "/{path:.*}", handle)
+    with serving(app) as port:
+        yield f"http://127.0.0.1:{port}/a%20b.bin?x=1", asked
 
 
 async def with_ranges(request):
