@@ -62,11 +62,11 @@ def test_whatever_is_killed_and_when_it_is_the_build_of_one_machine(build, bucke
         on = ("--out", f"s3://{bucket.name}/run", "--executor", "ray", "--address", nodes.address, "--resume")
         for kill in range(KILLS):
             driver = started(*command, *on, "--scratch", tmp_path / f"{kill}")
-            if ended(driver, rng.uniform(3, 40)):
+            if ended(driver, rng.uniform(3, 15)):
                 break
             if rng.random() < 0.5:
                 lose_a_node(nodes)
-                if ended(driver, rng.uniform(0, 20)):
+                if ended(driver, rng.uniform(0, 10)):
                     break
             driver.kill()
             driver.communicate()

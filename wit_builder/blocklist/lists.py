@@ -111,7 +111,8 @@ def _word(kind: Kind, line: str, number: int) -> str | None:
 def _rows_of(kind: Kind, url: str, file: BinaryIO) -> Iterator[tuple[str, str]]:
     """The entries of a parquet file's column, without those that are null."""
     try:
-        column = pq.read_table(file, columns=[kind]).column(kind).cast(pa.string())
+        rows = pq.ParquetFile(file, pre_buffer=False).read(columns=[kind], use_threads=False)
+        column = rows.column(kind).cast(pa.string())
     except (pa.ArrowException, KeyError, OSError, ValueError) as error:
         raise ConfigError(
             f"{url} has no column {kind} of texts that can be read", f"a parquet file with the column {kind}"

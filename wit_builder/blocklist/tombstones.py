@@ -52,7 +52,7 @@ def read(url: str) -> list[Tombstone]:
     """Those of a file, a path or a URL. Raises ConfigError for a file that is none of tombstones."""
     try:
         with remote.opened(url) as file:
-            rows = pq.read_table(file, use_threads=False, pre_buffer=False)
+            rows = pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
         stones = [Tombstone(**row) for row in rows.cast(FILE_SCHEMA).to_pylist()]
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise ConfigError(f"{url} holds no tombstones of `wit forget`: {_first_line(error)}") from error

@@ -65,8 +65,7 @@ def read_manifest(out: Path | Place) -> list[ShardInfo]:
     path = there.at(FILE)
     try:
         with there.open(FILE) as file:
-            # A thread of Arrow's that lets go of a Python file while Python ends is the end of the process (134).
-            table = pq.read_table(file, use_threads=False, pre_buffer=False)
+            table = pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"{path} is no readable manifest: {_first_line(error)}", _FINISHED) from error
     if not table.schema.equals(SHARDS_SCHEMA) or any(column.null_count for column in table.columns):

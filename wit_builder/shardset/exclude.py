@@ -2,14 +2,17 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wit_builder import remote
 from wit_builder.errors import ConfigError
+
+_SCHEMA = pa.schema([("shard", pa.string()), ("key", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Exclusion:
 
         names: of all shards of the run. Raises ConfigError when the file means several of them by one name, or none.
         """
-        table = self._read(["shard", "key"], None).group_by(["shard", "key"]).aggregate([])
+        table = pa.Table.from_batches(self._read(), _SCHEMA).group_by(["shard", "key"]).aggregate([])
         counts = Counter(_full(str(shard)) for shard in table["shard"].to_pylist())
         if counts and not counts.keys() & set(names):
             raise ConfigError(
@@ -41,14 +44,17 @@ class Exclusion:
 
     def keys(self, name: str) -> frozenset[str]:
         """The keys to leave out of the shard of that name."""
-        table = self._read(["key"], [("shard", "in", [name, name.removesuffix(".tar")])])
-        return frozenset(table["key"].to_pylist())
+        names = pa.array([name, name.removesuffix(".tar")])
+        own = (batch.filter(pc.is_in(batch["shard"], names)) for batch in self._read())
+        return frozenset(key for batch in own for key in batch["key"].to_pylist())
 
-    def _read(self, columns: list[str], filters: list[tuple[str, str, list[str]]] | None) -> pa.Table:
+    def _read(self) -> Iterator[pa.RecordBatch]:
         try:
             with remote.opened(self.url) as file:
-                return pq.read_table(file, columns=columns, filters=filters)
-        except (pa.ArrowException, OSError, ValueError) as error:
+                parquet = pq.ParquetFile(file, pre_buffer=False)
+                for batch in parquet.iter_batches(columns=_SCHEMA.names, use_threads=False):
+                    yield batch.select(_SCHEMA.names).cast(_SCHEMA)
+        except (pa.ArrowException, KeyError, OSError, ValueError) as error:
             why = (str(error).splitlines() or [type(error).__name__])[0]
             raise ConfigError(
                 f"{self.url} is no parquet file with the texts shard and key: {why}", "--exclude FILE"
