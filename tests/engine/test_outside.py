@@ -5,7 +5,6 @@ import subprocess
 import threading
 import time
 
-import fsspec
 import pytest
 from click.testing import CliRunner
 
@@ -67,7 +66,7 @@ def test_workers_and_driver_need_share_nothing_but_a_store(tmp_path, monkeypatch
         server.bucket("bucket")
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        s3.let_go()
         with mirror.met("s3://bucket/run", tmp_path / "met"):
             engine.plan(tmp_path / "met", "s", JOBS + "square", number([2, 3]), {}, {})
             first = worker("s3://bucket/run", "2/2")

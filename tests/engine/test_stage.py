@@ -5,7 +5,6 @@ import time
 import uuid
 from contextlib import closing
 
-import fsspec
 import pytest
 
 from tests.engine import clusters
@@ -40,7 +39,7 @@ def server(tmp_path_factory):
         for name, value in server.environment().items():
             patch.setenv(name, value)
         patch.setenv("WIT_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        s3.let_go()
         yield server
 
 

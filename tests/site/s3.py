@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import fsspec.asyn
+
 KEY, SECRET = "AKIATESTTESTTEST", "secret-of-the-tests"
 
 
@@ -75,6 +77,15 @@ class Server:
             return [*python, "tests.site.creating", str(self.folder), str(self.port)]
         own = ["--data-dir", str(self.folder), "--host", "127.0.0.1", "--port", str(self.port)]
         return [*python, "nanio", "serve", *own, "--log-level", "error", "--no-access-log"]
+
+
+def let_go() -> None:
+    """Close what this process has open to stores, and forget them; s3fs itself waits a tenth of a second for that."""
+    kind = fsspec.get_filesystem_class("s3")
+    for store in list(kind._cache.values()):
+        if store._s3 is not None:
+            fsspec.asyn.sync(store.loop, store._s3.__aexit__, None, None, None, timeout=10)
+    kind.clear_instance_cache()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from tests import builds
@@ -40,7 +39,7 @@ def lead(monkeypatch, server: s3.Server, port: int = 0) -> None:
     """Have this process and its children go to that server, or through a proxy."""
     for name, value in server.environment(port).items():
         monkeypatch.setenv(name, value)
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    s3.let_go()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from tests.site import faulty
+from tests.site import faulty, s3
 from tests.stores.conftest import lead
 from wit_builder import objects, place, storage, store
 from wit_builder.errors import BuildError, ConfigError, ShardError
@@ -114,7 +114,7 @@ def test_a_passing_fault_costs_nothing(proxy, there, files, bucket, monkeypatch)
 def test_why_it_cannot_be_written_is_said(there, files, monkeypatch, change, said):
     for name, value in change.items():
         monkeypatch.setenv(name, value)
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    s3.let_go()
     with pytest.raises(BuildError, match=f"0.tar cannot be written: {said}"):
         place.Remote(there.name, there.folder, newer=True).push(files)
 
