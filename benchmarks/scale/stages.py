@@ -18,6 +18,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import click
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 sys.path.append(str(Path(__file__).parent))
 import made
@@ -35,6 +37,12 @@ from wit_builder.road import Road, write_session
 from wit_pipelines import rules
 
 MADE = "made-up"  # stages of this file begin so
+MEASURED = ("seconds", "cpu_s", "peak_mb", "written")
+SPENT = {  # what has been read for the last time when a stage begins
+    "clean-judge": (f"{MADE}-collect", "select-judge"),
+    "clean-exact": (f"{MADE}-fetch",),
+    "clean-pairs": ("clean-judge",),
+}
 
 
 class Enough(Exception):
@@ -42,7 +50,10 @@ class Enough(Exception):
 
 
 class Measured:
-    """Runs tasks as LocalExecutor does, with new workers for each stage, and writes down what they took."""
+    """Runs tasks as LocalExecutor does, with new workers for each stage, and writes down what they took.
+
+    What no later stage reads is removed, so that the disk holds 100 million rows: a build keeps it until it is done.
+    """
 
     def __init__(self, workers: int, log: Path, seconds: float) -> None:
         self._inner, self._log = LocalExecutor(workers), log
@@ -57,6 +68,8 @@ class Measured:
             raise Enough
         if not ids:
             return {}
+        for spent in SPENT.get(stage, ()):
+            _spend(root / spent)
         began, before = time.monotonic(), _cpu_s()
         some = 4 * self._inner.workers
         try:
@@ -71,6 +84,7 @@ class Measured:
             seconds = time.monotonic() - began
             self._inner.close()
             told = {"stage": stage, "seconds": seconds, "cpu_s": _cpu_s() - before, "peak_mb": peak}
+            told["written"] = sum(path.stat().st_size for path in (root / stage).iterdir() if path.is_file())
             with self._log.open("a") as file:
                 file.write(json.dumps(told) + "\n")
 
@@ -101,9 +115,7 @@ def main(rows: int, workers: int, seconds: float, folder: Path) -> None:
         except Stopped:
             sys.exit("there is more to do: run the same command again")
     funnel = road.funnel()
-    print(
-        f"{rows:,} candidates, {workers} workers, {sum(f.stat().st_size for f in folder.rglob('*.*')) / 1e9:.1f} GB"
-    )
+    print(f"{rows:,} candidates, {workers} workers")
     for stage, count in funnel.as_json().items():
         print(f"  {stage}: {count}")
     print("\n".join(table(folder, road)))
@@ -151,25 +163,38 @@ def _recipe(folder: Path) -> Recipe:
 
 def table(folder: Path, road: Road) -> list[str]:
     """A row a stage, in their order."""
-    found: dict[str, dict[str, float]] = defaultdict(lambda: {"seconds": 0.0, "cpu_s": 0.0, "peak_mb": 0.0})
+    found: dict[str, dict[str, float]] = defaultdict(
+        lambda: dict.fromkeys(("seconds", "cpu_s", "peak_mb", "written"), 0.0)
+    )
     for line in (folder / "measured.jsonl").read_text().splitlines():
         told = json.loads(line)
         of = found[told["stage"]]
         of["seconds"] += told["seconds"]
         of["cpu_s"] += told["cpu_s"]
-        of["peak_mb"] = max(of["peak_mb"], told["peak_mb"])
+        for most in ("peak_mb", "written"):
+            of[most] = max(of[most], told[most])
     counts = road.funnel()
     rows = {"select": counts["select"].seen, "clean": counts["clean"].seen, "pack": counts["clean"].seen}
     lines = ["| stage | tasks | CPU s | CPU us a row | bytes written a row | peak MB of a worker |"]
     for stage, of in found.items():
         through = rows.get(stage.partition("-")[0], rows["select"])
         tasks = len(list((folder / stage / "done").iterdir()))
-        written = sum(path.stat().st_size for path in (folder / stage).iterdir() if path.is_file())
         lines.append(
             f"| {stage} | {tasks:,} | {of['cpu_s']:,.1f} | {1e6 * of['cpu_s'] / through:.2f} | "
-            f"{written / through:,.1f} | {of['peak_mb']:,.0f} |"
+            f"{of['written'] / through:,.1f} | {of['peak_mb']:,.0f} |"
         )
     return lines
+
+
+def _spend(folder: Path) -> None:
+    """Free what the stage's files take; parquet files keep their numbers of rows, by which a resume plans."""
+    for path in folder.iterdir():
+        if path.suffix == ".parquet":
+            count = pq.read_metadata(path).num_rows
+            with storage.whole(path) as temporary:
+                pq.write_table(pa.table({"spent": pa.nulls(count)}), temporary)
+        elif path.is_file() and path.name != "plan.json":
+            path.unlink()
 
 
 def _cpu_s() -> float:
