@@ -2,7 +2,10 @@
 
 import string
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
@@ -35,6 +38,10 @@ class ImageSize:
             return Verdict("image_too_small", _size(item))
         return Verdict("image_too_large", _size(item)) if long > self.max_side else KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        short, long = _sides(rows)
+        return pc.or_(pc.less(short, self.min_side), pc.greater(long, self.max_side))
+
 
 @dataclass(frozen=True, slots=True)
 class ImageAspect:
@@ -54,6 +61,10 @@ class ImageAspect:
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         short, long = sorted((item.original_width, item.original_height))
         return Verdict("image_too_long", _size(item)) if long > self.max_ratio * short else KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        short, long = _sides(rows)
+        return pc.greater(long, pc.multiply(short, float(self.max_ratio)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,9 @@ class ImageDetail:
             return Verdict("image_blank", f"PDQ quality {item.phash_quality}")
         return KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        return pc.less(rows.column("phash_quality"), self.min_quality)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
@@ -183,3 +197,9 @@ class ImageAlpha:
 
 def _size(item: HasImage) -> str:
     return f"{item.original_width}x{item.original_height}"
+
+
+def _sides(rows: pa.Table) -> tuple[Any, Any]:
+    """The shorter and the longer side of each."""
+    sides = rows.column("original_width"), rows.column("original_height")
+    return pc.min_element_wise(*sides, skip_nulls=False), pc.max_element_wise(*sides, skip_nulls=False)

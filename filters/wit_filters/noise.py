@@ -5,6 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import HasCaption
@@ -29,6 +33,9 @@ class CaptionMarkup:
         found = _MARKUP.search(item.caption[:_WINDOW])
         return KEPT if found is None else Verdict("caption_markup", found[0][:100])
 
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        return pc.match_substring_regex(rows.column("caption"), r"[<\[{}]|&[^ ;]+;|%[>%]|'''")
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionCounter:
@@ -46,6 +53,12 @@ class CaptionCounter:
         if len(text) <= 60 and _COUNTER.fullmatch(text) and any(map(str.isdigit, text)):
             return Verdict("caption_counter", text)
         return KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        captions = rows.column("caption")
+        counter = pc.match_substring_regex(captions, _ASCII_COUNTER)
+        other = pc.match_substring_regex(captions, rf"{_DIGIT}.*[^\x00-\x7f]|[^\x00-\x7f].*{_DIGIT}")
+        return pc.or_(counter, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +148,13 @@ _COUNTER = re.compile(
     rf"(?:(?:{_KINDS}|{_LINKS}|{_MONTHS})(?![^\W\d_])|\d{{1,8}}(?:st|nd|rd|th|[tz](?![^\W\d_]))?|[\s.,:;/#()\[\]|_\-–—+№°年月日枚])+",
     re.IGNORECASE,
 )
+
+# The same in RE2's words, which knows no look-ahead, where all is ASCII; and a digit of any script, as Python has it,
+# or what RE2 has no category for.
+_ASCII_COUNTER = (
+    rf"^(?i:{_KINDS}|{_LINKS}|{_MONTHS}|[0-9]{{1,8}}(?:st|nd|rd|th|[tz])?|[\x00-\x20.,:;/#()\[\]|_\-+])+$"
+)
+_DIGIT = r"[^\pL\pM\pP\pS\pZ\pC]"
 
 
 def _frequencies(units: Sequence[str] | str, length: int) -> list[int]:
