@@ -63,8 +63,8 @@ class BatchFilter(Protocol[ItemT]):
 class ScreeningFilter(Protocol):
     """A filter that also tells from columns what it need not be called for: most of what it keeps.
 
-    may_drop: gets rows as Arrow columns, which have the names of the record's fields; gives bool [rows], true for each
-    that the filter drops, and for as few others as that takes; null is as true.
+    may_drop: gets rows as Arrow columns, by the names of the record's fields; gives bool [rows], true for each that
+    the filter drops, and for as few others as that takes; null is as true.
     """
 
     def may_drop(self, rows: pa.Table, /) -> Any: ...  # noqa: D102

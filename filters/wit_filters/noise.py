@@ -57,7 +57,7 @@ class CaptionCounter:
     def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
         captions = rows.column("caption")
         counter = pc.match_substring_regex(captions, _ASCII_COUNTER)
-        other = pc.match_substring_regex(captions, rf"{_DIGIT}.*[^\x00-\x7f]|[^\x00-\x7f].*{_DIGIT}")
+        other = pc.match_substring_regex(captions, _OTHER_DIGITS)
         return pc.or_(counter, other)
 
 
@@ -149,12 +149,12 @@ _COUNTER = re.compile(
     re.IGNORECASE,
 )
 
-# The same in RE2's words, which knows no look-ahead, where all is ASCII; and a digit of any script, as Python has it,
-# or what RE2 has no category for.
+# The same in the words of RE2, which looks at nothing ahead, for ASCII; and a digit among other characters, or one of
+# them: what has none of these categories, for Python may know newer digits than RE2.
 _ASCII_COUNTER = (
     rf"^(?i:{_KINDS}|{_LINKS}|{_MONTHS}|[0-9]{{1,8}}(?:st|nd|rd|th|[tz])?|[\x00-\x20.,:;/#()\[\]|_\-+])+$"
 )
-_DIGIT = r"[^\pL\pM\pP\pS\pZ\pC]"
+_OTHER_DIGITS = r"(?s)[0-9].*[^\x00-\x7f]|[^\x00-\x7f].*[0-9]|[^\x00-\x7f\pL\pM\pP\pS\pZ\pC]"
 
 
 def _frequencies(units: Sequence[str] | str, length: int) -> list[int]:

@@ -21,7 +21,9 @@ class Scanned:
     ink: NDArray[np.int64]  # those but for ASCII's spaces
     words: NDArray[np.int64]  # runs without ASCII's spaces
     letters: NDArray[np.int64]  # at least so many: Latin and Cyrillic ones
-    distinct: NDArray[np.int64]  # at least so many different words, by ASCII's letters and digits, in any case
+    distinct: NDArray[
+        np.int64
+    ]  # at least so many different words, by ASCII's letters and digits, in any case
     run: NDArray[np.int64]  # the longest one of a character that is no space
 
 
@@ -121,6 +123,10 @@ def _is_odd(code: int) -> bool:
     """Whether str.split may cut there, or words are counted by characters (words.py); much else from U+0E00 on."""
     if code < 0xE00:
         return code == 0x85 or code == 0xA0
-    if 0x1E00 <= code < 0x3000:  # more Latin and Greek letters; dashes and quotes, but for the spaces among them
-        return 0x2000 <= code <= 0x200A or code == 0x2028 or code == 0x2029 or code == 0x202F or code == 0x205F
+    if (
+        0x1E00 <= code < 0x3000
+    ):  # more Latin and Greek letters; dashes and quotes, but for the spaces among them
+        return (
+            0x2000 <= code <= 0x200A or code == 0x2028 or code == 0x2029 or code == 0x202F or code == 0x205F
+        )
     return True

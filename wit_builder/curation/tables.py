@@ -45,8 +45,10 @@ def judged(
 
     records: makes records of rows, asked for those alone that a filter is called for; image: see filtering.judge.
     """
-    called_for = np.array([filtering.may_drop(rule, rows) for rule in filters], bool).reshape(-1, rows.num_rows)
-    seen = called_for.any(axis=0)
+    called_for = np.array([filtering.may_drop(rule, rows) for rule in filters], bool).reshape(
+        -1, rows.num_rows
+    )
+    seen: NDArray[np.bool_] = np.any(called_for, axis=0)
     verdicts = np.full(rows.num_rows, filtering.KEPT, object)
     items = list(records(rows.filter(columns.mask(seen))))
     verdicts[seen] = filtering.judge(items, filters, image, list(called_for[:, seen]))
