@@ -91,6 +91,10 @@ class ImageArea:
             return Verdict("image_small_area", _size(item))
         return Verdict("image_large_area", _size(item)) if area > self.max_pixels else KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        area = pc.multiply(rows.column("original_width"), rows.column("original_height"))
+        return pc.or_(pc.less(area, self.min_pixels), pc.greater(area, self.max_pixels))
+
 
 @dataclass(frozen=True, slots=True)
 class ImageBytes:
@@ -116,6 +120,10 @@ class ImageBytes:
         if item.original_bytes > self.max_bytes:
             return Verdict("image_many_bytes", f"{item.original_bytes} bytes")
         return KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        size = rows.column("original_bytes")
+        return pc.or_(pc.less(size, self.min_bytes), pc.greater(size, self.max_bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,9 @@ class ImageFormat:
             else Verdict("image_format", item.original_format or "none")
         )
 
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        return pc.invert(pc.is_in(rows.column("original_format"), pa.array(self.allowed, pa.string())))
+
 
 @dataclass(frozen=True, slots=True)
 class ImageAnimated:
@@ -181,6 +192,9 @@ class ImageAnimated:
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         return Verdict("image_animated", f"{item.original_format}, {_size(item)}") if item.animated else KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        return rows.column("animated")
+
 
 @dataclass(frozen=True, slots=True)
 class ImageAlpha:
@@ -193,6 +207,9 @@ class ImageAlpha:
 
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         return Verdict("image_alpha", f"{item.original_format}, {_size(item)}") if item.alpha else KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+        return rows.column("alpha")
 
 
 def _size(item: HasImage) -> str:

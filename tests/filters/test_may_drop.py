@@ -15,8 +15,13 @@ from wit_filters import (
     CaptionMarkup,
     CaptionRepetition,
     CaptionUrl,
+    ImageAlpha,
+    ImageAnimated,
+    ImageArea,
     ImageAspect,
+    ImageBytes,
     ImageDetail,
+    ImageFormat,
     ImageSize,
     Language,
     UrlExtension,
@@ -30,7 +35,12 @@ OF_CAPTIONS = [
     *(CaptionLength(min_words=3, max_words=6, min_chars=0, max_chars=30), CaptionLetters(min_share=0.9)),
 ]
 OF_URLS = [UrlExtension(), UrlIcon(), UrlIcon(names=("logi", "a")), UrlHolds()]
+OF_PICTURES = [
+    *(ImageSize(), ImageAspect(), ImageAspect(1.1), ImageDetail(), ImageArea(1_000, 90_000), ImageFormat()),
+    *(ImageBytes(max_bytes=20_000), ImageAnimated(), ImageAlpha()),
+]
 
+FORMATS, BOOL = st.sampled_from(["", "jpg", "gif"]), st.booleans()
 PIECES = st.sampled_from(
     [
         *(
@@ -104,8 +114,13 @@ def test_no_address_that_a_rule_drops_is_missed(rule, urls):
     assert missed(rule, [Addressed(url) for url in urls]) == []
 
 
-@pytest.mark.parametrize("rule", [ImageSize(), ImageAspect(), ImageAspect(1.1), ImageDetail()], ids=repr)
-@given(st.lists(st.builds(Pictured, *[st.integers(0, 30_000)] * 3, st.integers(0, 100)), min_size=1))
+@pytest.mark.parametrize("rule", OF_PICTURES, ids=repr)
+@given(
+    st.lists(
+        st.builds(Pictured, *[st.integers(0, 30_000)] * 3, st.integers(0, 100), FORMATS, BOOL, BOOL),
+        min_size=1,
+    )
+)
 @example([Pictured(600, 200), Pictured(601, 200), Pictured(199, 300), Pictured(200, 20_001)])
 @example([Pictured(phash_quality=49)])
 def test_no_picture_that_a_rule_drops_is_missed(rule, pictures):
@@ -130,6 +145,11 @@ def test_no_rule_need_be_called_for_what_most_pairs_are_like():
     called_for = {rule: filtering.may_drop(rule, rows).tolist() for rule in (*OF_CAPTIONS[:7], *OF_URLS)}
     assert called_for.pop(CaptionCounter()) == [False, True, False]  # a digit, and letters beyond ASCII
     assert not any(map(any, called_for.values()))
+    usual = pa.table({name: [getattr(Pictured(), name)] for name in Pictured.__dataclass_fields__})
+    assert not any(
+        filtering.may_drop(rule, usual).any()
+        for rule in (ImageSize(), ImageArea(), ImageFormat(), *OF_PICTURES[-2:])
+    )
 
 
 def test_what_is_null_is_asked_of_the_rule_itself():
