@@ -74,7 +74,7 @@ def may_drop(rule: object, rows: pa.Table) -> NDArray[np.bool_]:
     """Which of the rows the filter must be called for, bool [rows]."""
     if not isinstance(rule, ScreeningFilter):
         return np.ones(rows.num_rows, bool)
-    return np.asarray(pc.coalesce(rule.may_drop(rows), pa.scalar(True)))
+    return np.asarray(pc.coalesce(rule.may_drop(rows), pa.scalar(True)), bool)
 
 
 def judge(

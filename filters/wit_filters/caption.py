@@ -57,7 +57,8 @@ class CaptionLength:
             return Verdict("caption_few_chars", f"{chars} characters")
         return KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         of = scanned(rows.column("caption"))
         many_or_few = (of.words < self.min_words) | (of.words > self.max_words)
         return of.odd | many_or_few | (of.chars < self.min_chars) | (of.chars > self.max_chars)
@@ -77,7 +78,8 @@ class CaptionFileName:
             return Verdict("caption_file_name", item.caption[:100])
         return KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         return pc.match_substring_regex(rows.column("caption"), r"^[^ ]*$|\.[^ .]{2,5}$")
 
 
@@ -110,7 +112,8 @@ class CaptionUrl:
             return KEPT
         return Verdict("caption_url", found[0][:100])
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         captions = rows.column("caption")
         space = pc.find_substring(captions, " ")  # none of a bare host
         marked = pc.match_substring_regex(captions, "|".join(map(re.escape, _ADDRESS_MARKS)))
@@ -143,7 +146,8 @@ class CaptionLetters:
             return KEPT
         return Verdict("caption_no_letters", f"{letters} letters in {ink} characters")
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         of = scanned(rows.column("caption"))
         return (of.letters == 0) | (of.letters < self.min_share * of.ink)
 
@@ -180,7 +184,8 @@ class CaptionRepetition:
             return Verdict("caption_repetitive", f"{len(set(pieces))} different of {len(pieces)}")
         return KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         of = scanned(rows.column("caption"))
         long = (of.words > min(self.window, MOST_COMPARED)) | (of.chars > _REPETITION_WINDOW)
         return of.odd | long | (of.run > self.max_run) | (of.distinct < self.min_distinct * of.words)

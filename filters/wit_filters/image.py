@@ -38,7 +38,8 @@ class ImageSize:
             return Verdict("image_too_small", _size(item))
         return Verdict("image_too_large", _size(item)) if long > self.max_side else KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         short, long = _sides(rows)
         return pc.or_(pc.less(short, self.min_side), pc.greater(long, self.max_side))
 
@@ -62,7 +63,8 @@ class ImageAspect:
         short, long = sorted((item.original_width, item.original_height))
         return Verdict("image_too_long", _size(item)) if long > self.max_ratio * short else KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         short, long = _sides(rows)
         return pc.greater(long, pc.multiply(short, float(self.max_ratio)))
 
@@ -91,7 +93,8 @@ class ImageArea:
             return Verdict("image_small_area", _size(item))
         return Verdict("image_large_area", _size(item)) if area > self.max_pixels else KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         area = pc.multiply(rows.column("original_width"), rows.column("original_height"))
         return pc.or_(pc.less(area, self.min_pixels), pc.greater(area, self.max_pixels))
 
@@ -121,7 +124,8 @@ class ImageBytes:
             return Verdict("image_many_bytes", f"{item.original_bytes} bytes")
         return KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         size = rows.column("original_bytes")
         return pc.or_(pc.less(size, self.min_bytes), pc.greater(size, self.max_bytes))
 
@@ -147,7 +151,8 @@ class ImageDetail:
             return Verdict("image_blank", f"PDQ quality {item.phash_quality}")
         return KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         return pc.less(rows.column("phash_quality"), self.min_quality)
 
 
@@ -176,7 +181,8 @@ class ImageFormat:
             else Verdict("image_format", item.original_format or "none")
         )
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         return pc.invert(pc.is_in(rows.column("original_format"), pa.array(self.allowed, pa.string())))
 
 
@@ -192,7 +198,8 @@ class ImageAnimated:
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         return Verdict("image_animated", f"{item.original_format}, {_size(item)}") if item.animated else KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         return rows.column("animated")
 
 
@@ -208,7 +215,8 @@ class ImageAlpha:
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         return Verdict("image_alpha", f"{item.original_format}, {_size(item)}") if item.alpha else KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         return rows.column("alpha")
 
 

@@ -49,7 +49,8 @@ class Language:
             return Verdict("language_unwanted", item.lang)
         return KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         lang, sure = rows.column("lang"), pc.greater_equal(rows.column("lang_score"), self.min_score)
         wanted = pc.is_in(lang, pa.array(self.allowed)) if self.allowed else pc.not_equal(lang, "")
         return pc.invert(pc.and_(wanted, sure))

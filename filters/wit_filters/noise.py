@@ -33,7 +33,8 @@ class CaptionMarkup:
         found = _MARKUP.search(item.caption[:_WINDOW])
         return KEPT if found is None else Verdict("caption_markup", found[0][:100])
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         return pc.match_substring_regex(rows.column("caption"), r"[<\[{}]|&[^ ;]+;|%[>%]|'''")
 
 
@@ -54,7 +55,8 @@ class CaptionCounter:
             return Verdict("caption_counter", text)
         return KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         captions = rows.column("caption")
         counter = pc.match_substring_regex(captions, _ASCII_COUNTER)
         other = pc.match_substring_regex(captions, _OTHER_DIGITS)

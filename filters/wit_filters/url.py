@@ -38,7 +38,8 @@ class UrlExtension:
         extension = _split_name(_pieces(item.url)[-1])[1]
         return Verdict("url_extension", extension) if extension in self.dropped else KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         pattern = rf"(?i)\.(?:{'|'.join(self.dropped)})(?:[;?#/]|$)"
         return pc.match_substring_regex(rows.column("url"), pattern)
 
@@ -77,7 +78,8 @@ class UrlIcon:
                 return Verdict("url_icon", f"folder {folder}")
         return Verdict("url_icon", name[:100]) if self._is_decoration(_split_name(name)[0]) else KEPT
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         folder, name = (f"(?i:{'|'.join(words) or '[^/]*'})" for words in (self.folders, self.names))
         number, apart = r"(?:[0-9]{1,5}(?:x[0-9]{1,5})?|[0-9]{1,5}px|[0-9]{0,2}x)", "[^A-Za-z0-9/]"
         stem = f"{apart}*(?:{number}{apart}+)*{name}[0-9]*(?:{apart}+(?:{number}|{name}[0-9]*))*{apart}*"
@@ -112,7 +114,8 @@ class UrlHolds:
         found = next((part for part in self.parts if part in url), None)
         return KEPT if found is None else Verdict("url_holds", found[:100])
 
-    def may_drop(self, rows: pa.Table, /) -> Any:  # noqa: D102
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
         pattern = rf"(?i){'|'.join(map(re.escape, self.parts))}|İ"
         return pc.match_substring_regex(rows.column("url"), pattern)
 
