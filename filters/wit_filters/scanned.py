@@ -28,7 +28,7 @@ class Scanned:
 
 
 def scanned(captions: pa.ChunkedArray) -> Scanned:
-    """A tenth of a microsecond a caption of 50 characters. captions: strings; a null is as an empty one.
+    """0.3 µs a caption of some eight words. captions: strings; a null is as an empty one.
 
     distinct: of the words that are ASCII alone, MOST_COMPARED of them at most.
     """
@@ -38,7 +38,7 @@ def scanned(captions: pa.ChunkedArray) -> Scanned:
         if len(chunk):
             _, offsets, data = chunk.buffers()
             ends = np.frombuffer(offsets, np.int64, len(chunk) + 1, chunk.offset * 8)
-            text = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
+            text = np.frombuffer(data or b"", np.uint8)
             _scan_all(text, ends, found[:, start : start + len(chunk)])
         start += len(chunk)
     return Scanned(found[0] > 0, *found[1:])

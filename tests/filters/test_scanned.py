@@ -56,3 +56,8 @@ def test_different_words_are_counted_by_letters_and_digits(caption: str, distinc
 def test_captions_of_sliced_columns_are_their_own() -> None:
     captions = pa.chunked_array([["one", "two words", "three words here"], [], [None, "four"]], pa.string())
     assert scanned(captions.slice(1)).words.tolist() == [2, 3, 0, 1]
+
+
+def test_empty_captions_have_nothing():
+    assert scan("", "").words.tolist() == [0, 0]
+    assert scan().words.tolist() == []

@@ -45,9 +45,9 @@ def judged(
 
     records: makes records of rows, asked for those alone that a filter is called for; image: see filtering.judge.
     """
-    called_for = np.array([filtering.may_drop(rule, rows) for rule in filters], bool).reshape(
-        -1, rows.num_rows
-    )
+    called_for = np.ones((len(filters), rows.num_rows), bool)
+    for rule, of_rule in zip(filters, called_for, strict=True):
+        of_rule[:] = filtering.may_drop(rule, rows)
     seen: NDArray[np.bool_] = np.any(called_for, axis=0)
     verdicts = np.full(rows.num_rows, filtering.KEPT, object)
     items = list(records(rows.filter(columns.mask(seen))))
