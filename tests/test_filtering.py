@@ -1,9 +1,11 @@
 from dataclasses import dataclass, field
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from wit_builder.errors import ConfigError
-from wit_builder.filtering import KEPT, Verdict, judge
+from wit_builder.filtering import KEPT, Verdict, judge, may_drop
 
 
 def test_a_verdict_is_neither_true_nor_false():
@@ -64,3 +66,23 @@ def test_a_batch_filter_that_forgets_an_item_is_found_out():
 
     with pytest.raises(ValueError, match="shorter"):
         judge(["a", "b"], [Forgets()], lambda _: b"")
+
+
+def test_a_filter_is_called_only_for_what_it_may_drop():
+    @dataclass
+    class Screens:
+        seen: list = field(default_factory=list)
+
+        def __call__(self, item):
+            self.seen.append(item)
+            return Verdict("dark")
+
+    rule = Screens()
+    called_for = [np.array([True, False, True]), np.array([True, True, False])]
+    verdicts = judge(["a", "b", "c"], [rule, lambda _: Verdict("last")], None, called_for)
+    assert rule.seen == ["a", "c"]
+    assert [verdict.reason for verdict in verdicts] == ["dark", "last", "dark"]
+
+
+def test_a_filter_that_says_nothing_of_columns_is_called_for_all():
+    assert may_drop(Verdict, pa.table({"url": ["a", "b"]})).tolist() == [True, True]

@@ -3,7 +3,12 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn, Protocol, TypeVar, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from wit_builder.errors import ConfigError
 
@@ -54,24 +59,45 @@ class BatchFilter(Protocol[ItemT]):
     def judge(self, items: Sequence[ItemT], images: Iterable[bytes], /) -> Sequence[Verdict]: ...  # noqa: D102
 
 
+@runtime_checkable
+class ScreeningFilter(Protocol):
+    """A filter that also tells from columns what it need not be called for: most of what it keeps.
+
+    may_drop: gets rows as Arrow columns, by the names of the record's fields; gives bool [rows], true for each that
+    the filter drops, and for as few others as that takes; null is as true.
+    """
+
+    def may_drop(self, rows: pa.Table, /) -> Any: ...  # noqa: D102
+
+
+def may_drop(rule: object, rows: pa.Table) -> NDArray[np.bool_]:
+    """Which of the rows the filter must be called for, bool [rows]."""
+    if not isinstance(rule, ScreeningFilter):
+        return np.ones(rows.num_rows, bool)
+    return np.asarray(pc.coalesce(rule.may_drop(rows), pa.scalar(True)), bool)
+
+
 def judge(
     items: Sequence[ItemT],
-    filters: Iterable[Filter[ItemT] | BatchFilter[ItemT]],
+    filters: Sequence[Filter[ItemT] | BatchFilter[ItemT]],
     image: Callable[[ItemT], bytes] | None = None,
+    called_for: Sequence[NDArray[np.bool_]] | None = None,
 ) -> list[Verdict]:
     """For each item the verdict of the first filter that drops it, or that it is kept.
 
     A filter sees what those before it kept; the scores of all that saw it add up.
     image: gives an item's stored image, a whole file; None where no filter is a BatchFilter.
+    called_for: for each filter which items it must be called for, bool [items]; None: all.
     """
     verdicts = [KEPT] * len(items)
-    left = list(range(len(items)))
-    for rule in filters:
-        said = _said(rule, [items[i] for i in left], image)
-        for i, verdict in zip(left, said, strict=True):
+    left = np.ones(len(items), bool)
+    for rule, asked in zip(filters, [left] * len(filters) if called_for is None else called_for, strict=True):
+        numbers = np.flatnonzero(left & asked).tolist()
+        said = _said(rule, [items[i] for i in numbers], image)
+        for i, verdict in zip(numbers, said, strict=True):
             before = verdicts[i].scores
             verdicts[i] = replace(verdict, scores=before + verdict.scores) if before else verdict
-        left = [i for i in left if verdicts[i].kept]
+        left[[i for i in numbers if not verdicts[i].kept]] = False
     return verdicts
 
 

@@ -4,12 +4,17 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import HasCaption
 from wit_builder.text.normalize import is_file_name
 from wit_filters import words
 from wit_filters.bounds import check_order, check_range
+from wit_filters.scanned import MOST_COMPARED, scanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,12 @@ class CaptionLength:
             return Verdict("caption_few_chars", f"{chars} characters")
         return KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        of = scanned(rows.column("caption"))
+        many_or_few = (of.words < self.min_words) | (of.words > self.max_words)
+        return of.odd | many_or_few | (of.chars < self.min_chars) | (of.chars > self.max_chars)
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionFileName:
@@ -66,6 +77,10 @@ class CaptionFileName:
         if is_file_name(item.caption):
             return Verdict("caption_file_name", item.caption[:100])
         return KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        return pc.match_substring_regex(rows.column("caption"), r"^[^ ]*$|\.[^ .]{2,5}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,13 @@ class CaptionUrl:
             return KEPT
         return Verdict("caption_url", found[0][:100])
 
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        captions = rows.column("caption")
+        space = pc.find_substring(captions, " ")  # none of a bare host
+        marked = pc.match_substring_regex(captions, "|".join(map(re.escape, _ADDRESS_MARKS)))
+        return pc.or_(marked, pc.or_(pc.less(space, 0), pc.greater_equal(space, _ADDRESS_WINDOW)))
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionLetters:
@@ -123,6 +145,11 @@ class CaptionLetters:
         if letters and letters >= self.min_share * ink:
             return KEPT
         return Verdict("caption_no_letters", f"{letters} letters in {ink} characters")
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        of = scanned(rows.column("caption"))
+        return (of.letters == 0) | (of.letters < self.min_share * of.ink)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +183,12 @@ class CaptionRepetition:
         if pieces and len(set(pieces)) < self.min_distinct * len(pieces):
             return Verdict("caption_repetitive", f"{len(set(pieces))} different of {len(pieces)}")
         return KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        of = scanned(rows.column("caption"))
+        long = (of.words > min(self.window, MOST_COMPARED)) | (of.chars > _REPETITION_WINDOW)
+        return of.odd | long | (of.run > self.max_run) | (of.distinct < self.min_distinct * of.words)
 
 
 _RUN = re.compile(r"(\S)\1{2,}")

@@ -2,7 +2,10 @@
 
 import string
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
@@ -35,6 +38,11 @@ class ImageSize:
             return Verdict("image_too_small", _size(item))
         return Verdict("image_too_large", _size(item)) if long > self.max_side else KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        short, long = _sides(rows)
+        return pc.or_(pc.less(short, self.min_side), pc.greater(long, self.max_side))
+
 
 @dataclass(frozen=True, slots=True)
 class ImageAspect:
@@ -54,6 +62,11 @@ class ImageAspect:
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         short, long = sorted((item.original_width, item.original_height))
         return Verdict("image_too_long", _size(item)) if long > self.max_ratio * short else KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        short, long = _sides(rows)
+        return pc.greater(long, pc.multiply(short, float(self.max_ratio)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,11 @@ class ImageArea:
         if area < self.min_pixels:
             return Verdict("image_small_area", _size(item))
         return Verdict("image_large_area", _size(item)) if area > self.max_pixels else KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        area = pc.multiply(rows.column("original_width"), rows.column("original_height"))
+        return pc.or_(pc.less(area, self.min_pixels), pc.greater(area, self.max_pixels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +124,11 @@ class ImageBytes:
             return Verdict("image_many_bytes", f"{item.original_bytes} bytes")
         return KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        size = rows.column("original_bytes")
+        return pc.or_(pc.less(size, self.min_bytes), pc.greater(size, self.max_bytes))
+
 
 @dataclass(frozen=True, slots=True)
 class ImageDetail:
@@ -127,6 +150,10 @@ class ImageDetail:
         if item.phash_quality < self.min_quality:
             return Verdict("image_blank", f"PDQ quality {item.phash_quality}")
         return KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        return pc.less(rows.column("phash_quality"), self.min_quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +181,10 @@ class ImageFormat:
             else Verdict("image_format", item.original_format or "none")
         )
 
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        return pc.invert(pc.is_in(rows.column("original_format"), pa.array(self.allowed, pa.string())))
+
 
 @dataclass(frozen=True, slots=True)
 class ImageAnimated:
@@ -166,6 +197,10 @@ class ImageAnimated:
 
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         return Verdict("image_animated", f"{item.original_format}, {_size(item)}") if item.animated else KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        return rows.column("animated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +215,16 @@ class ImageAlpha:
     def __call__(self, item: HasImage, /) -> Verdict:  # noqa: D102
         return Verdict("image_alpha", f"{item.original_format}, {_size(item)}") if item.alpha else KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        return rows.column("alpha")
+
 
 def _size(item: HasImage) -> str:
     return f"{item.original_width}x{item.original_height}"
+
+
+def _sides(rows: pa.Table) -> tuple[Any, Any]:
+    """The shorter and the longer side of each."""
+    sides = rows.column("original_width"), rows.column("original_height")
+    return pc.min_element_wise(*sides, skip_nulls=False), pc.max_element_wise(*sides, skip_nulls=False)

@@ -5,6 +5,10 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
@@ -44,6 +48,12 @@ class Language:
         if self.allowed and item.lang not in self.allowed:
             return Verdict("language_unwanted", item.lang)
         return KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        lang, sure = rows.column("lang"), pc.greater_equal(rows.column("lang_score"), self.min_score)
+        wanted = pc.is_in(lang, pa.array(self.allowed)) if self.allowed else pc.not_equal(lang, "")
+        return pc.invert(pc.and_(wanted, sure))
 
 
 @dataclass(frozen=True, slots=True)

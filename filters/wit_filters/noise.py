@@ -5,6 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import HasCaption
@@ -29,6 +33,10 @@ class CaptionMarkup:
         found = _MARKUP.search(item.caption[:_WINDOW])
         return KEPT if found is None else Verdict("caption_markup", found[0][:100])
 
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        return pc.match_substring_regex(rows.column("caption"), r"[<\[{}]|&[^ ;]+;|%[>%]|'''")
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionCounter:
@@ -46,6 +54,13 @@ class CaptionCounter:
         if len(text) <= 60 and _COUNTER.fullmatch(text) and any(map(str.isdigit, text)):
             return Verdict("caption_counter", text)
         return KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        captions = rows.column("caption")
+        counter = pc.match_substring_regex(captions, _ASCII_COUNTER)
+        other = pc.match_substring_regex(captions, _OTHER_DIGITS)
+        return pc.or_(counter, other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +150,13 @@ _COUNTER = re.compile(
     rf"(?:(?:{_KINDS}|{_LINKS}|{_MONTHS})(?![^\W\d_])|\d{{1,8}}(?:st|nd|rd|th|[tz](?![^\W\d_]))?|[\s.,:;/#()\[\]|_\-–—+№°年月日枚])+",
     re.IGNORECASE,
 )
+
+# The same in the words of RE2, which looks at nothing ahead, for ASCII; and a digit among other characters, or one of
+# them: what has none of these categories, for Python may know newer digits than RE2.
+_ASCII_COUNTER = (
+    rf"^(?i:{_KINDS}|{_LINKS}|{_MONTHS}|[0-9]{{1,8}}(?:st|nd|rd|th|[tz])?|[\x00-\x20.,:;/#()\[\]|_\-+])+$"
+)
+_OTHER_DIGITS = r"(?s)[0-9].*[^\x00-\x7f]|[^\x00-\x7f].*[0-9]|[^\x00-\x7f\pL\pM\pP\pS\pZ\pC]"
 
 
 def _frequencies(units: Sequence[str] | str, length: int) -> list[int]:

@@ -3,6 +3,10 @@
 import re
 import string
 from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_builder.filtering import KEPT, Verdict
 from wit_builder.records import HasUrl
@@ -33,6 +37,11 @@ class UrlExtension:
     def __call__(self, item: HasUrl, /) -> Verdict:  # noqa: D102
         extension = _split_name(_pieces(item.url)[-1])[1]
         return Verdict("url_extension", extension) if extension in self.dropped else KEPT
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        pattern = rf"(?i)\.(?:{'|'.join(self.dropped)})(?:[;?#/]|$)"
+        return pc.match_substring_regex(rows.column("url"), pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,14 @@ class UrlIcon:
                 return Verdict("url_icon", f"folder {folder}")
         return Verdict("url_icon", name[:100]) if self._is_decoration(_split_name(name)[0]) else KEPT
 
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        folder, name = (f"(?i:{'|'.join(words) or '[^/]*'})" for words in (self.folders, self.names))
+        number, apart = r"(?:[0-9]{1,5}(?:x[0-9]{1,5})?|[0-9]{1,5}px|[0-9]{0,2}x)", "[^A-Za-z0-9/]"
+        stem = f"{apart}*(?:{number}{apart}+)*{name}[0-9]*(?:{apart}+(?:{number}|{name}[0-9]*))*{apart}*"
+        pattern = rf"/{folder}(?:;[^/]*)?/|/(?:{stem}|{apart}*1x1{apart}*)(?:\.[^/.;?#]*)?(?:[;?#]|$)|İ"
+        return pc.match_substring_regex(rows.column("url"), pattern)
+
     def _is_decoration(self, stem: str) -> bool:
         tokens = [token for token in _SEPARATORS.split(stem) if token]
         words = [token for token in tokens if not _NUMBER.fullmatch(token)]
@@ -96,6 +113,11 @@ class UrlHolds:
         url = item.url.lower()
         found = next((part for part in self.parts if part in url), None)
         return KEPT if found is None else Verdict("url_holds", found[:100])
+
+    def may_drop(self, rows: pa.Table, /) -> Any:
+        """See ScreeningFilter."""
+        pattern = rf"(?i){'|'.join(map(re.escape, self.parts))}|İ"
+        return pc.match_substring_regex(rows.column("url"), pattern)
 
 
 _SEPARATORS = re.compile(r"[^a-z0-9]+|%[0-9a-f]{2}")

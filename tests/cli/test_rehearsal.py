@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
 from tests.model import tiny
@@ -65,6 +66,18 @@ def test_a_filter_that_fails_says_where():
         ConfigError, match=r"filter Says fails: .*test_rehearsal\.py, line \d+: KeyError: 'x'"
     ):
         try_filters(recipe((Says(KeyError("x")),)))
+
+
+@pytest.mark.parametrize("rows", [[False], [], [True, True]])
+def test_a_filter_that_would_not_be_called_for_what_it_drops_is_refused(rows):
+    class Screens(Says):
+        def may_drop(self, _):
+            return pa.array(rows, pa.bool_())
+
+    with pytest.raises(ConfigError, match=r"filter Screens drops what its may_drop passes over"):
+        try_filters(recipe((Screens(Verdict("too_dark")),)))
+    with pytest.raises(ConfigError, match=r"filter Screens fails: .*KeyError"):
+        try_filters(recipe((Screens(KeyError("x")),)))
 
 
 def test_each_kind_of_filter_gets_its_kind_of_item():

@@ -11,14 +11,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
+import pyarrow as pa
 from PIL import Image
 
 from wit_builder import settings
 from wit_builder.errors import ConfigError, WitError
-from wit_builder.filtering import BatchFilter, Verdict
+from wit_builder.filtering import BatchFilter, Verdict, may_drop
 from wit_builder.model import load
 from wit_builder.recipe import Recipe
-from wit_builder.records import Candidate, Sample
+from wit_builder.records import CANDIDATE_SCHEMA, SAMPLE_SCHEMA, Candidate, Sample, to_table
 from wit_builder.text import language
 
 _VALUES = {str: "", int: 1, float: 1.0, bool: False, tuple: (), datetime: datetime(2000, 1, 1, tzinfo=UTC)}
@@ -59,6 +60,7 @@ def _try(rule: Any, item: Any) -> Verdict:
     name = type(rule).__name__
     try:
         said = rule.judge([item], [_picture()])[0] if isinstance(rule, BatchFilter) else rule(item)
+        called_for = may_drop(rule, _rows(item))
     except WitError as error:
         raise ConfigError(f"filter {name}: {error}", error.hint) from error
     except Exception as error:
@@ -68,6 +70,11 @@ def _try(rule: Any, item: Any) -> Verdict:
         raise ConfigError(
             f"filter {name} returns {said!r}, expected a Verdict",
             'from wit_builder.filtering import KEPT, Verdict: return KEPT, or Verdict("too_dark")',
+        )
+    if called_for.shape != (1,) or not (called_for[0] or said.kept):
+        raise ConfigError(
+            f"filter {name} drops what its may_drop passes over, or says nothing of it",
+            "may_drop returns bool [rows], true for each row that the filter drops",
         )
     return said
 
@@ -81,6 +88,10 @@ def _picture() -> bytes:
 def _made_up(record: type) -> Any:
     hints = get_type_hints(record)
     return record(**{f.name: _TEXTS.get(f.name, _value(hints[f.name])) for f in fields(record)})
+
+
+def _rows(item: Any) -> pa.Table:
+    return to_table([item], CANDIDATE_SCHEMA if isinstance(item, Candidate) else SAMPLE_SCHEMA)
 
 
 def _value(hint: Any) -> Any:

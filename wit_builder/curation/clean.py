@@ -48,7 +48,7 @@ def judge(task: Task) -> None:
         for batch in pq.ParquetFile(here(path)).iter_batches(BATCH):
             rows = pa.table(batch)
             image = _images(folder, rows)
-            survivors, dropped = tables.judged(rows, samples(rows), rules, "clean", image)
+            survivors, dropped = tables.judged(rows, samples, rules, "clean", image)
             kept.append(survivors)
             losses.append(dropped)
     table = pa.concat_tables(kept)

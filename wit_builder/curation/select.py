@@ -48,7 +48,7 @@ def judge(task: Task) -> None:
     for part in task.arg["parts"]:
         for batch in pq.ParquetFile(here(part)).iter_batches(BATCH):
             rows = _with_language(pa.table(batch), task.params["language"])
-            survivors, dropped = tables.judged(rows, candidates(rows), filters, "select")
+            survivors, dropped = tables.judged(rows, candidates, filters, "select")
             losses.append(dropped)
             if task.params["queries"] is not None:
                 survivors, dropped = matched.judged(survivors, task.params["queries"], task.params["list"])

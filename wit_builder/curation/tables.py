@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wit_builder import filtering, storage
+from wit_builder.engine import columns
 from wit_builder.engine.task import Task
 from wit_builder.records import LOSS_SCHEMA, SAMPLE_SCHEMA
 
@@ -35,24 +36,29 @@ def write_array(path: Path, values: NDArray[Any]) -> None:
 
 def judged(
     rows: pa.Table,
-    items: Iterable[Any],
+    records: Callable[[pa.Table], Iterable[Any]],
     filters: Sequence[filtering.Filter[Any] | filtering.BatchFilter[Any]],
     stage: str,
     image: Callable[[Any], bytes] | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """The rows that the filters keep, with their scores, and the losses of the others.
 
-    items: the rows as records; image: see filtering.judge.
+    records: makes records of rows, asked for those alone that a filter is called for; image: see filtering.judge.
     """
-    if not filters:
-        return rows, LOSS_SCHEMA.empty_table()
-    verdicts = filtering.judge(list(items), filters, image)
-    kept = pa.array([verdict.kept for verdict in verdicts], pa.bool_())
-    lost = [verdict for verdict in verdicts if verdict.reason is not None]
-    gone = rows.filter(pc.invert(kept))
+    called_for = np.ones((len(filters), rows.num_rows), bool)
+    for rule, of_rule in zip(filters, called_for, strict=True):
+        of_rule[:] = filtering.may_drop(rule, rows)
+    seen: NDArray[np.bool_] = np.any(called_for, axis=0)
+    verdicts = np.full(rows.num_rows, filtering.KEPT, object)
+    items = list(records(rows.filter(columns.mask(seen))))
+    verdicts[seen] = filtering.judge(items, filters, image, list(called_for[:, seen]))
+    kept = np.ones(rows.num_rows, bool)
+    kept[seen] = [verdict.kept for verdict in verdicts[seen]]
+    lost = verdicts[~kept]
     reasons = [verdict.reason for verdict in lost]
-    losses = losses_of(gone, stage, reasons, _fit([verdict.evidence for verdict in lost]))
-    return _scored(rows.filter(kept), [verdict.scores for verdict in verdicts if verdict.kept]), losses
+    evidence = _fit([verdict.evidence for verdict in lost])
+    losses = losses_of(rows.filter(columns.mask(~kept)), stage, reasons, evidence)
+    return _scored(rows.filter(columns.mask(kept)), [verdict.scores for verdict in verdicts[kept]]), losses
 
 
 def losses_of(
@@ -63,14 +69,14 @@ def losses_of(
     reasons: one for each row, or one for all.
     """
     count = rows.num_rows
-    columns = {name: rows.column(name) for name in OF_LOSSES}
-    columns["stage"] = pa.repeat(stage, count)
-    columns["reason"] = (
+    values = {name: rows.column(name) for name in OF_LOSSES}
+    values["stage"] = pa.repeat(stage, count)
+    values["reason"] = (
         pa.repeat(reasons, count) if isinstance(reasons, str) else pa.array(reasons, pa.string())
     )
-    columns["evidence"] = evidence
-    columns["at"] = pa.repeat(pa.scalar(datetime.now(UTC), LOSS_SCHEMA.field("at").type), count)
-    return pa.table([columns[name] for name in LOSS_SCHEMA.names], schema=LOSS_SCHEMA)
+    values["evidence"] = evidence
+    values["at"] = pa.repeat(pa.scalar(datetime.now(UTC), LOSS_SCHEMA.field("at").type), count)
+    return pa.table([values[name] for name in LOSS_SCHEMA.names], schema=LOSS_SCHEMA)
 
 
 def hand_on_losses(task: Task, stage: str, losses: Iterable[pa.Table], number: int = 0) -> None:
