@@ -83,14 +83,14 @@ def unique(task: Task) -> None:
     inputs, bins = [Path(path) for path in task.params["inputs"]], task.params["bins"]
     urls, looked_at = _first_look(task, inputs)
     stays = ~looked_at
-    files = gained = 0
+    gained = 0
     for turn, rows in enumerate(_turns(urls, np.flatnonzero(looked_at))):
         chosen = _Chosen(task, partial(_read, inputs, task.arg, bins, len(urls)), rows, urls[rows])
         tables.hand_on_losses(task, "select", chosen.losses(), turn)
         stays[rows[chosen.left]] = True
-        for files, richer in enumerate(chosen.richer(), files + 1):
+        for piece, richer in enumerate(chosen.richer()):
             gained += richer.num_rows
-            path = task.new_file("richer", f".{files}.shuffle")
+            path = task.new_file("richer", f".{turn}.{piece}.shuffle")
             shuffle.write(path, richer, np.full(richer.num_rows, task.arg), bins)
     stays = np.append(stays, np.ones(gained, bool))
     tables.write_array(task.new_file("stays", ".npy"), stays)
@@ -150,7 +150,11 @@ class _Chosen:
     """
 
     def __init__(
-        self, task: Task, read: Callable[..., Iterator[pa.Table]], rows: NDArray[np.int64], urls: hashes.Hashes
+        self,
+        task: Task,
+        read: Callable[..., Iterator[pa.Table]],
+        rows: NDArray[np.int64],
+        urls: hashes.Hashes,
     ) -> None:
         self._read, self._rows = read, rows
         self._over, self._counts = boilerplate.found(task, partial(read, rows), len(rows))
@@ -158,7 +162,8 @@ class _Chosen:
         self._ids, among = keys[:2], np.flatnonzero(self._over < 0)
         self._pair = _heads(len(rows), among, self._ids, self._stood)
         pairs = among[_stays(self._pair)[among]]
-        self._head = _heads(len(rows), pairs, np.stack([urls, keys[2]]), lambda some: keys[[3, 0, 1]][:, some])
+        url, rule = np.stack([urls, keys[2]]), keys[[3, 0, 1]]
+        self._head = _heads(len(rows), pairs, url, lambda some: list(rule[:, some]))
         gone = ~_stays(self._head)
         self._rich = _different(self._head[gone], len(rows))
         self._lost = np.flatnonzero((self._over >= 0) | ~_stays(self._pair) | gone)
@@ -223,8 +228,6 @@ def _heads(
 def _different(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Each of these rows of `count` once, rising."""
     return np.flatnonzero(columns.marked(rows, count))
-
-
 
 
 def pair_heads(table: pa.Table) -> NDArray[np.int64]:
