@@ -27,11 +27,14 @@ from wit_builder.text import language
 from wit_builder.text.language import LanguageModel
 
 BATCH = 8_192  # rows in memory as records at a time
-ROWS = 500_000  # that may be duplicates, looked at together
+ROWS = 1_000_000  # that may be duplicates, whose keys are in memory together
+PIECE = 8 << 20  # bytes of rows that are read together
+RICHER = 32 << 20  # bytes of rows that are written together
 
 _PAGES = pa.schema([CANDIDATE_SCHEMA.field("page_url")])
 _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_source", "alt_texts"]
-_KEYS = ["id", "url", *_WHERE]
+_KEYS = ["id", "url", "text_source"]
+_OF_LOST = [*tables.OF_LOSSES, "text_source"]  # what is read of rows that go
 
 
 def judge(task: Task) -> None:
@@ -82,15 +85,13 @@ def unique(task: Task) -> None:
     stays = ~looked_at
     gained = 0
     for turn, rows in enumerate(_turns(urls, np.flatnonzero(looked_at))):
-        read = partial(_read, inputs, task.arg, bins, columns.marked(rows, len(urls)))
-        chosen = _Chosen(task, read, len(rows))
+        chosen = _Chosen(task, partial(_read, inputs, task.arg, bins, len(urls)), rows, urls[rows])
         tables.hand_on_losses(task, "select", chosen.losses(), turn)
         stays[rows[chosen.left]] = True
-        richer = chosen.richer()
-        gained += richer.num_rows
-        shuffle.write(
-            task.new_file("richer", f".{turn}.shuffle"), richer, np.full(richer.num_rows, task.arg), bins
-        )
+        for piece, richer in enumerate(chosen.richer()):
+            gained += richer.num_rows
+            path = task.new_file("richer", f".{turn}.{piece}.shuffle")
+            shuffle.write(path, richer, np.full(richer.num_rows, task.arg), bins)
     stays = np.append(stays, np.ones(gained, bool))
     tables.write_array(task.new_file("stays", ".npy"), stays)
     task.funnel["select"].kept += int(stays.sum())
@@ -119,82 +120,114 @@ def _turns(urls: hashes.Hashes, rows: NDArray[np.int64]) -> Iterator[NDArray[np.
 
 
 def _read(
-    inputs: Sequence[Path], part: int, bins: int, marks: NDArray[np.bool_], names: Sequence[str] | None = None
+    inputs: Sequence[Path],
+    part: int,
+    bins: int,
+    count: int,
+    rows: NDArray[np.int64],
+    names: Sequence[str] | None = None,
+    size: int = PIECE,
 ) -> Iterator[pa.Table]:
-    """The marked rows of a bin, of these columns, a batch at a time."""
-    start = 0
+    """These rows, which rise, of the `count` of a bin, and of them these columns; in pieces of about `size` bytes."""
+    marks, start = columns.marked(rows, count), 0
+    found, held = [], 0
     for batch in shuffle.batches(inputs, part, bins, names):
         here = marks[start : (start := start + len(batch))]
         if here.any():
-            yield pa.table(batch).filter(columns.mask(here))
+            found.append(batch.filter(columns.mask(here)))
+            held += found[-1].nbytes
+            if held >= size:
+                yield pa.Table.from_batches(found).combine_chunks()
+                found, held = [], 0
+    if found:
+        yield pa.Table.from_batches(found).combine_chunks()
 
 
 class _Chosen:
     """One of each pair and of each URL, of some URLs all rows. Of what goes only keys are in memory together.
 
-    `left`: the rows that stay as they are.
+    `left`: of these rows those that stay as they are.
     """
 
-    def __init__(self, task: Task, read: Callable[..., Iterator[pa.Table]], rows: int) -> None:
-        self._read = read
-        self._over, self._counts = boilerplate.found(task, read, rows)
-        keys = np.concatenate([np.empty((6, 0), np.uint64), *map(_keys, read(_KEYS))], axis=1)
-        self._ids = keys[:2]
-        among = np.flatnonzero(self._over < 0)
-        self._pair = _heads(rows, among, keys[:2], keys[2:3])
+    def __init__(
+        self,
+        task: Task,
+        read: Callable[..., Iterator[pa.Table]],
+        rows: NDArray[np.int64],
+        urls: hashes.Hashes,
+    ) -> None:
+        self._read, self._rows = read, rows
+        self._over, self._counts = boilerplate.found(task, partial(read, rows), len(rows))
+        keys = np.concatenate([np.empty((4, 0), np.uint64), *map(_keys, read(rows, _KEYS))], axis=1)
+        self._ids, among = keys[:2], np.flatnonzero(self._over < 0)
+        self._pair = _heads(len(rows), among, self._ids, self._stood)
         pairs = among[_stays(self._pair)[among]]
-        self._head = _heads(rows, pairs, keys[3:5], keys[[5, 0, 1]])
-        self._rich = np.unique(self._head[~_stays(self._head)])
-        self._gains = columns.marked(self._rich, rows)
-        self._texts, self._richer = united.Gathered(alt_texts=False), [CANDIDATE_SCHEMA.empty_table()]
-        self.left = (self._over < 0) & _stays(self._pair) & _stays(self._head) & ~self._gains
+        url, rule = np.stack([urls, keys[2]]), keys[[3, 0, 1]]
+        self._head = _heads(len(rows), pairs, url, lambda some: list(rule[:, some]))
+        gone = ~_stays(self._head)
+        self._rich = _different(self._head[gone], len(rows))
+        self._lost = np.flatnonzero((self._over >= 0) | ~_stays(self._pair) | gone)
+        self._texts = united.Gathered(alt_texts=False)
+        self.left = ~columns.marked(np.concatenate([self._lost, self._rich]), len(rows))
 
     def losses(self) -> Iterator[pa.Table]:
         """All that go; what `richer` needs is gathered on the way."""
         pages = self._pages_of_heads()
         start = 0
-        for rows in self._read():
-            here = slice(start, start := start + rows.num_rows)
-            row = np.arange(here.start, here.stop)
-            yield from boilerplate.losses(rows, self._over[here], self._counts[here])
-            if (again := self._pair[here] != row).any():
-                yield _losses(rows, again, "duplicate_pair", "kept from", pages(self._pair[here][again]))
-            if (other := self._head[here] != row).any():
-                head = self._head[here][other]
+        for rows in self._read(self._rows[self._lost], _OF_LOST):
+            row = self._lost[start : (start := start + rows.num_rows)]
+            yield from boilerplate.losses(rows, self._over[row], self._counts[row])
+            if (again := self._pair[row] != row).any():
+                yield _losses(rows, again, "duplicate_pair", "kept from", pages(self._pair[row][again]))
+            if (other := self._head[row] != row).any():
+                head = self._head[row][other]
                 yield _losses(rows, other, "duplicate_url", "kept as", columns.hexed(self._ids[:, head]))
                 self._texts.offer(head, rows.filter(columns.mask(other)))
-            self._richer.append(rows.filter(columns.mask(self._gains[here])))
 
-    def richer(self) -> pa.Table:
-        """The rows that stay with more captions; after `losses`."""
-        texts = self._texts.table()
-        owner = np.searchsorted(self._rich, np.asarray(texts.column("owner")))
-        return united.united(pa.concat_tables(self._richer), texts.set_column(0, "owner", pa.array(owner)))
+    def richer(self) -> Iterator[pa.Table]:
+        """The rows that stay with more captions, in pieces; after `losses`."""
+        texts, start = self._texts.table(), 0
+        place = np.searchsorted(self._rich, np.asarray(texts.column("owner")))
+        for rows in self._read(self._rows[self._rich], size=RICHER):
+            begin, end = np.searchsorted(place, [start, start + rows.num_rows])
+            owner = pa.array(place[begin:end] - start)
+            yield united.united(rows, texts.slice(begin, end - begin).set_column(0, "owner", owner))
+            start += rows.num_rows
+
+    def _stood(self, some: NDArray[np.int64]) -> list[hashes.Hashes]:
+        """Of some of the rows, which rise, a hash of where each stood."""
+        found = map(_stood, self._read(self._rows[some], _WHERE))
+        return [np.concatenate([np.empty(0, np.uint64), *found])]
 
     def _pages_of_heads(self) -> Callable[[NDArray[np.int64]], pa.ChunkedArray]:
         """Where each pair stands that is there again."""
-        heads, start = np.unique(self._pair[~_stays(self._pair)]), 0
-        marks, found = columns.marked(heads, len(self._pair)), []
-        for rows in self._read(["page_url"]):
-            found.append(rows.filter(columns.mask(marks[start : (start := start + rows.num_rows)])))
+        heads = _different(self._pair[~_stays(self._pair)], len(self._pair))
+        found = self._read(self._rows[heads], _PAGES.names)
         pages = pa.concat_tables([_PAGES.empty_table(), *found]).column("page_url")
         return lambda rows: columns.pick(pages, np.searchsorted(heads, rows))
 
 
 def _keys(rows: pa.Table) -> NDArray[np.uint64]:
-    """Of each row 128 bits of its id, a hash of where it stood, 128 bits of its URL, its source's rank."""
-    url, rank = rows.column("url"), united.rank(rows.column("text_source")).astype(np.uint64)
-    id_ = columns.digits(rows.column("id"), 32)
-    return np.stack([*id_, _stood(rows), hashes.hashed(url), hashes.hashed(url, 1), rank])
+    """Of each row 128 bits of its id, the second half of 128 bits of its URL, its source's rank."""
+    rank = united.rank(rows.column("text_source")).astype(np.uint64)
+    return np.stack([*columns.digits(rows.column("id"), 32), hashes.hashed(rows.column("url"), 1), rank])
 
 
 def _heads(
-    count: int, among: NDArray[np.int64], identity: NDArray[np.uint64], rule: NDArray[np.uint64]
+    count: int,
+    among: NDArray[np.int64],
+    identity: NDArray[np.uint64],
+    rule: Callable[[NDArray[np.int64]], Sequence[NDArray[np.uint64]]],
 ) -> NDArray[np.int64]:
     """For each of so many rows the one that heads its group, of rows among these; the others head themselves."""
     head = np.arange(count)
-    head[among] = among[survivor.heads(identity[:, among], lambda rows: list(rule[:, among[rows]]))]
+    head[among] = among[survivor.heads(identity[:, among], lambda rows: rule(among[rows]))]
     return head
+
+
+def _different(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Each of these rows of `count` once, rising."""
+    return np.flatnonzero(columns.marked(rows, count))
 
 
 def pair_heads(table: pa.Table) -> NDArray[np.int64]:

@@ -30,19 +30,34 @@ def heads(identity: Iterable[Keys], rule: Callable[[Rows], Sequence[Keys]]) -> R
     first_of_all, *others = identity
     head = np.arange(len(first_of_all))
     rows = repeated(first_of_all)
+    if not len(rows):
+        return head
     same = [column[rows] for column in (first_of_all, *others)]
-    order = by_rule(*same, *rule(rows))
+    order = by_rule(*same)
     first = np.ones(len(rows), bool)
     first[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in same], axis=0)
-    starts = np.flatnonzero(first)[np.cumsum(first) - 1]
-    head[rows[order]] = rows[order[starts]]
+    starts = np.flatnonzero(first)
+    sizes = np.diff(starts, append=len(rows))
+    head[rows[order]] = np.repeat(rows[order[_best(rule(rows), order, starts, sizes)]], sizes)
     return head
+
+
+def _best(rule: Sequence[Keys], order: Rows, starts: Rows, sizes: Rows) -> Rows:
+    """Where in `order` each group's first row by the rule is; of equal ones the first in `order`."""
+    still = np.ones(len(order), bool)
+    for key in rule:
+        values = key[order]
+        values[~still] = np.iinfo(values.dtype).max
+        still &= values == np.repeat(np.minimum.reduceat(values, starts), sizes)
+    left = np.flatnonzero(still)
+    return left[np.searchsorted(left, starts)]
 
 
 def repeated(column: Keys) -> Rows:
     """The rows whose value stands in another row too."""
     order = np.argsort(column)
-    again = column[order[1:]] == column[order[:-1]]
+    rising = column[order]
+    again = np.flatnonzero(rising[1:] == rising[:-1])
     found = np.zeros(len(column), bool)
-    found[order[1:][again]] = found[order[:-1][again]] = True
+    found[order[again]] = found[order[again + 1]] = True
     return np.flatnonzero(found)

@@ -18,6 +18,7 @@ from wit_builder.engine.task import Task
 from wit_builder.records import LOSS_SCHEMA, SAMPLE_SCHEMA
 
 ROW_GROUP = 65_536
+_ALIKE = ["stage", "reason", "at"]  # columns of few different values
 OF_LOSSES = ["id", "url", "caption"]  # what the ledger has of a row
 MAX_EVIDENCE = 500  # characters
 
@@ -87,7 +88,7 @@ def hand_on_losses(task: Task, stage: str, losses: Iterable[pa.Table], number: i
     path = task.new_file("losses", f".{number}.parquet")
     with (
         storage.whole(path) as temporary,
-        pq.ParquetWriter(temporary, LOSS_SCHEMA, compression="zstd") as file,
+        pq.ParquetWriter(temporary, LOSS_SCHEMA, compression="zstd", use_dictionary=_ALIKE) as file,
     ):
         for table in losses:
             file.write_table(table, ROW_GROUP)

@@ -2,7 +2,8 @@
 
 The file: partition k is one Arrow IPC stream (lz4) at [index[k], index[k+1]); the index of n+1 little-endian
 u64 is the file's tail. So partition k of many files costs one ranged read a file; in a store one or two, several of
-them at a time, and what came stays in a file here until its task ends. Columns nobody asks for are not unpacked.
+them at a time, and what came stays in a file here until its task ends. Columns nobody asks for are not unpacked; a
+task has one core, so unpacking has no threads.
 """
 
 import struct
@@ -86,7 +87,9 @@ def batches(
             continue
         schema = pa.ipc.read_schema(data)
         fields = None if names is None else [schema.get_field_index(name) for name in names]
-        yield from pa.ipc.open_stream(data, options=pa.ipc.IpcReadOptions(included_fields=fields))
+        yield from pa.ipc.open_stream(
+            data, options=pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+        )
 
 
 def _split(table: pa.Table, part: NDArray[np.int64], partitions: int) -> list[list[pa.Table]]:

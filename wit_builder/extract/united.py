@@ -9,6 +9,7 @@ from wit_builder.extract.captions import MAX_TEXTS, TEXT_SOURCES
 from wit_builder.records import CANDIDATE_SCHEMA
 
 READS = ["id", "caption", "text_source", "alt_texts"]
+HELD = 32 << 20  # bytes of texts that may be too many
 BATCH = 65_536  # rows whose texts are put together at a time, so that they stay below Arrow's 2 GB
 
 ALT_TEXTS = CANDIDATE_SCHEMA.field("alt_texts")
@@ -45,7 +46,7 @@ class Gathered:
     def __init__(self, alt_texts: bool) -> None:
         self._alt_texts = alt_texts
         self._offered = [_OFFERED.empty_table()]
-        self._most = BATCH  # texts, from which on only the best are kept
+        self._held, self._most = 0, HELD  # bytes, and from how many on only the best are kept
 
     def offer(self, owner: NDArray[np.int64], rows: pa.Table) -> None:
         """Some rows, whole. owner: whose text each row's shall be, any number; rows: READS."""
@@ -56,9 +57,10 @@ class Gathered:
             texts, row = pa.concat_tables([texts, others]), np.concatenate([row, of_row])
         high, low = columns.digits(rows.column("id"), 32)[:, row]
         self._offered.append(pa.table([owner[row], *texts.columns, high, low], schema=_OFFERED))
-        if sum(some.num_rows for some in self._offered) > self._most:
+        self._held += self._offered[-1].nbytes
+        if self._held > self._most:
             best = self._best()
-            self._offered, self._most = [best], max(BATCH, 2 * best.num_rows)
+            self._offered, self._held, self._most = [best], best.nbytes, max(HELD, 2 * best.nbytes)
 
     def table(self) -> pa.Table:
         """owner (rising), text, source."""
@@ -68,8 +70,7 @@ class Gathered:
         found = pa.concat_tables(self._offered)
         owner, high, low = (np.asarray(found.column(name)) for name in ("owner", "high", "low"))
         order = np.lexsort([low, high, rank(found.column("source")), owner])
-        codes = columns.codes(columns.pick(found.column("text"), order))
-        order = order[_first_of_each(owner[order], codes)]
+        order = order[_new(owner[order], found.column("text"), order)]
         order = order[_places(owner[order]) <= MAX_TEXTS]
         texts = [columns.pick(found.column(name), order) for name in ("text", "source")]
         return pa.table([owner[order], *texts, high[order], low[order]], schema=_OFFERED)
@@ -130,6 +131,15 @@ def flat(rows: pa.Table) -> tuple[pa.Table, NDArray[np.int64]]:
     return pa.concat_tables([empty, *texts]), np.repeat(
         np.arange(rows.num_rows), np.concatenate([[], *lengths]).astype(int)
     )
+
+
+def _new(owner: NDArray[np.int64], texts: pa.ChunkedArray, order: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the texts in this order are the first of their words with their owner; owner: rising."""
+    new = np.ones(len(owner), bool)
+    same = owner[1:] == owner[:-1]
+    several = np.flatnonzero(np.append(same, False) | np.append(False, same))  # most owners have one text
+    new[several] = _first_of_each(owner[several], columns.codes(columns.pick(texts, order[several])))
+    return new
 
 
 def _first_of_each(group: NDArray[np.int64], code: NDArray[np.int64]) -> NDArray[np.bool_]:
