@@ -52,7 +52,7 @@ def _made(values: Mapping[str, Any], say: Callable[[str], None]) -> Any:
     if values["executor"] == "ray":
         from wit_builder.engine.cluster import RayExecutor
 
-        return RayExecutor(values["address"])
+        return RayExecutor(values["address"], say=say)
     if values["executor"] == "outside":
         from wit_builder.engine.outside import OutsideExecutor
 
