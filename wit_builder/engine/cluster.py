@@ -41,7 +41,9 @@ _SETTINGS = b"\x04"  # type of the frame that begins a connection of HTTP/2 (RFC
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
 _ALIKE = "the same version of wit-builder, and of what it needs, on every node"
 _GOES_ON = "what was done is kept: the same command with `--resume` goes on, there or elsewhere"
-_NO_CLUSTER = "start one with `ray start --head`, name it with --address (else RAY_ADDRESS does), or use --executor local"
+_NO_CLUSTER = (
+    "start one by `ray start --head`, name it by --address (else RAY_ADDRESS does), or --executor local"
+)
 
 
 class RayExecutor:
