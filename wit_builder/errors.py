@@ -15,6 +15,11 @@ A message names the thing, what is, and what was expected. A hint can be typed.
 """
 
 
+def many(n: int, noun: str) -> str:
+    """1 page, 2,000 pages: how a message counts."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
 class WitError(Exception):
     """Base of every error this project raises on purpose."""
 

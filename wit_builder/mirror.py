@@ -26,7 +26,7 @@ import pyarrow as pa
 from wit_builder import objects, storage, store
 from wit_builder.errors import ConfigError, WitError
 from wit_builder.objects import Objects
-from wit_builder.place import SCRATCH
+from wit_builder.place import SCRATCH, check_scratch
 
 HELD = 16 << 30  # bytes of brought files that a mirror keeps; then the oldest go. What is open can be read on
 FOOTER = 64 << 10  # bytes of a parquet file's end: most footers are shorter
@@ -84,6 +84,7 @@ def meet(where: str) -> Path:
     met = (it for it in _mirrors.values() if it.objects.url == where.rstrip("/"))
     if (mirror := next(met, None)) is None:
         base = Path(os.environ.get(SCRATCH) or tempfile.gettempdir())
+        check_scratch(base)
         mirror = _Mirror(base / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}", Objects(where))
         _sweep(base)
         _mirrors[mirror.folder] = mirror

@@ -76,8 +76,9 @@ class Objects:
             except Exception as error:
                 if not (isinstance(error, FileExistsError) or store.status_of(error) == 412):
                     raise
-                return self.read(name) == data
-            return True
+            else:
+                return True
+            return self.read(name) == data  # out of the block: how that fails is no 412
 
         return self._asked(name, "written", BuildError, make)
 

@@ -200,7 +200,9 @@ def of(out: str, scratch: Path | None = None) -> Iterator[Place]:
         return
     if store.protocol(out) in _NOT_WRITTEN:
         raise ConfigError(f"{store.shown(out)} cannot be written", "--out s3://BUCKET/FOLDER, or a folder")
-    there = Remote(out, _scratch(out, scratch), newer=True)
+    folder = _scratch(out, scratch)
+    check_scratch(folder.parent)
+    there = Remote(out, folder, newer=True)
     with _named(there):
         yield there
     if there.released:
@@ -208,6 +210,16 @@ def of(out: str, scratch: Path | None = None) -> Iterator[Place]:
         shutil.rmtree(gone, ignore_errors=True)
         there.folder.rename(gone)  # a kill leaves all of it, or nothing under its name
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def check_scratch(root: Path) -> None:
+    """Raise ConfigError where no folder can be made in that one, as a file is in the way."""
+    found = next((path for path in (root, *root.parents) if path.exists()), root)
+    if not found.is_dir():
+        raise ConfigError(
+            f"scratch folders cannot lie in {str(root)!r}: {str(found)!r} is a file",
+            "--scratch FOLDER, or WIT_SCRATCH=FOLDER",
+        )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Stores are fsspec's: s3://, gs://, https://, hf:// and what else is installed. A
 a 503, no answer) is asked again for a while; one that stays is one sentence with the URL and what to type.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -81,6 +82,8 @@ def of(url: str) -> tuple[Any, str]:
     name = protocol(url)
     try:
         store = fsspec.filesystem(name, **_options(name))
+        if loop := getattr(store, "loop", None):
+            loop.set_exception_handler(_heard)
         if name in ("s3", "s3a"):
             store.retries = (
                 1  # on top of botocore's own and of ours they made 80 s of a connection that is reset
@@ -152,6 +155,16 @@ def status_of(error: BaseException) -> int:
             if isinstance(found, int) and 100 <= found < 600:
                 return found
     return 0
+
+
+def _heard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Print of a task's failure that nobody has waited for, but not where a connection has broken.
+
+    That is raised to whoever asked; aiohttp's task that was to send the body fails once more, beside it.
+    """
+    error = context.get("exception")
+    if error is not None and not may_pass(error):
+        loop.default_exception_handler(context)
 
 
 def _options(name: str) -> dict[str, Any]:

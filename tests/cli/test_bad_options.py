@@ -80,6 +80,23 @@ TYPED = {  # what is typed: what is said, what is hinted
         "give the folder that `wit build --out` wrote",
     ),
     ("retry", "nowhere"): ("`wit retry` needs --only", "wit retry --only TEXT"),
+    **{
+        (*words, "--executor", "outside"): (
+            "workers need the folder of the run, and that of s3://bucket/run is a scratch folder here",
+            "--scratch /shared/FOLDER, which all machines see",
+        )
+        for words in (
+            ("fetch", "list.txt", "--contact", "me@example.org", "--out", "s3://bucket/run"),
+            ("retry", "s3://bucket/run", "--only", "dns"),
+        )
+    },
+    **{
+        (*words, "--out", "s3://bucket/run"): (
+            "--out: 's3://bucket/run' is a URL, and a folder was expected",
+            f"wit {' '.join(words)} --help",
+        )
+        for words in (("ablate",), ("audit",), ("eval",), ("audit", "train-detector"), ("eval", "robustness"))
+    },
     ("demo-web", "--port", "99999"): ("--port: 99999 is not in the range 0<=x<=65535", "wit demo-web --help"),
 }
 
@@ -103,6 +120,23 @@ def test_a_file_instead_of_a_folder_is_refused(wit, tmp_path):
     (tmp_path / "out").touch()
     said = wit("build", "demo", "--out", "out").error
     assert said == "'out' cannot be a folder: there is a file in the way"
+
+
+@pytest.mark.parametrize("scratch", ["file", "file/below"])
+def test_a_file_instead_of_a_scratch_folder_is_named(wit, tmp_path, scratch):
+    (tmp_path / "file").touch()
+    said = wit("build", "demo", "--out", "s3://bucket/run", "--scratch", tmp_path / scratch)
+    assert said.error == (
+        f"scratch folders cannot lie in '{tmp_path / scratch}': '{tmp_path / 'file'}' is a file"
+    )
+    assert (said.code, said.hint) == (2, "--scratch FOLDER, or WIT_SCRATCH=FOLDER")
+
+
+def test_where_no_cluster_answers_nothing_is_begun(wit, tmp_path):
+    pytest.importorskip("ray", reason="pip install ray")
+    said = wit("build", "demo", "--executor", "ray", "--address", "127.0.0.1:9")
+    assert said.error.startswith("no Ray cluster answers at '127.0.0.1:9': ")
+    assert (said.code, list(tmp_path.iterdir())) == (2, [])
 
 
 def test_a_text_that_is_not_unicode_is_refused(wit):

@@ -1,6 +1,9 @@
 """What a cluster adds to the executors' contract (test_stage.py): nodes that are lost, blind or not there."""
 
+import socket
 import sys
+import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -77,6 +80,35 @@ def test_a_node_with_another_version_or_none_is_named(tmp_path, monkeypatch):
 def test_no_cluster_is_one_sentence():
     with pytest.raises(ConfigError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
         RayExecutor("127.0.0.1:9")
+
+
+def test_where_ray_address_names_a_cluster_that_is_gone_it_ends_at_once(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(ConfigError, match=r"no Ray cluster answers at '127\.0\.0\.1:9': .*refused"):
+        RayExecutor()
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [(b"", "timed out"), (b"HTTP/1.1 400 Bad Request\r\n", "no Ray cluster")]
+)
+def test_what_listens_and_is_no_cluster_is_waited_for_in_words_and_not_for_ever(monkeypatch, answer, why):
+    """The one that says nothing is a head that hangs."""
+    monkeypatch.setattr(cluster, "_KNOCK_S", 1.0)
+    monkeypatch.setattr(cluster, "_QUIET_S", 0.2)
+    said = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        threading.Thread(target=lambda: _answer_late(server, answer), daemon=True).start()
+        with pytest.raises(ConfigError, match=f"no Ray cluster answers at '{address}': .*{why}"):
+            RayExecutor(address, say=said.append)
+    assert said == [f"waiting for the Ray cluster at {address}: about a minute at most"]
+
+
+def _answer_late(server, answer):
+    knocked, _ = server.accept()
+    with knocked:
+        time.sleep(0.5 if answer else 2.0)
+        knocked.sendall(answer)
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch):

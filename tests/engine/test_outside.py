@@ -57,7 +57,7 @@ def test_the_driver_goes_on_when_workers_have_done_all_parts(tmp_path):
     helper.join()
     assert [int(path.read_text()) for path in engine.files(done, "square")] == [1, 4, 9]
     assert [one.returncode for one in records] == [0, 0, 0]
-    assert re.search(r"3 tasks wait; .* wit worker .* s --part I/N", said[0])
+    assert re.search(r"3 tasks to do; .* wit worker .* s --part I/N", said[0])
 
 
 def test_workers_and_driver_need_share_nothing_but_a_store(tmp_path, monkeypatch):
@@ -107,7 +107,7 @@ def test_a_driver_whose_workers_gave_up_all_that_is_left_ends_as_any_other(tmp_p
 
     helper = threading.Thread(target=lambda: [worker(tmp_path, part) for part in ("1/2", "2/2")])
     tasks = number([0, 1, 2])
-    with pytest.raises(BuildError, match="task 00001 was given up after 1 tries: ValueError: 1 is odd"):
+    with pytest.raises(BuildError, match="task 00001 was given up after 1 try: ValueError: 1 is odd"):
         run_stage(
             OutsideExecutor(say),
             tmp_path,
@@ -146,9 +146,29 @@ def test_a_worker_that_is_told_to_stop_keeps_what_it_did_and_exits_with_1(tmp_pa
     assert 0 < len(engine.pending(tmp_path, "s")) < 40
 
 
-def test_a_worker_says_what_it_does_in_a_line(tmp_path):
-    engine.plan(tmp_path, "select-judge", JOBS + "square", number([1, 2]), {}, {})
-    assert worker(tmp_path, "1/1", "select-judge").stderr == "select: filter, deduplicate\n"
+@pytest.mark.parametrize(
+    ("stage", "line"),
+    [
+        ("select-judge", "select: filter, deduplicate"),
+        ("route", "route: give images to shards"),
+        ("embed", "embed: embed the sets' images"),
+    ],
+)
+def test_a_worker_says_what_it_does_in_a_line(tmp_path, stage, line):
+    engine.plan(tmp_path, stage, JOBS + "square", number([1, 2]), {}, {})
+    assert worker(tmp_path, "1/1", stage).stderr == f"{line}\n"
+
+
+def test_what_waits_for_workers_is_counted_in_words(tmp_path):
+    engine.plan(tmp_path, "s", JOBS + "square", number([1]), {}, {})
+    said = []
+
+    def say(sentence):
+        said.append(sentence)
+        worker(tmp_path, "1/1")
+
+    OutsideExecutor(say).run(tmp_path, "s", ["00000"], Needs(), lambda counts, done: None)
+    assert said == [f"1 task to do; on each machine: wit worker {tmp_path} s --part I/N"]
 
 
 @pytest.mark.parametrize("part", ["0/2", "3/2", "2", "a/b", "1/0", "-1/2", "1/2/3", "1.5/2", ""])

@@ -112,7 +112,7 @@ def test_a_killed_worker_costs_one_try_and_not_the_stage(stage):
 
 
 def test_a_task_that_kills_every_worker_is_given_up_with_the_signal(stage):
-    with pytest.raises(BuildError, match=r"after 1 tries: its process died \(signal SIGKILL\)"):
+    with pytest.raises(BuildError, match=r"after 1 try: its process died \(signal SIGKILL\)"):
         stage("die_once", [4], Needs(retries=0))
 
 
@@ -121,7 +121,7 @@ def test_a_hanging_task_is_killed_and_tried_again(stage):
 
 
 def test_a_task_that_always_hangs_is_given_up(stage):
-    with pytest.raises(BuildError, match=r"after 1 tries: it took more than 0.2 s"):
+    with pytest.raises(BuildError, match=r"after 1 try: it took more than 0.2 s"):
         stage("never_ends", [4], Needs(timeout_s=0.2, retries=0))
 
 
@@ -135,7 +135,7 @@ def test_a_task_that_keeps_failing_stops_the_stage_and_the_others_stay_done(stag
 
 
 def test_where_an_unknown_exception_was_raised_stands_in_a_file(stage, seen):
-    with pytest.raises(BuildError, match=r"00000 \(and 1 others\).*\(where: .*s/00000.error.txt\)"):
+    with pytest.raises(BuildError, match=r"00000 \(and 1 other\).*\(where: .*s/00000.error.txt\)"):
         stage("raise_when_odd", [1, 3], Needs(retries=0))
     assert "jobs.py" in (seen / "s" / "00000.error.txt").read_text()
 
@@ -147,7 +147,7 @@ def test_where_the_disk_is_too_full_for_that_file_the_exception_is_told_all_the_
         write(path, data)
 
     monkeypatch.setattr(storage, "write_bytes", full)
-    with pytest.raises(BuildError, match=r"tries: ValueError: 1 is odd$"):
+    with pytest.raises(BuildError, match=r"1 try: ValueError: 1 is odd$"):
         stage("raise_when_odd", [1], Needs(retries=0))
 
 

@@ -131,6 +131,8 @@ def test_a_build_that_stops_early_goes_on_from_its_scratch_folder(here, url, buc
     elsewhere = wit(*build(url, web), "--resume", "--scratch", "elsewhere")
     assert elsewhere.error.startswith(f"{url} holds an unfinished build, and what was done for it is not in ")
     assert elsewhere.hint.startswith("go on where it was begun")
+    workers = wit(*build(url, web), "--resume", "--executor", "outside")
+    assert workers.error == f"workers need the folder of the run, and that of {url} is a scratch folder here"
     assert wit(*build(url, web), "--resume").code == 0
     assert tars(bucket.folder / "run") == tars(builds.finished())
     assert len(web.asked) == asked  # nothing was fetched twice

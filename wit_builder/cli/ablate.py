@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wit_builder.cli import executors
-from wit_builder.errors import ConfigError
+from wit_builder.cli.folder import Folder
+from wit_builder.errors import ConfigError, many
 
 if TYPE_CHECKING:
     from wit_builder.ablate.asked import Asked
@@ -50,9 +51,7 @@ if TYPE_CHECKING:
 @click.option(
     "--train-samples", type=click.IntRange(1), metavar="N", help="Images that a run sees. [default: 51,200]"
 )
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
-)
+@click.option("--out", type=Folder(path_type=Path), required=True, help="Folder to write.")
 @executors.decorate
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 @click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, ablation.json on stdout.")
@@ -194,7 +193,7 @@ def _show(out: Path, json: bool) -> None:
 
 
 def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
-    from wit_builder.cli.progress import many, shortened
+    from wit_builder.cli.progress import shortened
     from wit_builder.report.terminal import percent
 
     presets, pairs = told["presets"], told["pool"]["pairs"]
@@ -216,8 +215,6 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _trained(train: Mapping[str, Any], found: Mapping[str, Any], width: int) -> Iterator[str]:
-    from wit_builder.cli.progress import many
-
     held = train["eval_set"]
     yield (
         f"  zero-shot on {held['name']}, {many(held['images'], 'image')}, chance {1 / held['classes']:.1%}, "

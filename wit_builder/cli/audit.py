@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wit_builder.cli import executors
+from wit_builder.cli.folder import Folder
 from wit_builder.cli.plain import Plain
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, many
 
 if TYPE_CHECKING:
     from wit_builder.audit.asked import Asked
@@ -77,7 +78,7 @@ COMMANDS: dict[str, str] = {  # name: module of a subcommand
 @click.option("--checkpoint", type=click.Path(dir_okay=False), metavar="FILE", help="Its weights.")
 @click.option(
     "--results",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Folder(path_type=Path),
     metavar="FOLDER",
     help="The same from a folder of `wit eval` on these sets, instead of a checkpoint.",
 )
@@ -94,7 +95,7 @@ COMMANDS: dict[str, str] = {  # name: module of a subcommand
     type=_Share(),
     help="Exit with 1 when more than this share of a set overlaps: 0.5% or 0.005.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
+@click.option("--out", type=Folder(path_type=Path), help="Folder to write.")
 @executors.decorate
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 @click.option("--json", is_flag=True, help="Progress as JSON lines on stderr, audit.json on stdout.")
@@ -235,7 +236,6 @@ def show(out: Path, fail_above: float | None = None, json: bool = False) -> int:
 
 def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
     from wit_builder.audit import canary, leakage
-    from wit_builder.cli.progress import many
 
     sets, found = told["sets"], [one["id"] for one in told["detectors"]]
     width = max(len(name) for name in ["set", *(one["name"] for one in sets)])

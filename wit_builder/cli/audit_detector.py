@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from wit_builder.cli.folder import Folder
+
 VARIANTS = ("rn50", "small", "tiny")
 
 
@@ -48,9 +50,7 @@ VARIANTS = ("rn50", "small", "tiny")
     metavar="N",
     help="Number that weights, order and transforms are drawn from.",
 )
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
-)
+@click.option("--out", type=Folder(path_type=Path), required=True, help="Folder to write.")
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")
 def command(
     shards: tuple[str, ...],

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from wit_builder.cli import executors
+from wit_builder.cli.folder import Folder
 
 
 @click.command()
@@ -16,9 +17,7 @@ from wit_builder.cli import executors
     show_default="any that is free",
     help="Port on 127.0.0.1 to serve the page at.",
 )
-@click.option(
-    "--results", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="See `wit audit`."
-)
+@click.option("--results", type=Folder(path_type=Path), metavar="FOLDER", help="See `wit audit`.")
 @click.option(
     "--recall",
     type=click.FloatRange(0, 1),

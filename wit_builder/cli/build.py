@@ -14,13 +14,15 @@ from wit_builder.errors import BuildError, ConfigError
 
 if TYPE_CHECKING:
     from wit_builder.cli.connect import Hosts
+    from wit_builder.cli.progress import Follower
+    from wit_builder.engine.local import Executor
     from wit_builder.place import Place
     from wit_builder.recipe import Recipe
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")  # those of build.py, which takes long to import
 
 SCRATCH: dict[str, Any] = {  # of every command that writes an OUT that may be a URL
-    "type": click.Path(file_okay=False, path_type=Path),
+    "type": click.Path(path_type=Path),
     "envvar": "WIT_SCRATCH",
     "help": "Where to work when OUT is a URL. [default: $WIT_SCRATCH, or the user's cache folder]",
 }
@@ -149,40 +151,61 @@ def _runner(name: str, function: recipes.RecipeFunction, own: list[Option]) -> C
 
 
 def _build(recipe: "Recipe", there: "Place", hosts: "Hosts", values: dict[str, Any]) -> None:
-    from wit_builder import build, delivery, report
     from wit_builder.cli import progress, result, typed
     from wit_builder.cli.stopping import stoppable
     from wit_builder.engine.task import Stopped
 
-    until, json, out = values["until"], values["json"], there.folder
+    until, json = values["until"], values["json"]
     stages = STAGES[: STAGES.index(until) + 1]
-    watcher = progress.watcher(quiet=values["quiet"], json=json, stages=stages, out=out)
+    watcher = progress.watcher(quiet=values["quiet"], json=json, stages=stages, out=there.folder)
+    try:
+        with stoppable(watcher.say), executors.opened(values, watcher.say) as executor:
+            if complete := _is_complete(recipe, there, values["resume"]):
+                watcher.say(f"{there.name} is complete already")
+            else:
+                _run(recipe, there, hosts, values, executor, watcher)
+    except Stopped:
+        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.resumed()}") from None
+    result.show(there, json)
+    if not complete:
+        watcher.say(f"next: {typed.command('show', there.name) if until == STAGES[-1] else typed.resumed()}")
+
+
+def _is_complete(recipe: "Recipe", there: "Place", resume: bool) -> bool:
+    """Take up what is at OUT, or begin; whether nothing is left to do."""
+    from wit_builder import build, delivery
+
     delivery.claim(there, delivery.SHOWN)
     delivery.check_free(there)
-    if build.start(out, recipe, values["resume"]):
-        delivery.finished(there)
-        delivery.cleared(there)
-        watcher.say(f"{there.name} is complete already")
-        result.show(there, json)
-        return
+    if not build.start(there.folder, recipe, resume):
+        return False
+    delivery.finished(there)
+    delivery.cleared(there)
+    return True
+
+
+def _run(
+    recipe: "Recipe",
+    there: "Place",
+    hosts: "Hosts",
+    values: dict[str, Any],
+    executor: "Executor",
+    watcher: "Follower",
+) -> None:
+    from wit_builder import build, delivery, report
+
     try:
-        with (
-            watcher,
-            stoppable(watcher.say),
-            delivery.work(there, values["executor"] != "local", watcher.say) as at,
-            executors.opened(values, watcher.say) as executor,
-        ):
+        with watcher, delivery.work(there, values["executor"] != "local", watcher.say) as at:
+            if at is None:
+                executors.check_scratch(values["executor"], there.name)
             delivery.begun(there)
             for line in recipe.left_out:
                 watcher.say(f"left out, {line}")
-            build.run(recipe, build.Where(out, hosts, place=at), executor, watcher, until)
-            if until == STAGES[-1]:
-                report.write_report(at or out)
+            where = build.Where(there.folder, hosts, place=at)
+            build.run(recipe, where, executor, watcher, values["until"])
+            if values["until"] == STAGES[-1]:
+                report.write_report(at or there.folder)
                 delivery.finished(there)
     except ConfigError:
         there.prune("build.json")  # where nothing was started it is gone here
         raise
-    except Stopped:
-        raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.resumed()}") from None
-    result.show(there, json)
-    watcher.say(f"next: {typed.command('show', there.name) if until == STAGES[-1] else typed.resumed()}")

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from wit_builder.cli import executors
+from wit_builder.cli.folder import Folder
 from wit_builder.cli.plain import Plain
 
 COMMANDS = {  # name: module of a subcommand
@@ -26,7 +27,7 @@ COMMANDS = {  # name: module of a subcommand
     help="Images, as CLIP_benchmark or ImageFolder has them, or wds/NAME. May be given several times.",
 )
 @click.option("--split", default="test", show_default=True, metavar="NAME", help="Which part of the sets.")
-@click.option("--out", type=click.Path(file_okay=False), metavar="FOLDER", help="Folder to write.")
+@click.option("--out", type=Folder(), metavar="FOLDER", help="Folder to write.")
 @click.option(
     "--tasks",
     default="zero-shot",

@@ -5,6 +5,9 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from wit_builder.errors import ConfigError
 
 if TYPE_CHECKING:
     from wit_builder.engine.local import Executor
@@ -41,6 +44,19 @@ def decorate(command: F, flags: Iterable[str] = tuple(OPTIONS)) -> F:
     return command
 
 
+def check_scratch(executor: str, out: str) -> None:
+    """Raise ConfigError where workers would be sent to a scratch folder that nobody says they see.
+
+    For work that lies in it where OUT is a URL. executor: of the options.
+    """
+    given = click.get_current_context().get_parameter_source("scratch") is ParameterSource.COMMANDLINE
+    if executor == "outside" and "://" in out and not given:
+        raise ConfigError(
+            f"workers need the folder of the run, and that of {out} is a scratch folder here",
+            "--scratch /shared/FOLDER, which all machines see",
+        )
+
+
 @contextmanager
 def opened(values: Mapping[str, Any], say: Callable[[str], None]) -> "Iterator[Executor]":
     """The executor that these options name, until the block ends. Raises ConfigError where there is no cluster."""
@@ -52,7 +68,7 @@ def _made(values: Mapping[str, Any], say: Callable[[str], None]) -> Any:
     if values["executor"] == "ray":
         from wit_builder.engine.cluster import RayExecutor
 
-        return RayExecutor(values["address"])
+        return RayExecutor(values["address"], say=say)
     if values["executor"] == "outside":
         from wit_builder.engine.outside import OutsideExecutor
 

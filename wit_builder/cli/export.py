@@ -2,12 +2,12 @@
 
 import click
 
+from wit_builder.cli.folder import Folder
+
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(dir_okay=False))
-@click.option(
-    "--out", required=True, type=click.Path(file_okay=False), metavar="FOLDER", help="Folder to write."
-)
+@click.option("--out", required=True, type=Folder(), metavar="FOLDER", help="Folder to write.")
 def command(checkpoint: str, out: str) -> None:
     """Write a checkpoint of `wit train` as a folder that open_clip and the Hugging Face hub take.
 

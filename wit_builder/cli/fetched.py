@@ -14,7 +14,7 @@ from wit_builder.cli.stopping import repeatable, stoppable
 from wit_builder.download import road
 from wit_builder.download.folder import Totals
 from wit_builder.download.settings import OURS, Download
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, many
 from wit_builder.images.picture import ImageSpec, RowRules
 from wit_builder.lists import carried
 from wit_builder.lists.settings import UrlList
@@ -42,6 +42,7 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
     connect.check_contact_of(what.web, hosts)
     processes = values["processes_count"]
     tasks = {"workers": processes, "executor": values["executor"], "address": values["address"]}
+    executors.check_scratch(values["executor"], out)
     watcher = progress.watcher(quiet=values["quiet"], json=values["json"], stages=("read", "fetch"))
     with repeatable(), place.of(out, values["scratch"]) as there:
         where = road.Where(there, hosts, bins=max(1, processes // 4))
@@ -196,7 +197,7 @@ def _show(out: str, totals: Totals, sentences: Sequence[str], json: bool) -> Non
         click.echo(orjson.dumps(totals.as_json() | {"diagnosis": list(sentences)}))
         return
     click.secho(
-        f"{out}: {progress.many(totals.successes, 'image')} of {totals.count:,}",
+        f"{out}: {many(totals.successes, 'image')} of {totals.count:,}",
         bold=True,
         color=complaint.colour(),
     )

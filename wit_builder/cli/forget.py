@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wit_builder.cli.build import SCRATCH
+from wit_builder.errors import many
 
 if TYPE_CHECKING:
     from wit_builder.blocklist.entries import Kind
@@ -112,8 +113,6 @@ def _as_json(result: "Forgotten") -> dict[str, object]:
 
 
 def _sentence(result: "Forgotten", dry_run: bool) -> str:
-    from wit_builder.cli.progress import many
-
     stay = (
         f"what was named {'would stay' if dry_run else 'stays'} out ({many(result.tombstones, 'tombstone')})"
     )

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from wit_builder.cli.folder import Folder
+
 
 @click.command()
 @click.argument("source", metavar="FOLDER")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Folder(path_type=Path),
     required=True,
     metavar="DIR",
     help="Folder to write.",

@@ -17,6 +17,7 @@ from typing import Any, Self
 import click
 
 from wit_builder.engine.local import Progress
+from wit_builder.errors import many
 from wit_builder.ledger import Funnel, StageCount
 
 RATE_S = 10.0  # over which a rate is taken
@@ -47,6 +48,16 @@ WHAT = {
     "search": "compare them",
     "matched": "read what was found",
     "train": "a small CLIP on what each keeps",
+    # what `wit worker` runs besides
+    "spread": "give rows to downloads",
+    "route": "give images to shards",
+    "write": "write shards",
+    "kept": "what it keeps",
+    "lost": "what it loses",
+    "meet": "what each keeps",
+    "canaries": "plant copies",
+    "digest": "hash the sets' images",
+    "embed": "embed the sets' images",
 }
 RULES = "apply its rules"  # what any other stage does: it is a preset's
 _WIDTH = 60  # characters of reasons in a line
@@ -340,11 +351,6 @@ def shortened(reasons: Sequence[tuple[str, int]], width: int) -> str:
         if len(text) <= width:
             return text
     return text if reasons else ""
-
-
-def many(n: int, noun: str) -> str:
-    """1 page, 2,000 pages."""
-    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def clock(seconds: float) -> str:

@@ -12,7 +12,8 @@ import orjson
 
 from wit_builder import publish, report
 from wit_builder.cli import complaint
-from wit_builder.cli.progress import many, shortened
+from wit_builder.cli.progress import shortened
+from wit_builder.errors import many
 from wit_builder.ledger import Funnel
 from wit_builder.place import Place
 from wit_builder.report.terminal import bytes_text

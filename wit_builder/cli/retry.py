@@ -44,6 +44,7 @@ def command(
     reasons = [word.strip() for word in only.split(",") if word.strip()]
     hosts = dict(connect.parsed(connect_to))
     where = {"workers": workers, "executor": executor, "address": address}
+    executors.check_scratch(executor, out)
     watcher = progress.watcher(quiet=quiet, json=json, stages=("select", "fetch", "clean", "pack"))
     with place.of(out, scratch) as there:
         waiting = delivery.claim(there, delivery.RETRIED)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wit_builder.cli.folder import Folder
+
 if TYPE_CHECKING:
     from wit_builder.evaluate.results import Estimate
     from wit_builder.evaluate.robustness import Shift
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Folder(path_type=Path),
     default="robustness",
     show_default=True,
     metavar="FOLDER",

@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from wit_builder.cli.progress import RULES, WHAT, Clock, Follower, Stage, clock, how_far, lost, many
+from wit_builder.cli.progress import RULES, WHAT, Clock, Follower, Stage, clock, how_far, lost
+from wit_builder.errors import many
 
 _BAR = 12  # columns
 _WIDE = 76  # columns that it takes to say what each stage does

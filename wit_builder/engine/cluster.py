@@ -10,11 +10,12 @@ import logging
 import math
 import os
 import socket
+import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -35,19 +36,30 @@ _ASK_S = 1.0  # between two questions of a network task whether it shall end
 _LOOK_S = 5.0  # between two looks at the cluster itself
 _GONE_S = 20.0  # without its head until a cluster is given up; after 60 Ray would end this process
 _KNOCK_S = 10.0  # until somebody answers at the cluster's address
+_QUIET_S = 3.0  # after which it is said that a cluster is waited for
+_SETTINGS = b"\x04"  # type of the frame that begins a connection of HTTP/2 (RFC 9113, 3.4)
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
 _ALIKE = "the same version of wit-builder, and of what it needs, on every node"
 _GOES_ON = "what was done is kept: the same command with `--resume` goes on, there or elsewhere"
-_NO_CLUSTER = "start one with `ray start --head`, name it with --address, or build with --executor local"
+_NO_CLUSTER = (
+    "start one by `ray start --head`, name it by --address (else RAY_ADDRESS does), or --executor local"
+)
 
 
 class RayExecutor:
     """Runs tasks on the cluster at that address (`auto`: the one that this machine belongs to).
 
-    memory_bytes: what one task's process may allocate; by default as much as its machine has.
+    memory_bytes: what one task's process may allocate; by default as much as its machine has. say: is told what is
+    waited for, where that takes long.
     Raises ConfigError when Ray is not installed, no cluster answers, or one of its nodes does not see a run's folder.
     """
 
-    def __init__(self, address: str = "auto", memory_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        address: str = "auto",
+        memory_bytes: int | None = None,
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
         try:
             import ray
         except ImportError:
@@ -57,11 +69,9 @@ class RayExecutor:
         self._ray: Any = ray
         self._memory_bytes = memory_bytes
         try:
-            _knock(address)
-            _hush()
-            ray.init(
-                address=address, log_to_driver=False, logging_level=logging.ERROR, namespace=uuid.uuid4().hex
-            )
+            address = _found(address)
+            with _told(say, f"waiting for the Ray cluster at {address}: about a minute at most"):
+                self._connect(address)
         except (OSError, ValueError, RuntimeError) as error:
             why = " ".join(str(error).split())[:200]
             raise ConfigError(f"no Ray cluster answers at {address!r}: {why}", _NO_CLUSTER) from error
@@ -91,6 +101,13 @@ class RayExecutor:
     def close(self) -> None:
         """Leave the cluster."""
         self._ray.shutdown()
+
+    def _connect(self, address: str) -> None:
+        _knock(address)
+        _hush()
+        self._ray.init(
+            address=address, log_to_driver=False, logging_level=logging.ERROR, namespace=uuid.uuid4().hex
+        )
 
     def _check_head(self) -> None:
         """Raise BuildError where it is gone: Ray's calls would wait for it."""
@@ -249,11 +266,38 @@ class _Run:
         return max(int(node["Resources"].get("CPU", 0)) for node in self.ray.nodes() if node["Alive"]) or 1
 
 
+def _found(address: str) -> str:
+    """Instead of `auto` the address it stands for: RAY_ADDRESS, or the cluster started here. Raises OSError."""
+    with suppress(ImportError):  # no part of Ray's interface
+        from ray._private import services
+
+        if address == "auto":
+            return str(services.get_ray_address_from_environment(address, None))
+    return address
+
+
 def _knock(address: str) -> None:
-    """Raise OSError where nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    """Raise OSError where nobody speaks HTTP/2 at HOST:PORT, as gRPC does; Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host, int(port)), _KNOCK_S).close()
+    if not (host and port.isdigit()):
+        return
+    with socket.create_connection((host.strip("[]"), int(port)), _KNOCK_S) as knocked:
+        if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+            return
+        knocked.sendall(_PREFACE)
+        if knocked.recv(9)[3:4] != _SETTINGS:
+            raise ConnectionError("what listens there is no Ray cluster")
+
+
+@contextmanager
+def _told(say: Callable[[str], None], sentence: str) -> Iterator[None]:
+    """Say it if the block takes long."""
+    timer = threading.Timer(_QUIET_S, say, [sentence])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _hush() -> None:

@@ -15,7 +15,7 @@ from wit_builder.engine import task as engine
 from wit_builder.engine import tries
 from wit_builder.engine.local import Executor, Needs, Progress, stop_on_signal
 from wit_builder.engine.task import Stopped
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, many
 
 _EVERY_S = 1.0  # between two looks at the done records
 
@@ -34,7 +34,8 @@ class OutsideExecutor:
             return {}
         folder, told = root / stage, dict[str, str]()
         self._say(
-            f"{len(ids):,} tasks wait; on each machine: wit worker {mirror.name(root.absolute())} {stage} --part I/N"
+            f"{many(len(ids), 'task')} to do; on each machine: "
+            f"wit worker {mirror.name(root.absolute())} {stage} --part I/N"
         )
         with stop_on_signal() as asked:
             while left := engine.unfinished(root, stage, ids):

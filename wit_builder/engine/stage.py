@@ -8,7 +8,7 @@ from typing import Any
 from wit_builder.engine import tries
 from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.task import Done, done, ids, pending, plan
-from wit_builder.errors import BuildError
+from wit_builder.errors import BuildError, many
 
 
 def run_stage(
@@ -34,9 +34,10 @@ def run_stage(
     )
     if given_up:
         task_id, reason = min(given_up.items())
-        others = f" (and {len(given_up) - 1} others)" if len(given_up) > 1 else ""
+        others = f" (and {many(len(given_up) - 1, 'other')})" if len(given_up) > 1 else ""
+        times = "1 try" if needs.retries == 0 else f"{needs.retries + 1} tries"
         raise BuildError(
-            f"stage {stage}: task {task_id}{others} was given up after {needs.retries + 1} tries: {reason}",
+            f"stage {stage}: task {task_id}{others} was given up after {times}: {reason}",
             "what was done is kept: mend the cause, then run the same command again with `--resume`",
         )
     return done(root, stage)

@@ -29,7 +29,7 @@ from typing import Any, Self
 import orjson
 
 from wit_builder import mirror, settings, storage
-from wit_builder.errors import BuildError, WitError
+from wit_builder.errors import BuildError, WitError, many
 from wit_builder.ledger import Funnel
 
 _BELOW = "root"  # type of a path below the root, in JSON
@@ -250,7 +250,7 @@ def done(root: Path, stage: str) -> list[Done]:
     missing = [path.stem for path in records if not path.exists()]
     if missing:
         raise BuildError(
-            f"stage {stage} has {len(missing)} unfinished tasks, such as {missing[0]}",
+            f"stage {stage} has {many(len(missing), 'unfinished task')}, such as {missing[0]}",
             "run the same command again with `--resume`",
         )
     return [Done.read(path) for path in records]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, many
 from wit_builder.evalset import sets
 from wit_builder.evalset.published import Say
 from wit_builder.evalset.sets import EvalSet
@@ -96,7 +96,7 @@ def check(name: str, labels: Labels, classes: Sequence[str]) -> None:
     counts = labels.sum(axis=0) if labels.ndim > 1 else np.bincount(labels, minlength=len(classes))
     missing = [one for one, count in zip(classes, counts, strict=True) if not count]
     if missing:
-        more = f" and {len(missing) - 1} more classes" if len(missing) > 1 else ""
+        more = f" and {many(len(missing) - 1, 'other')}" if len(missing) > 1 else ""
         raise ConfigError(
             f"the training split of {name!r} has no image of {missing[0]!r}{more}, and all {len(classes)} classes "
             "are to be told apart",

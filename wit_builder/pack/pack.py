@@ -20,6 +20,8 @@ from wit_builder.engine import columns, shuffle
 from wit_builder.engine.task import Task, read_json
 from wit_builder.extract import united
 from wit_builder.mirror import here
+from wit_builder.pack import ranges
+from wit_builder.pack.ranges import Ids
 from wit_builder.records import FAILURE_SCHEMA, SAMPLE_SCHEMA, Failure, Sample, failures, samples
 from wit_builder.shards import listed, staged
 from wit_builder.shards.layout import Layout
@@ -38,13 +40,17 @@ def order(task: Task) -> None:
     arg: {samples: [parquet path], dropped: [parquet path], failures: [parquet path]}; params: per_shard.
     Hands on `shards` (JSON list of [first id, last failure's id or ""], one a shard).
     """
-    dropped = _ids(task.arg["dropped"])
-    kept = [_without(pq.read_table(here(path), columns=["id"]), dropped) for path in task.arg["samples"]]
-    ids = np.sort(columns.fixed(pa.concat_tables([_NO_IDS, *kept]).column("id"), 32))
-    starts = ids[:: task.params["per_shard"]]
-    ends = _last_failures(starts, np.sort(columns.fixed(_ids(task.arg["failures"]), 32)))
-    shards = [[start.decode(), end.decode()] for start, end in zip(starts.tolist(), ends, strict=True)]
-    storage.write_json(task.new_file("shards", ".json"), shards)
+    found, per_shard = _Shards(), task.params["per_shard"]
+    passed = 0  # samples before the range
+    most = max(ranges.rows(task.arg[kind]) for kind in ("samples", "failures"))
+    with ranges.Ranges.open(task.folder, most) as ids:
+        for kind in ("samples", "dropped", "failures"):
+            ids.add(kind, task.arg[kind])
+        for number in range(ids.count):
+            kept = ranges.without(ids.sorted("samples", number), ids.sorted("dropped", number))
+            found.add(kept[-passed % per_shard :: per_shard], ids.sorted("failures", number))
+            passed += len(kept)
+    storage.write_json(task.new_file("shards", ".json"), found.ended())
 
 
 def route(task: Task) -> None:
@@ -120,17 +126,45 @@ def _row(item: Sample | Failure, spec: ShardSpec) -> int:
     return int(id_[8:], 16) % spec.samples_per_shard
 
 
-def _last_failures(starts: NDArray[np.bytes_], failed: NDArray[np.bytes_]) -> list[bytes]:
-    """For each shard the id of the last failure in its sidecar, b"" where there is none. failed: sorted."""
-    begins = [0, *np.searchsorted(failed, starts[1:]).tolist()][: len(starts)]
-    ends = [*begins[1:], len(failed)]
-    lasts = [min(begin + MAX_FAILURES, end) for begin, end in zip(begins, ends, strict=False)]
-    return [
-        bytes(failed[last - 1]) if last > begin else b"" for begin, last in zip(begins, lasts, strict=True)
-    ]
+class _Shards:
+    """Where shards begin, and the last failure in each one's sidecar: those up to the next shard, if not too many.
+
+    What comes before all samples is the first one's.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[list[str]] = []  # first id, last failure's id
+        self._last, self._failures = "", 0  # in the sidecar that is open
+
+    def add(self, starts: Ids, failed: Ids) -> None:
+        """What begins, and what failed, in the next range of ids; both sorted."""
+        at = 0
+        for start, cut in zip(starts.tolist(), np.searchsorted(failed, starts).tolist(), strict=True):
+            if self._found:
+                self._take(failed[at:cut])
+                at = cut
+                self._close()
+            self._found.append([start.decode(), ""])
+        self._take(failed[at:])
+
+    def ended(self) -> list[list[str]]:
+        """All of them."""
+        if self._found:
+            self._close()
+        return self._found
+
+    def _take(self, failed: Ids) -> None:
+        taken = failed[: MAX_FAILURES - self._failures]
+        if len(taken):
+            self._last = bytes(taken[-1]).decode()
+            self._failures += len(taken)
+
+    def _close(self) -> None:
+        self._found[-1][1] = self._last
+        self._last, self._failures = "", 0
 
 
-def _shard_of(rows: pa.Table, starts: NDArray[np.bytes_]) -> NDArray[np.int64]:
+def _shard_of(rows: pa.Table, starts: Ids) -> NDArray[np.int64]:
     """The shard each row's id falls into; the first one where it comes before all."""
     shard = np.searchsorted(starts, columns.fixed(rows.column("id"), 32), side="right") - 1
     return np.maximum(shard, 0)

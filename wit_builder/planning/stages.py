@@ -149,7 +149,7 @@ def steps(rates: Rates, cut: Cut) -> tuple[Step, ...]:
         Step("clean", "clean-weigh", "pairs", "one", 0.9, _SPREAD, 14.0, squared),
         Step("clean", "clean-need", "pairs", "partitions", 3.7, _SPREAD, _NEED, squared),
         Step("clean", "clean-decide", "pairs", "partitions", 5.2, again, 4.0, squared),
-        Step("pack", "pack-order", "pairs", "one", 1.2, _ID, 0.0, _slices("one", "partitions"), 100.0),
+        Step("pack", "pack-order", "pairs", "one", 1.2, _ID, 0.0, _slices("one", "partitions")),
         Step("pack", "pack-route", "pairs", "partitions", 12.0, _EXACT, _ROUTED),
         Step("pack", "pack-write", "pairs", "shards", 85.0, packed, stored, _pictures),  # the same, "Shards"
     )  # fmt: skip
