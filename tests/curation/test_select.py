@@ -134,6 +134,16 @@ def test_what_may_be_duplicates_is_read_some_urls_at_a_time(tmp_path, monkeypatc
     assert (len(kept), len(dropped), len(list(tmp_path.glob("unique/*losses*")))) == (20, 40, 6)
 
 
+@pytest.mark.parametrize(("size", "files"), [(1, 3), (1 << 20, 1)])
+def test_what_takes_captions_along_is_written_in_pieces_of_bytes(tmp_path, monkeypatch, size, files):
+    monkeypatch.setattr(select, "RICHER", size)
+    monkeypatch.setattr(shuffle, "BATCH", 1)
+    rows = [candidate(f"http://a.test/{n % 3}.jpg", f"caption {n}") for n in range(6)]
+    kept, dropped, _ = selected(tmp_path, rows, bins=1)
+    assert sorted(len(row.alt_texts) for row in kept) == [1, 1, 1]
+    assert (len(dropped), len(list(tmp_path.glob("unique/*richer*")))) == (3, files)
+
+
 def test_what_a_filter_saw_is_cut_and_fit_for_the_ledger(tmp_path):
     (loss,) = losses_of(tmp_path, [candidate(caption="boat")], (Talkative(),))
     assert (loss.reason, loss.evidence) == ("too_dull", "?" + "x" * 499)
@@ -297,6 +307,9 @@ def test_the_kept_set_depends_on_neither_order_nor_bins_nor_turns(tmp_path_facto
     shuffled, bins, judges = rng.sample(rows, len(rows)), rng.randint(1, 3), rng.randint(1, 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(select, "ROWS", rng.randint(1, 9))
+        patch.setattr(select, "PIECE", rng.choice([1, 500]))
+        patch.setattr(select, "RICHER", rng.choice([1, 500]))
+        patch.setattr(shuffle, "BATCH", rng.randint(1, 9))
         second = selected(tmp_path_factory.mktemp("b"), shuffled, (), bins, duplicates=rules, judges=judges)
     assert first[:2] == second[:2]
     assert first[2].seen == len(rows)

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from wit_builder import mirror
 from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, Task
@@ -143,6 +145,8 @@ def echo(value: Any, tell: Any) -> Any:
         while not children.stopping():
             time.sleep(0.01)
         return "stopped"
+    if value == "allocator":
+        return pa.default_memory_pool().backend_name
     if value == "memory":
         return len(bytearray(4 << 30))
     return value

@@ -30,6 +30,17 @@ def test_a_child_tells_news_and_then_its_answer(child):
     assert [child.answer(), child.answer()] == [("news", {"news": "word"}), ("done", "word")]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "had"), [({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")]
+)
+def test_a_child_has_the_systems_allocator_unless_another_is_wanted(wanted, had):
+    child = Child(ECHO, variables=wanted)
+    child.call("allocator")
+    assert [child.answer() for _ in range(3)][-1] == ("done", had)
+    child.kill()
+    child.close()
+
+
 def test_an_exception_comes_back_as_itself(child):
     child.call("image")
     child.answer()

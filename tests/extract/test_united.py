@@ -76,6 +76,16 @@ def test_rows_that_gain_nothing_are_as_they_were():
     assert united.united(table, some).slice(0, 1).equals(table.slice(1))
 
 
+@pytest.mark.parametrize("held", [1, 1 << 30])
+def test_texts_that_are_offered_one_by_one_are_those_of_one_offer(monkeypatch, held):
+    monkeypatch.setattr(united, "HELD", held)
+    goes = [at(n, f"text {n % 70}", TEXT_SOURCES[n % 3]) for n in range(100)]
+    owners, gathered = np.arange(100) % 3, united.Gathered(alt_texts=False)
+    for owner, row in zip(owners, goes, strict=True):
+        gathered.offer(np.array([owner]), rows(row))
+    assert gathered.table().equals(united.ranked(owners, rows(*goes), alt_texts=False))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20), st.lists(TEXTS, max_size=4)), max_size=40),

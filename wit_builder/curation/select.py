@@ -27,9 +27,9 @@ from wit_builder.text import language
 from wit_builder.text.language import LanguageModel
 
 BATCH = 8_192  # rows in memory as records at a time
-ROWS = 1_000_000  # that may be duplicates, whose keys are in memory together
-PIECE = 8 << 20  # bytes of rows that are read together
-RICHER = 32 << 20  # bytes of rows that are written together
+ROWS = 1_500_000  # that may be duplicates, whose keys are in memory together
+PIECE = 8 << 20  # bytes of some columns that are read together
+RICHER = 32 << 20  # bytes of whole rows, which are written together
 
 _PAGES = pa.schema([CANDIDATE_SCHEMA.field("page_url")])
 _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_source", "alt_texts"]
@@ -92,6 +92,7 @@ def unique(task: Task) -> None:
             gained += richer.num_rows
             path = task.new_file("richer", f".{turn}.{piece}.shuffle")
             shuffle.write(path, richer, np.full(richer.num_rows, task.arg), bins)
+            del richer  # before the next piece comes
     stays = np.append(stays, np.ones(gained, bool))
     tables.write_array(task.new_file("stays", ".npy"), stays)
     task.funnel["select"].kept += int(stays.sum())
@@ -126,10 +127,9 @@ def _read(
     count: int,
     rows: NDArray[np.int64],
     names: Sequence[str] | None = None,
-    size: int = PIECE,
 ) -> Iterator[pa.Table]:
-    """These rows, which rise, of the `count` of a bin, and of them these columns; in pieces of about `size` bytes."""
-    marks, start = columns.marked(rows, count), 0
+    """These rows, which rise, of the `count` of a bin, and of them these columns; in pieces of as many bytes."""
+    marks, size, start = columns.marked(rows, count), PIECE if names else RICHER, 0
     found, held = [], 0
     for batch in shuffle.batches(inputs, part, bins, names):
         here = marks[start : (start := start + len(batch))]
@@ -188,7 +188,7 @@ class _Chosen:
         """The rows that stay with more captions, in pieces; after `losses`."""
         texts, start = self._texts.table(), 0
         place = np.searchsorted(self._rich, np.asarray(texts.column("owner")))
-        for rows in self._read(self._rows[self._rich], size=RICHER):
+        for rows in self._read(self._rows[self._rich]):
             begin, end = np.searchsorted(place, [start, start + rows.num_rows])
             owner = pa.array(place[begin:end] - start)
             yield united.united(rows, texts.slice(begin, end - begin).set_column(0, "owner", owner))

@@ -1,7 +1,7 @@
 """Tables on the disk, and drops as rows of the ledger."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from wit_builder.engine.task import Task
 from wit_builder.records import LOSS_SCHEMA, SAMPLE_SCHEMA
 
 ROW_GROUP = 65_536
+PIECE = 8 << 20  # bytes of losses that are written together
 _ALIKE = ["stage", "reason", "at"]  # columns of few different values
 OF_LOSSES = ["id", "url", "caption"]  # what the ledger has of a row
 MAX_EVIDENCE = 500  # characters
@@ -90,12 +91,25 @@ def hand_on_losses(task: Task, stage: str, losses: Iterable[pa.Table], number: i
         storage.whole(path) as temporary,
         pq.ParquetWriter(temporary, LOSS_SCHEMA, compression="zstd", use_dictionary=_ALIKE) as file,
     ):
-        for table in losses:
+        for table in _together(losses):
             file.write_table(table, ROW_GROUP)
             found = pc.value_counts(table.column("reason"))
             task.funnel[stage].dropped.update(
                 Counter({row["values"]: row["counts"] for row in found.to_pylist()})
             )
+
+
+def _together(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of about PIECE bytes: each that is written takes a row group of its own."""
+    found, held = [], 0
+    for table in tables:
+        found.append(table)
+        held += table.nbytes
+        if held >= PIECE:
+            yield pa.concat_tables(found)
+            found, held = [], 0
+    if found:
+        yield pa.concat_tables(found)
 
 
 def _scored(rows: pa.Table, scores: Sequence[tuple[tuple[str, float], ...]]) -> pa.Table:

@@ -12,6 +12,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from wit_builder import mirror
 from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, open_task, run_task
@@ -91,6 +93,7 @@ def serve_task(root: str, stage: str, task_id: str, cpus: int, tell: Callable[[A
     task, function = open_task(mirror.meet(root), stage, task_id)
     task.cpus, task.report, task.stopping = cpus, tell, children.stopping
     run_task(task, function)
+    pa.default_memory_pool().release_unused()  # what the task freed goes back to the machine: 6 ms
 
 
 def io_tasks(workers: int) -> int:
