@@ -144,7 +144,7 @@ def test_of_two_drivers_at_once_the_second_is_refused(bucket, url, web, tmp_path
             with pytest.raises(ConfigError, match=said):
                 run(url, tmp_path / scratch, web)
         monkeypatch.setattr(lease, "BEAT_S", 0.1)  # nor does one on another machine get in
-        monkeypatch.setattr(lease, "_machine", lambda: "another")
+        monkeypatch.setattr(lease, "machine", lambda: "another")
         with pytest.raises(ConfigError, match=said):
             run(url, tmp_path / "b", web)
         assert (there.folder / "build.json").exists()

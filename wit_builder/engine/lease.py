@@ -68,7 +68,7 @@ def held(
 def held_here(objects: Objects, name: str) -> str | None:
     """The process of this machine that has it, None where none has."""
     _, last = _last(objects, name)
-    here = last is not None and last["machine"] == _machine() and not _gone(last)
+    here = last is not None and last["machine"] == machine() and not _gone(last)
     return _who(last) if last is not None and here else None
 
 
@@ -79,7 +79,7 @@ class _Own:
         self._objects, self._at = objects, at
         self._record: Record = {
             "holder": uuid.uuid4().hex,
-            "machine": _machine(),
+            "machine": machine(),
             "host": socket.gethostname(),
         }
         self._record |= {"pid": os.getpid(), "beat": 0, "ended": False}
@@ -144,7 +144,7 @@ def _who(record: Record) -> str:
 
 def _gone(record: Record) -> bool:
     """Whether its holder has ended, as far as that can be told at once."""
-    return bool(record["ended"]) or (record["machine"] == _machine() and not _runs(record["pid"]))
+    return bool(record["ended"]) or (record["machine"] == machine() and not _runs(record["pid"]))
 
 
 def _runs(pid: int) -> bool:
@@ -155,7 +155,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _machine() -> str:
+def machine() -> str:
     """This machine since it was started, and whose process numbers they are; else what equals no other's."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

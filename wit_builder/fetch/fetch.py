@@ -5,6 +5,7 @@ hosts take turns (HostQueues), so a slow one delays nobody else; transient failu
 queue. Queues, connections and what robots.txt said last from one window to the next.
 
     HOME/journal.jsonl      what the next attempt must know (journal.py)
+    HOME/files.jsonl        what it need not ask again (files.py)
     HOME/00000/             the chunks of each window (chunks.py)
 """
 
@@ -22,6 +23,7 @@ from wit_builder.engine.task import Stopped, Task
 from wit_builder.errors import Dropped, Transient
 from wit_builder.fetch import windows
 from wit_builder.fetch.chunks import Chunks
+from wit_builder.fetch.files import Files
 from wit_builder.fetch.journal import Journal
 from wit_builder.fetch.pixels import Pixels
 from wit_builder.fetch.room import Backlog, ImageVisitor
@@ -44,8 +46,8 @@ def fetch(task: Task) -> None:
     web (WebSettings), image (ImageSpec).
     Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
     """
-    with Journal.open(task.home) as journal:
-        uvloop.run(_Fetch(task, journal).run())
+    with Journal.open(task.home) as journal, Files.open(task.home) as files:
+        uvloop.run(_Fetch(task, journal, files).run())
 
 
 @dataclass(slots=True)
@@ -63,8 +65,8 @@ class _Fetch:
     _chunks: Chunks  # of the window at work
     _columns: dict[str, pa.Array]  # of its table
 
-    def __init__(self, task: Task, journal: Journal) -> None:
-        self._task, self._journal = task, journal
+    def __init__(self, task: Task, journal: Journal, files: Files) -> None:
+        self._task, self._journal, self._files = task, journal, files
         self._bin = windows.Bin(task)
         self._rows = self._bin.rows()
         self._windows = journal.windows or max(1, -(-self._rows // windows.ROWS))
@@ -87,6 +89,7 @@ class _Fetch:
             ImageVisitor.open(self._web, self._queues, connect_to=connect_to) as visitor,
             Pixels(self._task.params["image"], self._task.cpus) as pixels,
         ):
+            visitor.kept = self._files
             for number in range(self._windows):
                 await self._window(number, visitor, pixels)
 
@@ -198,6 +201,7 @@ class _Fetch:
                 self._backlog.wake()
             self._chunks.commit_when_due()
             self._journal.sync()
+            self._files.sync()
             passed += STOP_S
             if passed >= REPORT_S:
                 passed = 0.0

@@ -157,7 +157,7 @@ class TdmGate:
         if answer.status >= 500 or answer.status == 429:
             return _unreachable(f"http_{answer.status}", _address(origin))
         rules = tdm_rules(answer.body) if 200 <= answer.status < 300 else ()
-        return Answer(rules, KEEP_S, len(rules) * _RULE_BYTES)
+        return Answer(rules, KEEP_S - answer.age_s, len(rules) * _RULE_BYTES)
 
 
 def _directives(value: str, agent: str | None) -> Iterator[str]:

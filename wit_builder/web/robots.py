@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import quote
 
 from protego import Protego
@@ -69,6 +69,17 @@ class RobotsAnswer:
 
     status: int
     body: bytes
+    age_s: float = 0.0  # seconds since it was said
+
+
+class Kept(Protocol):
+    """Answers that outlast the process, by the URL that was asked for."""
+
+    def get(self, url: str) -> RobotsAnswer | None:
+        """What was said, where it is known and holds."""
+
+    def keep(self, url: str, answer: RobotsAnswer) -> None:
+        """Take down what is said."""
 
 
 Get = Callable[[str], Awaitable[RobotsAnswer]]
@@ -121,9 +132,11 @@ class RobotsGate:
             return _unreachable(f"{address}: {error}")
         if 200 <= answer.status < 300:
             rules = read_rules(answer.body, self._agent, address, self._also)
-            return Answer(rules, KEEP_S, rules.size)
+            return Answer(rules, KEEP_S - answer.age_s, rules.size)
         if 400 <= answer.status < 500 and answer.status != 429:
-            return Answer(ALLOW_ALL, KEEP_S)  # 2.3.1.3, "unavailable", 401 and 403 too: no wish is stated
+            return Answer(
+                ALLOW_ALL, KEEP_S - answer.age_s
+            )  # 2.3.1.3, "unavailable", 401 and 403 too: no wish is stated
         return _unreachable(f"{address}: status {answer.status}")
 
 

@@ -19,7 +19,7 @@ from wit_builder.web.http1 import Head
 from wit_builder.web.network import NetworkGuard, Resolver
 from wit_builder.web.optout import OptOut, TdmGate, refused, robots_directives, tdm_reserved
 from wit_builder.web.politeness import HostQueues, Politeness
-from wit_builder.web.robots import RobotsAnswer, RobotsGate
+from wit_builder.web.robots import Kept, RobotsAnswer, RobotsGate
 from wit_builder.web.url import host_of, normalise
 
 Want = Literal["page", "image"]
@@ -98,6 +98,7 @@ class Visitor:
         self._queues = queues
         self._settings = settings
         self._names = (AGENT, settings.token) if settings.token else (AGENT,)
+        self.kept: Kept | None = None  # what hosts said to those before this one
         self._robots = RobotsGate(self._file, AGENT, queues.now, settings.token)
         self._tdm = TdmGate(self._file, queues.now)
 
@@ -242,7 +243,22 @@ class Visitor:
             self._queues.penalise(host, min(pause, _MAX_PAUSE_S))
 
     async def _file(self, url: str) -> RobotsAnswer:
-        """A robots.txt or tdmrep.json, wherever it redirects to; no rules but the guard's apply to these.
+        """A robots.txt or tdmrep.json, as it is kept or as the host gives it."""
+        if self.kept is None:
+            return await self._asked_for(url)
+        if (known := self.kept.get(url)) is not None:
+            return known
+        try:
+            answer = await self._asked_for(url)
+        except Gone as error:
+            if not error.reason.startswith("http_4"):
+                raise
+            answer = RobotsAnswer(int(error.reason.removeprefix("http_")), b"")
+        self.kept.keep(url, answer)
+        return answer
+
+    async def _asked_for(self, url: str) -> RobotsAnswer:
+        """The file, wherever it redirects to; no rules but the guard's apply.
 
         Runs in a task that several visits may wait for. On another host it is paced but takes no slot.
         """
