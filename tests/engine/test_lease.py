@@ -59,7 +59,7 @@ def test_who_ends_while_one_waits_is_followed(there):
 
 def test_who_died_on_this_machine_is_followed_at_once(there, monkeypatch):
     monkeypatch.setattr(lease, "STALE_S", 60.0)
-    leave(there, machine=lease._machine(), pid=2**22 + 1)  # more than Linux counts to
+    leave(there, machine=lease.machine(), pid=2**22 + 1)  # more than Linux counts to
     waits = []
     with held(there, waits):
         assert waits == []
