@@ -239,7 +239,9 @@ def to_table(rows: Sequence[Candidate] | Sequence[Sample] | Sequence[Loss], sche
 def empty_lists(name: str, count: int) -> pa.Array:
     """So many empty lists of that column of a candidate."""
     kind = CANDIDATE_SCHEMA.field(name).type
-    return pa.ListArray.from_arrays(pa.array([0] * (count + 1), pa.int32()), pa.array([], kind.value_type))
+    return pa.ListArray.from_arrays(
+        pa.repeat(pa.scalar(0, pa.int32()), count + 1), pa.array([], kind.value_type)
+    )
 
 
 def extended(table: pa.Table, schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
