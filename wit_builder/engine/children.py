@@ -188,6 +188,9 @@ def serve(pipe: int, function: str, memory_bytes: int | None, parent: int, files
         while True:
             arguments = calls.receive()
             _reply(calls, _answer(target, (*files, *arguments), lambda news: _reply(calls, ("news", news))))
+    for said in (sys.stdout, sys.stderr):
+        said.flush()
+    os._exit(0)  # the kernel is quicker at taking a process apart than Python, up to 0.1 s
 
 
 def _limit_memory(limit: int | None) -> None:
