@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,8 @@ from wit_builder.errors import WitError
 LAST_WORDS_S = 1.0  # from the end of its pipe to the end of a child
 
 _EARLIER_TO_GO = 300  # of 1000, how much sooner than its parent the kernel ends a child when memory runs out
+# numpy's OpenBLAS starts a thread a core, 25 ms of CPU on two of them; children have the cores among them.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 _LENGTH = 8  # bytes before each message
 _PIECE = 1 << 20  # bytes read at once
 
@@ -38,8 +40,8 @@ class Child:
 
     The function gets the files, the call's arguments, and `tell`, a function that sends news to the parent while
     it works. memory_bytes: what the child may allocate, None for no limit; over it Python raises MemoryError.
-    files: descriptors that the child has too. variables: of its environment, besides ours. Linux ends the child
-    with the thread that made it, so that should be the main one.
+    files: descriptors that the child has too. Linux ends the child with the thread that made it, so that should be
+    the main one.
     """
 
     def __init__(
@@ -47,7 +49,6 @@ class Child:
         function: str,
         memory_bytes: int | None = None,
         files: Sequence[int] = (),
-        variables: Mapping[str, str] | None = None,
     ) -> None:
         ours, theirs = socket.socketpair()
         self.pipe = Pipe(ours)
@@ -58,7 +59,7 @@ class Child:
                 [sys.executable, "-c", program],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), *files),
-                env={**os.environ, **(variables or {})},
+                env={**_ONE_THREAD, **os.environ},
             )
         except BaseException:
             self.pipe.close()
