@@ -61,6 +61,16 @@ def test_a_child_that_failed_answers_the_next_call(child):
     assert last == ("done", "word")
 
 
+def test_what_a_child_printed_is_there_when_it_has_ended(capfd, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    child = Child("builtins:print")
+    child.answer()
+    child.call("words")
+    assert child.answer() == ("done", None)
+    children.dismiss([child])
+    assert capfd.readouterr().out.startswith("words")
+
+
 def test_a_dead_child_is_an_end_of_file_with_its_exit_code(child):
     child.call("die")
     with pytest.raises(EOFError):

@@ -49,6 +49,16 @@ def test_a_fetch_imports_no_demo_web_server_no_page_and_no_decoder():
     assert found & {"aiohttp", "jinja2", "simplejpeg", "cykooz_resizer"} == set()
 
 
+@pytest.mark.parametrize("module", ["cli.fetched", "fetch.fetch", "curation.near", "engine.hashes"])
+def test_loops_that_nobody_has_called_import_no_numba(module):
+    assert "numba" not in loaded(f"import wit_builder.{module}")
+
+
+def test_a_fetch_without_listed_hashes_imports_no_faiss():
+    code = "from wit_builder.blocklist.blocked import Blocked\nfrom wit_builder.fetch import fetch\n"
+    assert "faiss" not in loaded(code + "Blocked.of_tombstones()")
+
+
 def test_no_module_of_the_data_road_imports_torch():
     """Only model/, train/, evaluate/ and three of the audit do, and what is there for recipes and flags does not."""
     names = [

@@ -7,12 +7,11 @@ million entries. A PDQ hash is compared with all that are listed, exactly, in a 
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-import faiss
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -162,6 +161,8 @@ class _Hashes:
 
     def find(self, value: str) -> str | None:
         """The list that has it."""
+        if not self:
+            return None
         place = int(np.searchsorted(self._values, value.encode()))
         if place == len(self._values) or self._values[place] != value.encode():
             return None
@@ -172,7 +173,10 @@ class _Near:
     """PDQ hashes with one radius."""
 
     def __init__(self, entries: pa.Table, radius: int) -> None:
+        import faiss  # 25 ms, which a run without such hashes need not take
+
         self._radius = radius
+        self._one_thread = partial(faiss.omp_set_num_threads, 1)
         self._index = faiss.IndexBinaryFlat(8 * _PDQ_BYTES)
         self._index.add(_bits(entries.column("value")))
         self._lists = entries.column("list").combine_chunks().dictionary_encode()
@@ -194,7 +198,7 @@ class _Near:
         return [int(row) for row in there[distance <= self._radius]]
 
     def _nearest(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        faiss.omp_set_num_threads(1)  # it is a setting of the thread that asks
+        self._one_thread()  # it is a setting of the thread that asks
         distance, place = self._index.search(np.ascontiguousarray(hashes), 1)
         return distance[:, 0], place[:, 0]
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -26,9 +26,13 @@ from wit_builder.errors import WitError
 
 LAST_WORDS_S = 1.0  # from the end of its pipe to the end of a child
 
-# Arrow's own allocator keeps what was freed: a task takes a fifth more CPU and memory (benchmarks/curate/exact.py).
-_ALLOCATOR = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 _EARLIER_TO_GO = 300  # of 1000, how much sooner than its parent the kernel ends a child when memory runs out
+_SET = {  # where the user has not set them
+    # Arrow's own keeps what was freed: a task takes a fifth more CPU and memory (benchmarks/curate/exact.py).
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    # numpy's OpenBLAS starts a thread a core, 25 ms of CPU on two of them; children have the cores among them.
+    "OPENBLAS_NUM_THREADS": "1",
+}
 _LENGTH = 8  # bytes before each message
 _PIECE = 1 << 20  # bytes read at once
 
@@ -40,8 +44,8 @@ class Child:
 
     The function gets the files, the call's arguments, and `tell`, a function that sends news to the parent while
     it works. memory_bytes: what the child may allocate, None for no limit; over it Python raises MemoryError.
-    files: descriptors that the child has too. variables: of its environment, besides ours. Linux ends the child
-    with the thread that made it, so that should be the main one.
+    files: descriptors that the child has too. Linux ends the child with the thread that made it, so that should be
+    the main one.
     """
 
     def __init__(
@@ -49,7 +53,6 @@ class Child:
         function: str,
         memory_bytes: int | None = None,
         files: Sequence[int] = (),
-        variables: Mapping[str, str] | None = None,
     ) -> None:
         ours, theirs = socket.socketpair()
         self.pipe = Pipe(ours)
@@ -60,7 +63,7 @@ class Child:
                 [sys.executable, "-c", program],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), *files),
-                env={**_ALLOCATOR, **os.environ, **(variables or {})},
+                env={**_SET, **os.environ},
             )
         except BaseException:
             self.pipe.close()
@@ -190,6 +193,9 @@ def serve(pipe: int, function: str, memory_bytes: int | None, parent: int, files
         while True:
             arguments = calls.receive()
             _reply(calls, _answer(target, (*files, *arguments), lambda news: _reply(calls, ("news", news))))
+    for said in (sys.stdout, sys.stderr):
+        said.flush()
+    os._exit(0)  # the kernel is quicker at taking a process apart than Python, up to 0.1 s
 
 
 def _limit_memory(limit: int | None) -> None:

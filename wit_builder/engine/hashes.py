@@ -5,14 +5,11 @@ With that package each string has to become a Python object first, 0.3 µs; here
 
 from typing import Any
 
-import numba
 import numpy as np
 import pyarrow as pa
-from llvmlite import ir
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from wit_builder.engine.compiled import compiled
+from wit_builder.engine.compiled import compiled, intrinsic
 
 Hashes = NDArray[np.uint64]
 
@@ -49,6 +46,9 @@ def _loading(width: int) -> Any:
     """Reads `width` bits at an address, little-endian, wherever they lie; in compiled functions only."""
 
     def loading(_typing: object, _address: object) -> object:
+        import numba
+        from llvmlite import ir
+
         def read(_context: object, builder: Any, _signature: object, arguments: Any) -> Any:
             pointer = builder.inttoptr(arguments[0], ir.IntType(width).as_pointer())
             return builder.zext(builder.load(pointer, align=1), ir.IntType(64))

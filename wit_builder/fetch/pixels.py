@@ -13,8 +13,6 @@ from wit_builder.images.picture import ImageSpec, Picture
 
 DEADLINE_S = 20.0  # for one image; 100 megapixels of progressive JPEG take about 1 s
 START_S = 120.0  # for a process to start, which takes 0.2 s on a machine that is not overloaded
-# numpy's OpenBLAS starts a thread a core, 25 ms of CPU on two of them, for what has 64 x 64 numbers here.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 MEMORY_BYTES = 6 << 30  # what one process may allocate; 100 megapixels take up to 1.7 GB
 
 
@@ -92,7 +90,7 @@ class _Worker:
         self._loop, self._listens = asyncio.get_running_loop(), False
         self._tray = tray.new()
         try:
-            self.child = Child(serve, memory_bytes, [self._tray], ONE_THREAD)
+            self.child = Child(serve, memory_bytes, [self._tray])
         except BaseException:
             os.close(self._tray)
             raise

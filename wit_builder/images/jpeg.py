@@ -67,7 +67,7 @@ def unended(body: bytes) -> bytes:
     return body.removesuffix(_END) + bytes(16)
 
 
-def _segments(body: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def _segments(body: bytes) -> Iterator[tuple[int, bytes, bytes | memoryview]]:
     """Marker, payload, and after SOS the scan's data, up to the end marker. Junk in between is skipped."""
     position = 2
     for _ in range(MAX_SEGMENTS):
@@ -84,10 +84,11 @@ def _segments(body: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         position = start + int.from_bytes(body[start : start + 2], "big")
         if position < start + 2 or position > len(body):
             raise broken(f"segment {marker:02X} at byte {start - 2} of {len(body)} is cut off")
-        payload, scan = body[start + 2 : position], b""
+        payload: bytes = body[start + 2 : position]
+        scan: bytes | memoryview = b""
         if marker == SOS:
             end = _SCAN_END.search(body, position)
-            scan = body[position : end.start() if end else len(body)]
+            scan = memoryview(body)[position : end.start() if end else len(body)]
             position += len(scan)
         yield marker, payload, scan
     raise broken(f"more than {MAX_SEGMENTS} segments")
@@ -97,7 +98,7 @@ def _segments(body: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 class _Parts:
     """What the segments said so far."""
 
-    kept: list[bytes] = field(default_factory=lambda: [bytes([0xFF, SOI])])
+    kept: list[bytes | memoryview] = field(default_factory=lambda: [bytes([0xFF, SOI])])
     frame: int = 0
     width: int = 0
     height: int = 0
@@ -109,7 +110,7 @@ class _Parts:
     jfif: bool = False
     adobe: bool = False
 
-    def take(self, marker: int, payload: bytes, scan: bytes) -> None:
+    def take(self, marker: int, payload: bytes, scan: bytes | memoryview) -> None:
         """Notes one segment, and keeps it if the picture needs it."""
         if marker in FRAMES or marker in OTHER_FRAMES:
             self._frame(marker, payload)

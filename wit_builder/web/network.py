@@ -9,10 +9,13 @@ import ipaddress
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 
 import aiodns
 
 from wit_builder.errors import ConfigError, Forbidden, Transient
+
+HOSTS_KEPT = 1024  # that need not be read again for each of their addresses
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]  # host name to addresses; OSError where there are none
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -196,6 +199,7 @@ class Resolver:
         return [node.addr[0].decode() for node in found.nodes]
 
 
+@lru_cache(HOSTS_KEPT)
 def literal_ip(host: str) -> str | None:
     """The address that the host spells, or None for a name: "0x7f.1" is 127.0.0.1 to a socket."""
     bare = host.strip("[]").rstrip(".")
@@ -209,6 +213,7 @@ def literal_ip(host: str) -> str | None:
         return None
 
 
+@lru_cache(HOSTS_KEPT)
 def _address(ip: str) -> Address:
     try:
         return ipaddress.ip_address(ip.partition("%")[0])
