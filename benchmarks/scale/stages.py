@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -104,14 +105,19 @@ class Silent:
 @click.command()
 @click.option("--rows", default=5_000_000)
 @click.option("--workers", default=2)
+@click.option(
+    "--near/--no-near",
+    default=True,
+    help="Near-duplicates too: they grow with the square.",
+)
 @click.option("--seconds", default=float("inf"), help="Begin nothing new after so long.")
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="Where the run is kept.")
-def main(rows: int, workers: int, seconds: float, folder: Path) -> None:
+def main(rows: int, workers: int, near: bool, seconds: float, folder: Path) -> None:
     """Run what is not done, and print the table."""
     folder.mkdir(parents=True, exist_ok=True)
     with closing(Measured(workers, folder / "measured.jsonl", seconds)) as executor:
         try:
-            road = travel(folder, rows, executor)
+            road = travel(folder, rows, near, executor)
         except Stopped:
             sys.exit("there is more to do: run the same command again")
     funnel = road.funnel()
@@ -121,9 +127,9 @@ def main(rows: int, workers: int, seconds: float, folder: Path) -> None:
     print("\n".join(table(folder, road)))
 
 
-def travel(folder: Path, rows: int, executor: Measured) -> Road:
+def travel(folder: Path, rows: int, near: bool, executor: Measured) -> Road:
     """The road from candidates to where shards would be written."""
-    recipe = _recipe(folder)
+    recipe = _recipe(folder, near)
     road = Road(recipe, folder, executor, Silent())
     write_session(folder, {})
     assert recipe.queries is not None
@@ -144,7 +150,7 @@ def travel(folder: Path, rows: int, executor: Measured) -> Road:
     return road
 
 
-def _recipe(folder: Path) -> Recipe:
+def _recipe(folder: Path, near: bool) -> Recipe:
     """The rules of `wit build common-crawl`, 500,000 queries, and CLIP's cap scaled to so many rows."""
     listed = folder / "queries.txt"
     if not listed.exists():
@@ -155,7 +161,7 @@ def _recipe(folder: Path) -> Recipe:
         source=Archives(wat=("none.wat.gz",)),
         candidate_filters=chosen.candidate_filters,
         sample_filters=chosen.sample_filters,
-        duplicates=chosen.duplicates,
+        duplicates=chosen.duplicates if near else replace(chosen.duplicates, radius=None),
         queries=Queries(files=(str(listed),)),
         balance=Balance(per_query=20_000),
     )
