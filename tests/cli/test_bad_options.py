@@ -92,7 +92,7 @@ TYPED = {  # what is typed: what is said, what is hinted
     },
     **{
         (*words, "--out", "s3://bucket/run"): (
-            "--out: 's3://bucket/run' is a URL, and a folder was expected",
+            "--out: 's3://bucket/run' is no folder of this machine, where it is written",
             f"wit {' '.join(words)} --help",
         )
         for words in (("ablate",), ("audit",), ("eval",), ("audit", "train-detector"), ("eval", "robustness"))

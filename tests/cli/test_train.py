@@ -90,10 +90,10 @@ def test_two_runs_do_not_write_into_one_folder(wit, folder, tmp_path):
 
 @pytest.mark.parametrize("out", ["s3://bucket/run", ""])
 def test_out_is_a_folder_of_this_machine(wit, folder, tmp_path, out):
-    for words in (typed(folder, out=out), ["export", "epoch_1.pt", "--out", out]):
-        found = wit(*words)
-        assert found.code == 2
-        assert found.error.startswith(f"--out is {out!r}, and `wit {words[0]}` writes into a folder")
+    trained, exported = wit(*typed(folder, out=out)), wit("export", "epoch_1.pt", "--out", out)
+    assert trained.error.startswith(f"--out is {out!r}, and `wit train` writes into a folder")
+    assert exported.error.startswith(f"--out: {out!r} is no folder of this machine")
+    assert (trained.code, exported.code) == (2, 2)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -33,8 +33,10 @@ def test_a_child_tells_news_and_then_its_answer(child):
 @pytest.mark.parametrize(
     ("wanted", "had"), [({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")]
 )
-def test_a_child_has_the_systems_allocator_unless_another_is_wanted(wanted, had):
-    child = Child(ECHO, variables=wanted)
+def test_a_child_has_the_systems_allocator_unless_another_is_wanted(monkeypatch, wanted, had):
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    child = Child(ECHO)
     child.call("allocator")
     assert [child.answer() for _ in range(3)][-1] == ("done", had)
     child.kill()

@@ -16,7 +16,7 @@ TRAIN, _, _ = digits()
     [
         ([0, 0, 0], ("cat",), "'pets' has a single class, 'cat'"),
         ([0, 1, 0], ("cat", "dog", "owl"), "no image of 'owl'"),
-        ([0, 0, 0], ("cat", "dog", "owl"), "no image of 'dog' and 1 more classes"),
+        ([0, 0, 0], ("cat", "dog", "owl"), "no image of 'dog' and 1 other"),
         ([[0, 1], [0, 1]], ("cat", "dog"), "no image of 'cat'"),
         ([[1, 1], [0, 1]], ("cat", "dog"), "every image of the training split of 'pets' is of 'dog'"),
     ],

@@ -20,11 +20,9 @@ def command(checkpoint: str, out: str) -> None:
     """
     from pathlib import Path
 
-    from wit_builder.cli import trained
     from wit_builder.model import load
 
     load.require("wit export")
-    trained.local(out, "wit export")
     from wit_builder.train import export
 
     for path in export.export(Path(checkpoint), Path(out)):

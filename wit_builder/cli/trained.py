@@ -28,7 +28,7 @@ def run(values: Values) -> None:
     """Do what the options say. Raises ConfigError before anything is started."""
     load.require("wit train")
     warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, of names that torch itself uses
-    local(values["out"], "wit train")
+    _check_out(values["out"])
     training = settings(values)
     from wit_builder.model.ranks import joined
 
@@ -43,11 +43,10 @@ def run(values: Values) -> None:
             _train(training, values, ranks, shown)
 
 
-def local(out: str, command: str) -> None:
-    """Raises ConfigError for an --out that is no folder of this machine."""
+def _check_out(out: str) -> None:
     if not out or store.protocol(out):
         raise ConfigError(
-            f"--out is {out!r}, and `{command}` writes into a folder of this machine", "--out FOLDER"
+            f"--out is {out!r}, and `wit train` writes into a folder of this machine", "--out FOLDER"
         )
 
 
