@@ -34,7 +34,7 @@ layers: .venv/dev
 	.venv/bin/lint-imports
 
 test: .venv/dev  ## the suite, with coverage
-	$(PY) -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+	$(PY) -m pytest -n 3 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
 ##@ Now and then
 test-slow: .venv/dev  ## what takes minutes: hundreds of kills, big sizes
