@@ -88,3 +88,21 @@ def test_from_a_store_comes_what_a_disk_has_and_each_part_is_asked_for_once(tmp_
         assert found == right
         assert shuffle.read([met / "0", met / "1"], 1, 4, SCHEMA).num_rows == 30
     assert len(asked) == (3 * 3 if tail > 8 else 3 * (1 + 3))
+
+
+def test_a_few_rows_of_each_of_many_files_come_together_and_large_pieces_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(shuffle, "PIECE", 10)
+    rows, paths = iter(range(1_000)), []
+    for number, count in enumerate([3, 3, 3, 3, 25, 2, 9]):
+        table = pa.table({"n": [next(rows) for _ in range(count)]})
+        paths.append(tmp_path / f"{number}.shuffle")
+        shuffle.write(paths[-1], table, np.zeros(count, np.int64), 1)
+    pieces = list(shuffle.batches(paths, 0, 1))
+    assert [len(piece) for piece in pieces] == [9, 3, 25, 2, 9]
+    assert [n for piece in pieces for n in piece["n"].to_pylist()] == list(range(48))
+
+
+def test_what_is_written_of_a_partition_is_one_piece_where_it_is_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(shuffle, "BATCH", 4)
+    shuffle.write(tmp_path / "a", pa.table({"n": range(16)}), np.arange(16) % 2, 2)
+    assert [len(piece) for piece in shuffle.batches([tmp_path / "a"], 1, 2)] == [8]
