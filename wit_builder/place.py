@@ -24,7 +24,7 @@ SCRATCH = "WIT_SCRATCH"  # environment variable: the folder of scratch folders
 WORK = "work"  # folder of OUT with what the tasks of an unfinished build made
 _PULLS_AT_ONCE = 8
 
-_NOT_WRITTEN = {"http", "https", "hf"}
+_NOT_WRITTEN = {"http", "https", "hf", "memory"}
 
 
 class Place:

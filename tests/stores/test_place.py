@@ -252,7 +252,7 @@ def test_elsewhere_a_file_is_written_under_another_name_and_moved(folder, files,
 # -- which OUT, which scratch folder
 
 
-@pytest.mark.parametrize("out", ["https://example.org/run", "hf://datasets/me/run"])
+@pytest.mark.parametrize("out", ["https://example.org/run", "hf://datasets/me/run", "memory://run"])
 def test_a_url_that_cannot_be_written_is_refused(out):
     with pytest.raises(ConfigError, match="cannot be written"), place.of(out):
         pass
