@@ -137,6 +137,7 @@ def test_what_may_be_duplicates_is_read_some_urls_at_a_time(tmp_path, monkeypatc
 @pytest.mark.parametrize(("size", "files"), [(1, 3), (1 << 20, 1)])
 def test_what_takes_captions_along_is_written_in_pieces_of_bytes(tmp_path, monkeypatch, size, files):
     monkeypatch.setattr(select, "RICHER", size)
+    monkeypatch.setattr(shuffle, "PIECE", 1)
     monkeypatch.setattr(shuffle, "BATCH", 1)
     rows = [candidate(f"http://a.test/{n % 3}.jpg", f"caption {n}") for n in range(6)]
     kept, dropped, _ = selected(tmp_path, rows, bins=1)
