@@ -170,7 +170,11 @@ def test_a_child_that_does_not_come_up_is_an_error(monkeypatch):
 
 
 def test_serving_in_the_foreground_says_how_to_reach_it_and_ends_on_a_signal():
-    command = [sys.executable, "-c", "from tests.demo_web.test_serve import *; serve.serve(DEMO, port=0)"]
+    heard = (
+        "signal.signal(signal.SIGINT, signal.default_int_handler)"  # also where this suite ignores it (nohup)
+    )
+    code = f"from tests.demo_web.test_serve import *; {heard}; serve.serve(DEMO, port=0)"
+    command = [sys.executable, "-c", code]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     hint = [run.stderr.readline() for _ in range(4)]
     run.send_signal(signal.SIGINT)
