@@ -170,9 +170,8 @@ def test_a_child_that_does_not_come_up_is_an_error(monkeypatch):
 
 
 def test_serving_in_the_foreground_says_how_to_reach_it_and_ends_on_a_signal():
-    heard = (
-        "signal.signal(signal.SIGINT, signal.default_int_handler)"  # also where this suite ignores it (nohup)
-    )
+    """Also where this suite was started with the signal ignored, as nohup does."""
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"
     code = f"from tests.demo_web.test_serve import *; {heard}; serve.serve(DEMO, port=0)"
     command = [sys.executable, "-c", code]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)

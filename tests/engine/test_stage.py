@@ -117,9 +117,8 @@ def test_a_task_that_kills_every_worker_is_given_up_with_the_signal(stage):
 
 
 def test_a_hanging_task_is_killed_and_tried_again(stage):
-    assert squares(stage("hang_once", [4], Needs(timeout_s=8.0))) == [
-        16
-    ]  # a new worker comes within that on a busy machine
+    """A new worker comes within the time, on a busy machine too."""
+    assert squares(stage("hang_once", [4], Needs(timeout_s=8.0))) == [16]
 
 
 def test_a_task_that_always_hangs_is_given_up(stage):
