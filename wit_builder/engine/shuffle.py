@@ -21,7 +21,7 @@ from wit_builder.engine import columns
 from wit_builder.objects import BLOCK, Objects
 
 BATCH = 65_536  # rows that are sorted at a time, so that no column of them comes near Arrow's 2 GB
-PIECE = 8_192  # rows that small pieces are joined to
+PIECE = 2_048  # rows that small pieces are joined to
 
 AT_ONCE = 8  # slices that are asked for at a time in a store
 TAIL = 64 << 10  # bytes that come with the index of a file in a store
@@ -86,7 +86,7 @@ def batches(
     """The same in pieces of at most `BATCH` rows, and of these columns alone; None: all.
 
     Many files have a few hundred rows each of a partition. These come together, up to `PIECE` rows: kept as they
-    are, they scatter over the heap, and take twice the memory and four times the CPU.
+    are, they scatter over the heap, and take twice the memory and three times the CPU.
     """
     found: list[pa.RecordBatch] = []
     for batch in _as_written(paths, partition, partitions, names):
