@@ -10,9 +10,9 @@ import pytest
 
 from tests.cli.processes import environment, started
 from tests.engine import clusters
-from tests.journeys.folders import kept, lost, tars, wit
+from tests.journeys.folders import wit
+from tests.journeys.test_cluster import bucket, same  # noqa: F401  (a fixture)
 from tests.shared_data import shared_data
-from tests.site import s3
 from tests.site.server import load_headers, served
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def real_sites(folder):
 
 @pytest.fixture(scope="module", params=["demo", "real sites"])
 def build(request, tmp_path_factory):
-    """A command, what it makes on one machine, and the longest that is waited before a kill."""
+    """A command, and what it makes on one machine."""
     folder = tmp_path_factory.mktemp("undisturbed")
     demo = ["build", "demo", "--pages", "120", "--quiet"]
     with nullcontext(demo) if request.param == "demo" else real_sites(folder) as command:
@@ -44,17 +44,8 @@ def build(request, tmp_path_factory):
         yield command, folder / "out"
 
 
-@pytest.fixture
-def bucket(tmp_path, monkeypatch):
-    """The folder of a bucket whose server this process and its children find."""
-    with s3.serving("creating", tmp_path / "s3") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        yield server.bucket("run-bucket")
-
-
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_is_killed_and_when_it_is_the_build_of_one_machine(build, bucket, tmp_path, seed):
+def test_whatever_is_killed_and_when_it_is_the_build_of_one_machine(build, bucket, tmp_path, seed):  # noqa: F811
     """Drivers, with a node or without; each driver finds an empty scratch folder."""
     command, undisturbed = build
     rng = random.Random(seed)
@@ -90,7 +81,3 @@ def lose_a_node(nodes):
     """One of its workers is gone at once, and another comes."""
     nodes.remove_node(nodes.list_all_nodes()[-1], allow_graceful=False)
     nodes.add_node(num_cpus=1, object_store_memory=80 << 20, include_dashboard=False)
-
-
-def same(out, other):
-    return (tars(out), lost(out), kept(out)) == (tars(other), lost(other), kept(other))

@@ -86,7 +86,7 @@ def batches(
     """The same in pieces of at most `BATCH` rows, and of these columns alone; None: all.
 
     Many files have a few hundred rows each of a partition. These come together, up to `PIECE` rows: kept as they
-    are, they scatter over the heap, and take twice the memory and three times the CPU.
+    are, they scatter over the heap.
     """
     found: list[pa.RecordBatch] = []
     for batch in _as_written(paths, partition, partitions, names):
