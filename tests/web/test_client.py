@@ -517,6 +517,28 @@ def test_what_comes_on_a_connection_that_idles_is_no_answer() -> None:
         server.shutdown()
 
 
+def test_a_connection_that_is_done_after_the_client_was_closed_is_not_kept() -> None:
+    async def run() -> None:
+        asked, may_answer, left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.set()
+            await may_answer.wait()
+            writer.write(answer(200, b"late"))
+            assert not await reader.read()
+            left.set()
+
+        async with Site({"/": late}).open() as site:
+            async with client(site.port) as web:
+                under_way = asyncio.create_task(web.get("http://a.test/", max_bytes=10, deadline_s=5))
+                await asked.wait()
+            may_answer.set()
+            assert (await under_way).body == b"late"
+            await asyncio.wait_for(left.wait(), 5)
+
+    asyncio.run(run())
+
+
 def test_a_host_that_does_not_exist_may_be_tried_again() -> None:
     async def run() -> None:
         async with client(0, {"*": None}) as web:

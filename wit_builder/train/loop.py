@@ -316,6 +316,8 @@ class Trainer:
         }
 
     def _newest(self) -> str:
+        """Raises BuildError, as `wait` does, when what was saved could not be written."""
+        self.checkpoints.wait()
         return str(self.checkpoints.newest() or "")
 
     def _write_settings(self) -> None:

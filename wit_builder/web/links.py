@@ -216,7 +216,8 @@ class Links:
             self._leave(host, origin, link, answer)
 
     def close(self) -> None:
-        """Close what idles. Nothing may be under way."""
+        """Close what idles; what is under way, as a robots.txt nobody waits for any more, closes when it is done."""
+        self._most_idle = 0
         for link in list(self._idle):
             link.close()
 
