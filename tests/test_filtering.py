@@ -59,13 +59,55 @@ def test_scores_of_all_rules_that_saw_an_item_add_up():
     assert kept.scores == dropped.scores == (("a", 1.0), ("b", 1.0))
 
 
-def test_a_batch_filter_that_forgets_an_item_is_found_out():
-    class Forgets:
-        def judge(self, items, images):
-            return [KEPT]
+class Forgets:
+    """One verdict for two items."""
 
-    with pytest.raises(ValueError, match="shorter"):
-        judge(["a", "b"], [Forgets()], lambda _: b"")
+    def judge(self, items, images):
+        return [KEPT]
+
+
+class Divides:
+    """By zero."""
+
+    def __call__(self, item):
+        return KEPT if 1 / item > 0 else Verdict("low")
+
+
+class SaysNothing:
+    """Without a verdict."""
+
+    def __call__(self, item):
+        return None
+
+
+class SaysItWrong:
+    """A reason of two words."""
+
+    def __call__(self, item):
+        return Verdict("Too Low")
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "words"),
+    [
+        (Forgets(), RuntimeError, "filter Forgets: ValueError: .* shorter"),
+        (Divides(), RuntimeError, "filter Divides: ZeroDivisionError: division by zero"),
+        (SaysNothing(), RuntimeError, "filter SaysNothing: AttributeError: 'NoneType' object has no"),
+        (SaysItWrong(), ConfigError, "filter SaysItWrong: .*'Too Low', expected snake_case"),
+    ],
+)
+def test_what_goes_wrong_in_a_filter_names_it(rule, kind, words):
+    with pytest.raises(kind, match=words):
+        judge([1, 0], [rule], lambda _: b"")
+
+
+def test_columns_of_which_a_filter_says_too_little_are_found_out():
+    class Short:
+        def may_drop(self, rows):
+            return pa.array([True])
+
+    with pytest.raises(ValueError, match="says 1 times of 2 rows"):
+        may_drop(Short(), pa.table({"a": [1, 2]}))
 
 
 def test_a_filter_is_called_only_for_what_it_may_drop():

@@ -1,7 +1,8 @@
 """How filters speak: a verdict that carries its reason, and the function that applies them in order."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Protocol, TypeVar, runtime_checkable
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, WitError
 
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -74,7 +75,24 @@ def may_drop(rule: object, rows: pa.Table) -> NDArray[np.bool_]:
     """Which of the rows the filter must be called for, bool [rows]."""
     if not isinstance(rule, ScreeningFilter):
         return np.ones(rows.num_rows, bool)
-    return np.asarray(pc.coalesce(rule.may_drop(rows), pa.scalar(True)), bool)
+    said = np.asarray(pc.coalesce(rule.may_drop(rows), pa.scalar(True)), bool)
+    if said.shape != (rows.num_rows,):
+        raise ValueError(f"may_drop says {said.size} times of {rows.num_rows} rows whether they may go")
+    return said
+
+
+@contextmanager
+def naming(rule: object) -> Iterator[None]:
+    """Whatever goes wrong inside the block says of which filter it is."""
+    name = type(rule).__name__
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"filter {name}: {error}", error.hint) from error
+    except (WitError, MemoryError):
+        raise
+    except Exception as error:
+        raise RuntimeError(f"filter {name}: {type(error).__name__}: {error}") from error
 
 
 def judge(
@@ -93,11 +111,12 @@ def judge(
     left = np.ones(len(items), bool)
     for rule, asked in zip(filters, [left] * len(filters) if called_for is None else called_for, strict=True):
         numbers = np.flatnonzero(left & asked).tolist()
-        said = _said(rule, [items[i] for i in numbers], image)
-        for i, verdict in zip(numbers, said, strict=True):
-            before = verdicts[i].scores
-            verdicts[i] = replace(verdict, scores=before + verdict.scores) if before else verdict
-        left[[i for i in numbers if not verdicts[i].kept]] = False
+        with naming(rule):
+            said = _said(rule, [items[i] for i in numbers], image)
+            for i, verdict in zip(numbers, said, strict=True):
+                before = verdicts[i].scores
+                verdicts[i] = replace(verdict, scores=before + verdict.scores) if before else verdict
+            left[[i for i in numbers if not verdicts[i].kept]] = False
     return verdicts
 
 

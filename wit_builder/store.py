@@ -80,8 +80,10 @@ def of(url: str) -> tuple[Any, str]:
     Raises ConfigError for a protocol that is not known, or whose package is not installed.
     """
     name = protocol(url)
+    url = name + url[len(name) :]  # S3:// is s3://
     try:
-        store = fsspec.filesystem(name, **_options(name))
+        kind = fsspec.get_filesystem_class(name)
+        store = kind(**kind._get_kwargs_from_urls(url) | _options(name))
         if loop := getattr(store, "loop", None):
             loop.set_exception_handler(_heard)
         if name in ("s3", "s3a"):
@@ -97,6 +99,10 @@ def of(url: str) -> tuple[Any, str]:
         ) from error
     except ValueError as error:
         raise ConfigError(f"{shown(url)} is no path or URL that is known: {_line(error)}") from error
+    except OSError as error:  # some connect at once
+        raise _said(url, "reached", ConfigError, error) from error
+    except TypeError as error:
+        raise ConfigError(f"{shown(url)} does not say all that {name}:// needs: {_line(error)}") from error
     return store, path
 
 

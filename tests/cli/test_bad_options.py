@@ -28,6 +28,10 @@ TYPED = {  # what is typed: what is said, what is hinted
         "wit build demo --help",
     ),
     ("build", "demo", "--seed", str(2**63)): ("a recipe holds integers of 64 bits, not 64 bits", ""),
+    ("build", "demo", "--address", "head:6379"): (
+        "--address is that of a Ray cluster, and tasks run --executor local",
+        "--executor ray --address head:6379",
+    ),
     ("build", "demo", "--workers", "0"): (
         "--workers: 0 is not in the range 1<=x<=1024",
         "wit build demo --help",

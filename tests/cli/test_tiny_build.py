@@ -138,3 +138,10 @@ def test_the_filter_of_a_recipe_file_is_read_back_from_build_json(tiny_web, tmp_
     path.write_text(python_in(ROOT / "docs" / "commands.md")[0])
     rule = settings.load_file(path).CaptionWithout("stairs")
     assert settings.decode(settings.encode(rule)) == rule
+
+
+def test_a_list_of_which_nothing_is_kept_is_told_nothing_of_crawls(tmp_path):
+    (tmp_path / "pairs.csv").write_text("url,caption\nhttp://a.test/a.jpg,A red kite over the hill\n")
+    options = ("--contact", "https://a.test/me", "--connect-to", "*=")
+    said = ran("build", "url-list", "--input", "pairs.csv", "--out", "out", *options, cwd=tmp_path)
+    assert "no pair was kept, for the reasons above\n" in said.stdout, said.stderr

@@ -187,6 +187,13 @@ def test_a_root_that_is_no_run_is_one_sentence(tmp_path, root):
     assert "--executor outside" in found.stderr
 
 
+def test_a_root_that_is_out_itself_is_told_where_its_tasks_are(tmp_path):
+    engine.plan(tmp_path / "work", "s", JOBS + "square", {}, {})
+    found = worker(tmp_path, "1/1")
+    assert found.returncode == 2
+    assert f"wit worker {tmp_path}/work s" in found.stderr
+
+
 def test_a_stage_that_is_not_there_is_one_sentence(tmp_path):
     engine.plan(tmp_path, "s", JOBS + "square", {}, {})
     with pytest.raises(ConfigError, match="has no plan of a stage 'x'") as caught:

@@ -65,6 +65,11 @@ def opened(values: Mapping[str, Any], say: Callable[[str], None]) -> "Iterator[E
 
 
 def _made(values: Mapping[str, Any], say: Callable[[str], None]) -> Any:
+    if values["address"] != HERE["address"] and values["executor"] != "ray":
+        raise ConfigError(
+            f"--address is that of a Ray cluster, and tasks run --executor {values['executor']}",
+            f"--executor ray --address {values['address']}",
+        )
     if values["executor"] == "ray":
         from wit_builder.engine.cluster import RayExecutor
 

@@ -71,9 +71,9 @@ def _try(rule: Any, item: Any) -> Verdict:
             f"filter {name} returns {said!r}, expected a Verdict",
             'from wit_builder.filtering import KEPT, Verdict: return KEPT, or Verdict("too_dark")',
         )
-    if called_for.shape != (1,) or not (called_for[0] or said.kept):
+    if not (called_for[0] or said.kept):
         raise ConfigError(
-            f"filter {name} drops what its may_drop passes over, or says nothing of it",
+            f"filter {name} drops what its may_drop passes over",
             "may_drop returns bool [rows], true for each row that the filter drops",
         )
     return said

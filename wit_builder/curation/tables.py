@@ -49,7 +49,8 @@ def judged(
     """
     called_for = np.ones((len(filters), rows.num_rows), bool)
     for rule, of_rule in zip(filters, called_for, strict=True):
-        of_rule[:] = filtering.may_drop(rule, rows)
+        with filtering.naming(rule):
+            of_rule[:] = filtering.may_drop(rule, rows)
     seen: NDArray[np.bool_] = np.any(called_for, axis=0)
     verdicts = np.full(rows.num_rows, filtering.KEPT, object)
     items = list(records(rows.filter(columns.mask(seen))))

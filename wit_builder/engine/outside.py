@@ -16,6 +16,7 @@ from wit_builder.engine import tries
 from wit_builder.engine.local import Executor, Needs, Progress, stop_on_signal
 from wit_builder.engine.task import Stopped
 from wit_builder.errors import ConfigError, many
+from wit_builder.place import WORK
 
 _EVERY_S = 1.0  # between two looks at the done records
 
@@ -71,12 +72,13 @@ def run_part(
     """
     if not engine.is_planned(root, stage):
         planned = sorted(path.parent.name for path in root.glob("*/plan.json"))
-        raise ConfigError(
-            f"{mirror.name(root)!r} has no plan of a stage {stage!r}",
-            f"those it has: {', '.join(planned)}"
-            if planned
-            else "wit build ... --executor outside, which plans it",
-        )
+        if engine.is_planned(root / WORK, stage):
+            hint = f"wit worker {mirror.name(root / WORK)} {stage}"
+        elif planned:
+            hint = f"those it has: {', '.join(planned)}"
+        else:
+            hint = "wit build ... --executor outside, which plans it and says what to type here"
+        raise ConfigError(f"{mirror.name(root)!r} has no plan of a stage {stage!r}", hint)
     ids = engine.ids(root, stage)[part - 1 :: parts]
     todo = engine.unfinished(root, stage, ids)
     tries.forget(root / stage, todo)
