@@ -15,7 +15,7 @@ from wit_builder.ledger import Funnel
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.politeness import Politeness
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 SEED = "http://site.test/"
 GOOD = 7  # pictures that are had and kept

@@ -16,7 +16,7 @@ from wit_builder.records import Candidate, HasCaption, HasImage, HasUrl, Sample
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.optout import OptOut
 from wit_builder.web.politeness import Politeness
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 
 def recipe(**fields):

@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from fsspec.asyn import sync
-
 from wit_builder import store
 from wit_builder.errors import BuildError, ConfigError, WitError
 
@@ -224,6 +222,8 @@ class Objects:
             if "ContentRange" not in answer:
                 raise ConnectionError("the server ignores ranges")
             return data, int(answer["ContentRange"].rpartition("/")[2])
+
+        from fsspec.asyn import sync
 
         try:
             found: tuple[bytes, int] = sync(self._fs.loop, ask)

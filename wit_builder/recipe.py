@@ -24,7 +24,7 @@ from wit_builder.records import Candidate, Sample
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.text.language import LanguageModel
 from wit_builder.web.network import NetworkGuard
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 MAX_NAME = 100  # characters
 MAX_CONTACT = 200

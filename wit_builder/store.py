@@ -4,17 +4,17 @@ Stores are fsspec's: s3://, gs://, https://, hf:// and what else is installed. A
 a 503, no answer) is asked again for a while; one that stays is one sentence with the URL and what to type.
 """
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
-
-import fsspec
 
 from wit_builder import __version__
 from wit_builder.errors import BuildError, ConfigError, WitError
+
+if TYPE_CHECKING:
+    import asyncio
 
 AT_ONCE_S = 5.0  # how long a store is asked again before anything was started: the user waits
 PATIENCE_S = 60.0  # the same in a running build
@@ -79,6 +79,8 @@ def of(url: str) -> tuple[Any, str]:
 
     Raises ConfigError for a protocol that is not known, or whose package is not installed.
     """
+    import fsspec  # 30 ms, which work on local files need not take
+
     name = protocol(url)
     url = name + url[len(name) :]  # S3:// is s3://
     try:
@@ -163,7 +165,7 @@ def status_of(error: BaseException) -> int:
     return 0
 
 
-def _heard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _heard(loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
     """Print of a task's failure that nobody has waited for, but not where a connection has broken.
 
     That is raised to whoever asked; aiohttp's task that was to send the body fails once more, beside it.

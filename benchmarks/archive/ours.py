@@ -28,7 +28,7 @@ from wit_builder.archive.wat import WatReader
 from wit_builder.engine.local import LocalExecutor, Progress
 from wit_builder.engine.task import Task
 from wit_builder.extract.settings import Extraction
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 from wit_pipelines.common_crawl import recipe
 
 MAX_BYTES = WebSettings().max_page_bytes

@@ -16,7 +16,7 @@ from wit_builder.crawl.crawler import crawl
 from wit_builder.crawl.settings import Crawl
 from wit_builder.extract.settings import Extraction
 from wit_builder.web.politeness import Politeness
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 
 def main(port: int, pages: int, concurrency: int) -> None:

@@ -37,7 +37,7 @@ ALL = '''from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.settings import Duplicates
 from wit_builder.recipe import Recipe
 from wit_builder.web.politeness import Politeness
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 from wit_pipelines import seeds as files
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from wit_builder.archive.collect import collect
 from wit_builder.engine.task import Task
 from wit_builder.extract.settings import Extraction
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 root, kind = Path(sys.argv[1]), sys.argv[2]
 arg = {"kind": kind, "file": str(root / f"a.{kind}")}

@@ -20,7 +20,7 @@ from wit_builder.errors import BuildError
 from wit_builder.extract.settings import Extraction
 from wit_builder.records import CANDIDATE_SCHEMA, LOSS_SCHEMA
 from wit_builder.web.optout import OptOut
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 PARAMS = {"web": WebSettings(), "extraction": Extraction()}
 

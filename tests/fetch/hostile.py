@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from wit_builder.errors import ImageError
-from wit_builder.fetch.tray import on_tray
+from wit_builder.fetch.child import on_tray
 from wit_builder.images.process import ImageSpec, Picture
 
 

@@ -44,7 +44,7 @@ def _children():
 
 
 def test_a_picture_comes_back_from_its_process():
-    (image,) = asked(picture(1), serve="wit_builder.fetch.tray:serve_image")
+    (image,) = asked(picture(1), serve="wit_builder.fetch.child:serve_image")
     assert image.startswith(b"\xff\xd8")
 
 

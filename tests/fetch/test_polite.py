@@ -21,8 +21,8 @@ from wit_builder.images.process import ImageSpec
 from wit_builder.records import CANDIDATE_SCHEMA, to_table
 from wit_builder.web.optout import OptOut
 from wit_builder.web.politeness import Politeness
+from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of, registrable_domain
-from wit_builder.web.visitor import WebSettings
 
 BINS = 5
 DELAY_S, DOMAIN_DELAY_S, CRAWL_DELAY_S, PAUSE_S = 1.0, 0.8, 8.0, 9.0

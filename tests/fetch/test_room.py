@@ -9,7 +9,7 @@ from wit_builder.fetch import room as room_
 from wit_builder.fetch.room import Backlog, ImageVisitor, NoRoom, Room
 from wit_builder.web.http1 import Head
 from wit_builder.web.politeness import HostQueues, Politeness
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 MOST = 40_000  # bytes of one image
 

@@ -17,7 +17,7 @@ from wit_builder.planning.estimate import estimate
 from wit_builder.planning.simulate import Machines
 from wit_builder.planning.trial import try_rows
 from wit_builder.web.politeness import Politeness
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 pytestmark = pytest.mark.slow  # two real fetches of 20 s
 

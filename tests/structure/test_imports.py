@@ -44,9 +44,17 @@ def test_help_imports_nothing_heavy(typed):
     assert HEAVY & loaded(code) == set()
 
 
-def test_a_fetch_imports_no_demo_web_server_no_page_and_no_decoder():
-    found = loaded("import wit_builder.cli.fetched")
-    assert found & {"aiohttp", "jinja2", "simplejpeg", "cykooz_resizer"} == set()
+@pytest.mark.parametrize(
+    ("module", "none_of"),
+    [
+        ("cli.fetched", {"aiohttp", "jinja2", "simplejpeg", "cykooz_resizer", "aiodns", "fsspec"}),
+        ("fetch.fetch", {"aiohttp", "simplejpeg", "PIL", "aiodns", "fsspec"}),
+        ("build", {"aiohttp", "simplejpeg", "aiodns", "fsspec", "faiss"}),
+    ],
+)
+def test_nothing_is_imported_that_may_not_be_needed(module, none_of):
+    """Servers and pages, decoders outside of their processes, name servers, stores."""
+    assert loaded(f"import wit_builder.{module}") & none_of == set()
 
 
 @pytest.mark.parametrize("module", ["cli.fetched", "fetch.fetch", "curation.near", "engine.hashes"])

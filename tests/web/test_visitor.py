@@ -8,8 +8,9 @@ from tests.web.loopback import HERE, Handler, Site, answer
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
 from wit_builder.web.optout import OptOut
 from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of
-from wit_builder.web.visitor import MAX_REDIRECTS, Visit, Visitor, WebSettings
+from wit_builder.web.visitor import MAX_REDIRECTS, Visit, Visitor
 
 QUICK = Politeness(host_delay_s=0.0, ip_delay_s=0.0)
 HTML = answer(200, b"<p>hello", Content_Type="text/html; charset=utf-8")

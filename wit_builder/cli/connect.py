@@ -8,8 +8,8 @@ from wit_builder.crawl.settings import Crawl
 from wit_builder.errors import ConfigError
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
+from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of
-from wit_builder.web.visitor import WebSettings
 
 Hosts = Mapping[str, str | None]  # host pattern to ip:port, None: no such host
 

@@ -23,7 +23,7 @@ from wit_builder.shards.layout import Layout
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.optout import OptOut
 from wit_builder.web.politeness import Politeness
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 _RESERVED = {"key", "caption", "url", "width", "height", "original_width", "original_height", "status"}
 _RESERVED |= {"error_message", "exif", "md5", "sha256", "sha512"}  # img2dataset's own

@@ -246,7 +246,7 @@ def _recipe(urls: "UrlList", values: dict[str, Any]) -> "Recipe":
     from wit_builder.images.picture import ImageSpec
     from wit_builder.recipe import Recipe
     from wit_builder.web.politeness import Politeness
-    from wit_builder.web.visitor import WebSettings
+    from wit_builder.web.settings import WebSettings
 
     delay = values["delay"]
     return Recipe(

@@ -38,8 +38,8 @@ from wit_builder.ledger import Funnel
 from wit_builder.records import url_id
 from wit_builder.settings import differences, encode
 from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of, normalise
-from wit_builder.web.visitor import WebSettings
 
 
 @dataclass(frozen=True, slots=True)

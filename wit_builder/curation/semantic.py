@@ -9,7 +9,6 @@ Sums are of 64 bits over embeddings stored in 16, so that neither the order of r
 picture over a threshold or into another cluster.
 """
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +27,8 @@ def centres(training: Embeddings, clusters: int) -> Floats:
     width = training.shape[1]
     if clusters == 1:
         return np.zeros((1, width))
+    import faiss  # 25 ms, which a build without semantic duplicates need not take
+
     kmeans = faiss.Kmeans(
         width,
         clusters,

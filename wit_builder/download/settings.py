@@ -11,7 +11,7 @@ from wit_builder.lists.settings import UrlList
 from wit_builder.shards.layout import Layout
 from wit_builder.shards.listed import Output
 from wit_builder.shards.writer import ShardSpec
-from wit_builder.web.visitor import WebSettings
+from wit_builder.web.settings import WebSettings
 
 Mode = Literal["incremental", "overwrite", "extend"]
 

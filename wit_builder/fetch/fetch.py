@@ -29,8 +29,8 @@ from wit_builder.fetch.pixels import Pixels
 from wit_builder.fetch.room import Backlog, ImageVisitor
 from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.web.politeness import HostQueues, backoff
+from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of
-from wit_builder.web.visitor import WebSettings
 
 REPORT_S = 0.25
 STOP_S = 0.1  # how often the wish to stop is looked for

@@ -13,6 +13,7 @@ from wit_builder.images.picture import ImageSpec, Picture
 
 DEADLINE_S = 20.0  # for one image; 100 megapixels of progressive JPEG take about 1 s
 START_S = 120.0  # for a process to start, which takes 0.2 s on a machine that is not overloaded
+SERVE = "wit_builder.fetch.child:serve_image"
 MEMORY_BYTES = 6 << 30  # what one process may allocate; 100 megapixels take up to 1.7 GB
 
 
@@ -29,7 +30,7 @@ class Pixels:
         processes: int,
         deadline_s: float = DEADLINE_S,
         memory_bytes: int = MEMORY_BYTES,
-        serve: str = "wit_builder.fetch.tray:serve_image",
+        serve: str = SERVE,
     ) -> None:
         self._spec, self._serve = pickle.dumps(spec), serve
         self._deadline_s, self._memory_bytes = deadline_s, memory_bytes
@@ -98,7 +99,7 @@ class _Worker:
     async def asked(self, body: bytes | bytearray, spec: bytes, extra: str, limit_s: float) -> Answer:
         """Done with a Picture, or failed with an exception. Raises as `told`.
 
-        spec: an ImageSpec as a pickle, see tray.py.
+        spec: an ImageSpec as a pickle, see child.py.
         """
         try:
             tray.put(self._tray, body)

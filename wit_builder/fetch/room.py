@@ -15,7 +15,8 @@ from wit_builder.errors import FetchError
 from wit_builder.web.client import Client
 from wit_builder.web.http1 import Head
 from wit_builder.web.politeness import HostQueues
-from wit_builder.web.visitor import Visit, Visitor, WebSettings
+from wit_builder.web.settings import WebSettings
+from wit_builder.web.visitor import Visit, Visitor
 
 BODY_BYTES = 512 << 20  # in one fetch task: 2,500 pictures of 200 KB
 

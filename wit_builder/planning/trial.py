@@ -20,15 +20,16 @@ from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.engine.task import Done, Task, files, read_json
 from wit_builder.fetch import fetch as stage
-from wit_builder.fetch import tray
+from wit_builder.fetch import pixels
 from wit_builder.images.picture import ImageSpec
 from wit_builder.planning.rates import Mean, Rates, undecoded
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, Sample, samples, to_table
 from wit_builder.report.diagnosis import by_host
 from wit_builder.road import write_session
 from wit_builder.shards.writer import ShardSpec, write_shard
+from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of
-from wit_builder.web.visitor import Asked, WebSettings, overhear
+from wit_builder.web.visitor import Asked, overhear
 
 QUANTILES = 101  # of the seconds of a request, that are kept
 _RULES = ("/robots.txt", "/.well-known/tdmrep.json")
@@ -88,7 +89,7 @@ def _cpu_s() -> tuple[float, float]:
 def _start() -> tuple[float, float]:
     """Seconds and CPU seconds to start a process that decodes: 0.4 and 0.2, much beside a hundred pictures."""
     began, before = time.monotonic(), _cpu_s()[1]
-    child = Child(f"{tray.__name__}:serve_image")
+    child = Child(pixels.SERVE)
     child.answer()
     seconds = time.monotonic() - began
     dismiss([child])

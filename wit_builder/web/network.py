@@ -10,8 +10,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
-
-import aiodns
+from typing import Any
 
 from wit_builder.errors import ConfigError, Forbidden, Transient
 
@@ -104,7 +103,7 @@ class Resolver:
             (pattern.lower(), None if target is None else _endpoint(target))
             for pattern, target in (connect_to or {}).items()
         ]
-        self._system: aiodns.DNSResolver | None = None
+        self._system: Any = None
         self._lookup = lookup or self._ask_system
         self._clock = clock
         self._ttl_s, self._negative_ttl_s, self._max_hosts = ttl_s, negative_ttl_s, max_hosts
@@ -188,6 +187,8 @@ class Resolver:
         self._known[host] = (self._clock() + (self._ttl_s if addresses else self._negative_ttl_s), addresses)
 
     async def _ask_system(self, host: str) -> Sequence[str]:
+        import aiodns  # 30 ms, which whoever only judges settings need not take
+
         if self._system is None:
             self._system = aiodns.DNSResolver()
         try:

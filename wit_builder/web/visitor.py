@@ -7,7 +7,7 @@ read; a page's headers are handed on, because what they forbid is to use it, and
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -17,9 +17,10 @@ from wit_builder.errors import FetchError, Forbidden, Gone, Transient
 from wit_builder.web.client import AGENT, REDIRECTS, Client, Response
 from wit_builder.web.http1 import Head
 from wit_builder.web.network import NetworkGuard, Resolver
-from wit_builder.web.optout import OptOut, TdmGate, refused, robots_directives, tdm_reserved
-from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.optout import TdmGate, refused, robots_directives, tdm_reserved
+from wit_builder.web.politeness import HostQueues
 from wit_builder.web.robots import Kept, RobotsAnswer, RobotsGate
+from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of, normalise
 
 Want = Literal["page", "image"]
@@ -36,23 +37,6 @@ _NO_IMAGE_TYPES = _PAGE_TYPES | {"application/json"}
 _NO_IMAGE_KINDS = ("video/", "audio/")
 _BUSY = frozenset(("http_429", "http_503"))  # the whole host asks for a pause
 _MAX_PAUSE_S = 60.0  # where it does not say for how long
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebSettings:
-    """How the web is asked: who we say we are, how long and how much we take, what we honour."""
-
-    contact: str = ""  # a URL or mail address of whoever runs this; stands in every request
-    token: str = ""  # a name of theirs besides ours; what robots.txt and headers say to it is obeyed too
-    deadline_s: float = 30.0  # of one request, from connecting to the last byte
-    connect_s: float = 10.0  # of that for TCP and TLS
-    silence_s: float = 10.0  # of that without a byte from the server
-    max_page_bytes: int = 10 * 1024**2  # as sent, and inflated
-    max_image_bytes: int = 25 * 1024**2
-    connections: int = 256  # in use at once
-    optout: OptOut = field(default_factory=OptOut)
-    politeness: Politeness = field(default_factory=Politeness)
-    allow_network: tuple[str, ...] = ()  # networks that are no public ones and may be asked all the same
 
 
 @dataclass(frozen=True, slots=True)
