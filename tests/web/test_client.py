@@ -453,6 +453,13 @@ def test_framing_is_counted_for_each_answer_of_a_connection() -> None:
     assert site.connections == 1
 
 
+def test_a_connection_that_gives_others_their_turn_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "TURN_S", -1.0)  # after each piece
+    site = Site({"/": answer(200, b"y" * 1_000_000)})
+    assert get(site, *["/"] * 50, max_bytes=1 << 21).status == 200
+    assert site.connections == 1
+
+
 def test_a_slow_body_over_a_used_connection_is_had() -> None:
     page = answer(200, b"x" * 100)
     site = Site({"/": sends_and_stays(page), "/quick": answer(200, b"y")})

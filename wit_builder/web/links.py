@@ -68,8 +68,10 @@ class Link:
 
     def _spoiled(self) -> bool:
         """Whether something came on a connection that idled: it would be taken for the answer."""
-        if not self.since:
-            return False
+        return bool(self.since) and self._is_readable()
+
+    def _is_readable(self) -> bool:
+        """Whether something came, be it the end."""
         try:
             socket.socket.recv(self._end, 1, socket.MSG_PEEK)  # of TLS too the bare bytes
         except (BlockingIOError, InterruptedError):
@@ -90,7 +92,8 @@ class Link:
         until = time.monotonic() + TURN_S
         for _ in range(READS):
             if self._answer is None or self._over.done():
-                return self._lose()  # closed while it idled, or bytes that nobody asked for
+                # closed while it idled, or bytes that nobody asked for; or this turn's were read in the one before
+                return self._lose() if self._is_readable() else None
             space = self._answer.space()
             try:
                 count = self._end.recv_into(space)
