@@ -43,6 +43,7 @@ SPENT = {  # what has been read for the last time when a stage begins
     "clean-judge": (f"{MADE}-collect", "select-judge"),
     "clean-exact": (f"{MADE}-fetch",),
     "clean-pairs": ("clean-judge",),
+    "clean-spread": ("clean-judge",),  # where there is no clean-pairs
 }
 
 

@@ -21,7 +21,8 @@ from wit_builder.engine import columns
 from wit_builder.objects import BLOCK, Objects
 
 BATCH = 65_536  # rows that are sorted at a time, so that no column of them comes near Arrow's 2 GB
-PIECE = 2_048  # rows that small pieces are joined to
+PIECE = 8_192  # rows that small pieces are joined to
+WRITTEN = 1 << 20  # bytes at once
 
 AT_ONCE = 8  # slices that are asked for at a time in a store
 TAIL = 64 << 10  # bytes that come with the index of a file in a store
@@ -47,14 +48,17 @@ def write(path: Path, table: pa.Table, part: NDArray[np.int64], partitions: int)
 
     A row whose part is negative is left out.
     """
-    pieces = _split(table, part, partitions)
+    ordered = list(_ordered(table, part, partitions))
     index = [0]
-    with storage.whole(path) as temporary, temporary.open("wb") as file:
-        for of_part in pieces:
+    with storage.whole(path) as temporary, pa.output_stream(temporary, None, WRITTEN) as file:
+        for k in range(partitions):
+            of_part = [
+                rows.slice(ends[k], ends[k + 1] - ends[k]) for rows, ends in ordered if ends[k + 1] > ends[k]
+            ]
             if of_part:
-                rows = pa.concat_tables(of_part)
                 with pa.ipc.new_stream(file, table.schema, options=_OPTIONS) as stream:
-                    stream.write_table(rows if rows.num_rows > PIECE else rows.combine_chunks())
+                    for rows in of_part if sum(map(len, of_part)) > PIECE else [_joined(of_part)]:
+                        stream.write_batch(rows)
             index.append(file.tell())
         file.write(struct.pack(f"<{partitions + 1}Q", *index))
 
@@ -115,18 +119,18 @@ def _as_written(
         )
 
 
-def _split(table: pa.Table, part: NDArray[np.int64], partitions: int) -> list[list[pa.Table]]:
-    """The rows of each partition, in pieces."""
-    pieces: list[list[pa.Table]] = [[] for _ in range(partitions)]
+def _ordered(
+    table: pa.Table, part: NDArray[np.int64], partitions: int
+) -> Iterator[tuple[pa.RecordBatch, list[int]]]:
+    """The rows in batches, each in the order of its partitions: k has rows ends[k] to ends[k + 1]."""
     for start in range(0, table.num_rows, BATCH):
         here = part[start : start + BATCH]
         left_out = np.count_nonzero(here < 0)
+        if left_out == len(here):
+            continue
         rows = table.slice(start, BATCH).take(pa.array(np.argsort(here, kind="stable")[left_out:]))
-        counts = np.bincount(here[here >= 0], minlength=partitions)
-        ends = np.cumsum(counts)
-        for k in np.flatnonzero(counts).tolist():
-            pieces[k].append(rows.slice(int(ends[k] - counts[k]), int(counts[k])))
-    return pieces
+        ends = np.cumsum(np.bincount(here[here >= 0], minlength=partitions))
+        yield pa.concat_batches(rows.to_batches()), [0, *ends.tolist()]
 
 
 def _slice(partition: int, partitions: int, path: Path) -> pa.Buffer | None:
