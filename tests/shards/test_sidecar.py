@@ -3,6 +3,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.shards.pairs import NOON, candidate, failure, sample
 from wit_builder.records import Failure, Text
@@ -55,6 +57,14 @@ def test_json_is_what_img2dataset_writes_for_the_same_fields() -> None:
 
     assert sidecar.json_of(meta) == json.dumps(meta, indent=4).encode()
     assert b"\\ud83e\\udd8a" in sidecar.json_of(meta)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+
+
+@given(st.dictionaries(st.text(), SCALARS | st.lists(SCALARS, max_size=2), min_size=1))
+def test_json_is_indented_whatever_the_fields_are(meta: dict[str, Any]) -> None:
+    assert sidecar.json_of(meta) == json.dumps(meta, indent=4).encode()
 
 
 def test_json_holds_what_the_sample_is() -> None:

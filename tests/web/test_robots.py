@@ -24,6 +24,7 @@ from wit_builder.web.robots import (
     Rules,
     read_rules,
 )
+from wit_builder.web.url import normalise
 
 ADDRESS = "http://a.test/robots.txt"
 
@@ -309,6 +310,19 @@ def test_groups_are_read_as_protego_reads_them(lines: list[str], path: str) -> N
         f"http://a.test/{path}", "wit-builder"
     )
     assert rules(text).crawl_delay == whole.crawl_delay("wit-builder")
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["Allow", "Disallow"]), st.text(alphabet="aA/._-%6é;?*$ ", max_size=4)),
+        max_size=4,
+    ),
+    st.text(alphabet="aA/._-%6é;?#", max_size=6),
+)
+def test_what_is_plain_is_as_protego_says(lines: list[tuple[str, str]], path: str) -> None:
+    url = normalise(f"http://a.test/{path}")
+    text = "\n".join(["User-agent: *", *(f"{field}: /{value}" for field, value in lines)])
+    assert rules(text).allow(url) == Protego.parse(text).can_fetch(url, "wit-builder")
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ _LINE = re.compile(
     re.IGNORECASE | re.MULTILINE | re.ASCII,
 )
 _TOKEN = re.compile(r"[a-z0-9_-]+")
+_PLAIN = re.compile(r"/[A-Za-z0-9/_.-]*")  # a pattern that can be spelled in one way only, but for %
 # End a line for str.splitlines, not for the RFC.
 _ODD_LINE_END = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 
@@ -147,15 +148,22 @@ class Rules:
     unreachable: str | None = None  # why it could not be asked; then nothing may be fetched
     matcher: Protego | None = None  # the rules of our group, None where it has none
     disallowed: tuple[str, ...] = ()  # patterns, longest first
+    plain: bool = False  # all of them are prefixes
     crawl_delay: float | None = None  # seconds
     sitemaps: tuple[str, ...] = ()
     size: int = 0  # estimated bytes in memory
     also: "Rules | None" = None  # those for our second name
 
     def allow(self, url: str) -> bool:
-        """Whether our group's rules let us fetch `url`; 1 to 5 µs, 0.05 µs where there are none."""
-        ours = self.matcher is None or self.matcher.can_fetch(url, "*")
+        """Whether our group's rules let us fetch `url` (normalised)."""
+        ours = self.matcher is None or self._meets_none(url) or self.matcher.can_fetch(url, "*")
         return ours and (self.also is None or self.also.allow(url))
+
+    def _meets_none(self, url: str) -> bool:
+        """Whether it is plain that no rule speaks of it: protego takes ten times as long to say so."""
+        path = url.find("/", len("https://"))
+        known = self.plain and path > 0 and url.startswith("http") and "%" not in url
+        return known and not url.startswith(self.disallowed, path)
 
     def deciding(self, url: str) -> str:
         """The rule that refused `url`: the longest one that fits (2.2.2)."""
@@ -187,9 +195,11 @@ def _rules(lines: list[tuple[str, str]], sitemaps: tuple[str, ...]) -> Rules:
     if not lines:
         return Rules(sitemaps=sitemaps)
     matcher = Protego.parse("\n".join(["user-agent: *", *(f"{field}: {value}" for field, value in lines)]))
+    disallowed = tuple(sorted((v for f, v in lines if f == "disallow"), key=len, reverse=True))
     return Rules(
         matcher=matcher if any(field in ("allow", "disallow") for field, _ in lines) else None,
-        disallowed=tuple(sorted((v for f, v in lines if f == "disallow"), key=len, reverse=True)),
+        disallowed=disallowed,
+        plain=all(map(_PLAIN.fullmatch, disallowed)),
         crawl_delay=_delay(matcher),
         sitemaps=sitemaps,
         size=len(lines) * _RULE_BYTES,
