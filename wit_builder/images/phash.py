@@ -88,5 +88,6 @@ def _cosines() -> Levels:
 
 def _quality(samples: Levels) -> int:
     """The sum of all steps between neighbours, in whole percents of the range, on a scale where 100 is much."""
-    steps = sum(np.abs(np.trunc(np.diff(samples, axis=axis) * 100 / 255)).sum() for axis in (0, 1))
+    neighbours = samples[1:] - samples[:-1], samples[:, 1:] - samples[:, :-1]
+    steps = sum(np.abs(np.trunc(difference * 100 / 255)).sum() for difference in neighbours)
     return min(100, int(steps / 90))
