@@ -122,9 +122,10 @@ def _taken(step: Step, cut: Cut, machines: Machines) -> Taken:
     return Taken(step, wall_s, bound, cpu_s, rented_s, read, written, requests, step.held * count)
 
 
-# Bytes a row of what stages hand on, as measured: samples of a fetch, shuffled, behind exact duplicates, by shard
-_FOUND, _JUDGED, _FETCHED, _SHUFFLED, _EXACT, _ROUTED = 76.0, 241.0, 159.0, 450.0, 204.0, 423.0
-_SPREAD, _NEED = 65.0, 40.0
+# Bytes a row of what stages hand on, as measured of 100 million: samples of a fetch, shuffled, behind exact
+# duplicates, by shard
+_FOUND, _JUDGED, _FETCHED, _SHUFFLED, _EXACT, _ROUTED = 76.0, 258.0, 178.0, 477.0, 204.0, 568.0
+_SPREAD, _NEED = 69.0, 45.0
 # and of a sample's columns those that some stages read
 _ID, _HASH, _RULE, _TEXTS, _QUERIES = 18.0, 35.0, 21.0, 61.0, 24.0
 
@@ -138,19 +139,19 @@ def steps(rates: Rates, cut: Cut) -> tuple[Step, ...]:
     exact, squared = _slices("partitions", "sampled"), _slices("partitions", "partitions")
     return (
         Step("collect", "collect", "rows", "judged", 8.6, 0.0, _FOUND),  # docs/benchmarks.md, "Reading a list"
-        Step("select", "select-judge", "rows", "judged", 49.0, _FOUND, _JUDGED),
-        Step("select", "select-unique", "rows", "bins", 2.7, 2 * _JUDGED, 39.0, twice),
+        Step("select", "select-judge", "rows", "judged", 21.0, _FOUND, _JUDGED),
+        Step("select", "select-unique", "rows", "bins", 2.1, 2 * _JUDGED, 39.0, twice),
         Step("fetch", "fetch", "rows", "bins", 0.0, _JUDGED, picture + _FETCHED, _slices("bins", "judged")),
-        Step("clean", "clean-judge", "pairs", "sampled", 38.0, _FETCHED, _SHUFFLED),
-        Step("clean", "clean-exact", "pairs", "partitions", 15.0, _SHUFFLED, _EXACT, exact),
+        Step("clean", "clean-judge", "pairs", "sampled", 8.7, _FETCHED, _SHUFFLED),
+        Step("clean", "clean-exact", "pairs", "partitions", 11.1, _SHUFFLED, _EXACT, exact),
         Step("clean", "clean-pairs", "pairs", "near", comparing, hashes, 1.0, near, square_ns=_COMPARED),
-        Step("clean", "clean-similar", "pairs", "one", 2.3, chosen, 6.0, _slices("partitions", "one", 2), 20.0),
-        Step("clean", "clean-spread", "pairs", "partitions", 5.2, held, _SPREAD),
-        Step("clean", "clean-weigh", "pairs", "one", 0.9, _SPREAD, 14.0, squared),
-        Step("clean", "clean-need", "pairs", "partitions", 3.7, _SPREAD, _NEED, squared),
-        Step("clean", "clean-decide", "pairs", "partitions", 5.2, again, 4.0, squared),
-        Step("pack", "pack-order", "pairs", "one", 1.2, _ID, 0.0, _slices("one", "partitions")),
-        Step("pack", "pack-route", "pairs", "partitions", 12.0, _EXACT, _ROUTED),
+        Step("clean", "clean-similar", "pairs", "one", 1.2, chosen, 6.0, _slices("partitions", "one", 2), 20.0),
+        Step("clean", "clean-spread", "pairs", "partitions", 1.5, held, _SPREAD),
+        Step("clean", "clean-weigh", "pairs", "one", 0.13, _SPREAD, 14.0, squared),
+        Step("clean", "clean-need", "pairs", "partitions", 1.3, _SPREAD, _NEED, squared),
+        Step("clean", "clean-decide", "pairs", "partitions", 1.5, again, 4.0, squared),
+        Step("pack", "pack-order", "pairs", "one", 0.45, _ID, 0.0, _slices("one", "partitions")),
+        Step("pack", "pack-route", "pairs", "partitions", 11.6, _EXACT, _ROUTED),
         Step("pack", "pack-write", "pairs", "shards", 85.0, packed, stored, _pictures),  # the same, "Shards"
     )  # fmt: skip
 
