@@ -91,7 +91,7 @@ def test_from_a_store_comes_what_a_disk_has_and_each_part_is_asked_for_once(tmp_
 
 
 def test_a_few_rows_of_each_of_many_files_come_together_and_large_pieces_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr(shuffle, "PIECE", 10)
+    monkeypatch.setattr(shuffle, "PIECE", 10 * 8)
     rows, paths = iter(range(1_000)), []
     for number, count in enumerate([3, 3, 3, 3, 25, 2, 9]):
         table = pa.table({"n": [next(rows) for _ in range(count)]})

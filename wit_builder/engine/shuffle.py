@@ -21,7 +21,7 @@ from wit_builder.engine import columns
 from wit_builder.objects import BLOCK, Objects
 
 BATCH = 65_536  # rows that are sorted at a time, so that no column of them comes near Arrow's 2 GB
-PIECE = 8_192  # rows that small pieces are joined to
+PIECE = 4 << 20  # bytes that small pieces are joined to
 WRITTEN = 1 << 20  # bytes at once
 
 AT_ONCE = 8  # slices that are asked for at a time in a store
@@ -49,6 +49,7 @@ def write(path: Path, table: pa.Table, part: NDArray[np.int64], partitions: int)
     A row whose part is negative is left out.
     """
     ordered = list(_ordered(table, part, partitions))
+    few = PIECE * table.num_rows // max(table.nbytes, 1)  # rows
     index = [0]
     with storage.whole(path) as temporary, pa.output_stream(temporary, None, WRITTEN) as file:
         for k in range(partitions):
@@ -57,7 +58,7 @@ def write(path: Path, table: pa.Table, part: NDArray[np.int64], partitions: int)
             ]
             if of_part:
                 with pa.ipc.new_stream(file, table.schema, options=_OPTIONS) as stream:
-                    for rows in of_part if sum(map(len, of_part)) > PIECE else [_joined(of_part)]:
+                    for rows in of_part if sum(map(len, of_part)) > few else [_joined(of_part)]:
                         stream.write_batch(rows)
             index.append(file.tell())
         file.write(struct.pack(f"<{partitions + 1}Q", *index))
@@ -89,14 +90,16 @@ def batches(
 ) -> Iterator[pa.RecordBatch]:
     """The same in pieces of at most `BATCH` rows, and of these columns alone; None: all.
 
-    Many files have a few hundred rows each of a partition. These come together, up to `PIECE` rows: kept as they
+    Many files have a few hundred rows each of a partition. These come together, up to `PIECE` bytes: kept as they
     are, they scatter over the heap.
     """
     found: list[pa.RecordBatch] = []
+    rows = size = 0
     for batch in _as_written(paths, partition, partitions, names):
-        if found and len(batch) + sum(map(len, found)) > PIECE:
+        rows, size = rows + len(batch), size + batch.nbytes
+        if found and (rows > BATCH or size > PIECE):
             yield _joined(found)
-            found = []
+            found, rows, size = [], len(batch), batch.nbytes
         found.append(batch)
     if found:
         yield _joined(found)
