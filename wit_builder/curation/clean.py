@@ -119,9 +119,11 @@ def similar(task: Task) -> None:
     those that it stands for: text, source) and `losses`; counts what it kept.
     """
     paths, links = task.arg["samples"], [here(path) for path in task.params["links"]]
-    linked, count = _linked(links), sum(pq.read_metadata(footer(path)).num_rows for path in paths)
+    count = sum(pq.read_metadata(footer(path)).num_rows for path in paths)
+    known = incumbents(task.params["incumbents"])
+    linked = _linked(links, count + known.num_rows)
     table = _rows_of(paths, linked[linked < count])
-    known = incumbents(task.params["incumbents"]).take(linked[linked >= count] - count)
+    known = known.take(linked[linked >= count] - count)
     found = (
         (np.searchsorted(linked, one), np.searchsorted(linked, other)) for one, other in map(_ends, links)
     )
@@ -152,12 +154,12 @@ def similar(task: Task) -> None:
     task.funnel["clean"].kept += count - dropped.num_rows
 
 
-def _linked(links: Iterable[Path]) -> NDArray[np.int64]:
-    """The numbers of all that is linked with anything, rising: only these are of interest."""
-    linked = np.array([], np.int64)
+def _linked(links: Iterable[Path], count: int) -> NDArray[np.int64]:
+    """The numbers, of so many, of all that is linked with anything, rising: only these are of interest."""
+    linked = np.zeros(count, bool)
     for path in links:
-        linked = np.union1d(linked, np.concatenate(_ends(path)))
-    return linked
+        linked[np.concatenate(_ends(path))] = True
+    return np.flatnonzero(linked)
 
 
 def _ends(path: Path) -> groups.Links:
