@@ -145,7 +145,7 @@ def steps(rates: Rates, cut: Cut) -> tuple[Step, ...]:
         Step("clean", "clean-judge", "pairs", "sampled", 8.7, _FETCHED, _SHUFFLED),
         Step("clean", "clean-exact", "pairs", "partitions", 11.1, _SHUFFLED, _EXACT, exact),
         Step("clean", "clean-pairs", "pairs", "near", comparing, hashes, 1.0, near, square_ns=_COMPARED),
-        Step("clean", "clean-similar", "pairs", "one", 1.2, chosen, 6.0, _slices("partitions", "one", 2), 20.0),
+        Step("clean", "clean-similar", "pairs", "one", 3.4, chosen, 6.0, _slices("partitions", "one", 2), 20.0),
         Step("clean", "clean-spread", "pairs", "partitions", 1.5, held, _SPREAD),
         Step("clean", "clean-weigh", "pairs", "one", 0.13, _SPREAD, 14.0, squared),
         Step("clean", "clean-need", "pairs", "partitions", 1.3, _SPREAD, _NEED, squared),
