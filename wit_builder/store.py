@@ -79,7 +79,7 @@ def of(url: str) -> tuple[Any, str]:
 
     Raises ConfigError for a protocol that is not known, or whose package is not installed.
     """
-    import fsspec  # 30 ms, which work on local files need not take
+    import fsspec  # which work on local files need not wait for
 
     name = protocol(url)
     url = name + url[len(name) :]  # S3:// is s3://

@@ -42,8 +42,7 @@ MEASURED = ("seconds", "cpu_s", "peak_mb", "written")
 SPENT = {  # what has been read for the last time when a stage begins
     "clean-judge": (f"{MADE}-collect", "select-judge"),
     "clean-exact": (f"{MADE}-fetch",),
-    "clean-pairs": ("clean-judge",),
-    "clean-spread": ("clean-judge",),  # where there is no clean-pairs
+    "clean-spread": ("clean-judge",),
 }
 
 

@@ -38,7 +38,7 @@ IN_ITS_WORDS = {
     "image_too_long": "aspect ratio too large",
 }
 
-_FLAT = json.JSONEncoder(separators=(",\n    ", ": "))  # a fifth of the time of indent=4, which is in Python
+_FLAT = json.JSONEncoder(separators=(",\n    ", ": "))  # with indent=4 json encodes in Python
 
 BUILD = Layout()
 SIDECAR_SCHEMA = BUILD.columns()

@@ -187,7 +187,7 @@ class Resolver:
         self._known[host] = (self._clock() + (self._ttl_s if addresses else self._negative_ttl_s), addresses)
 
     async def _ask_system(self, host: str) -> Sequence[str]:
-        import aiodns  # 30 ms, which whoever only judges settings need not take
+        import aiodns  # which whoever only judges settings need not wait for
 
         if self._system is None:
             self._system = aiodns.DNSResolver()
