@@ -79,6 +79,15 @@ def test_a_filter_drops_with_its_reason_and_the_language_is_filled_in(tmp_path):
     assert (count.seen, count.kept) == (2, 1)
 
 
+def test_equal_captions_among_others_are_each_told_their_language(tmp_path):
+    captions = ["a dog runs in the snow", "der Hund rennt im Schnee", "a dog runs in the snow"] * 5
+    rows = [candidate(f"http://a.test/{n}.jpg", caption) for n, caption in enumerate(captions)]
+    kept, _, _ = selected(tmp_path, rows)
+    assert {(row.caption[:3], row.lang) for row in kept} == {("a d", "en"), ("der", "de")}
+    assert len(kept) == len(rows)
+    assert len({row.lang_score for row in kept}) == 2
+
+
 def test_one_pair_on_many_pages_is_kept_once(tmp_path):
     rows = [candidate(page=f"http://a.test/{n}") for n in range(5)]
     kept, dropped, _ = selected(tmp_path, rows)

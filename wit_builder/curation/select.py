@@ -237,10 +237,13 @@ def pair_heads(table: pa.Table) -> NDArray[np.int64]:
 
 
 def _with_language(rows: pa.Table, model: LanguageModel) -> pa.Table:
-    found = language.identify(rows.column("caption").to_pylist(), model.path)
+    """With the language of each caption, told once for those that are equal."""
+    captions = rows.column("caption").combine_chunks().dictionary_encode()
+    found = language.identify(captions.dictionary.to_pylist(), model.path)
     for name, values in zip(("lang", "lang_score"), zip(*found, strict=True), strict=True):
         field = CANDIDATE_SCHEMA.field(name)
-        rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))
+        column = pa.array(values, field.type).take(captions.indices)
+        rows = rows.set_column(rows.schema.get_field_index(name), field, column)
     return rows
 
 
