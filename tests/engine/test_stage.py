@@ -228,6 +228,16 @@ def test_workers_that_a_stage_has_no_use_for_give_back_their_memory(tmp_path):
         assert len(executor._idle) == 1
 
 
+def test_a_short_stage_is_left_to_the_worker_there_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "SHORT_S", 600.0)
+    with closing(LocalExecutor(2)) as executor:
+        first, second = (
+            pids(run_stage(executor, tmp_path, name, JOBS + "who", tasks, {}, Needs(), print))
+            for name, tasks in (("a", number([0])), ("b", number([0, 1, 2])))
+        )
+    assert first == second
+
+
 @pytest.mark.parametrize(("workers", "tasks", "slots"), [(2, 5, 1), (8, 5, 2), (8, 1, 1)])
 def test_few_network_tasks_run_at_once_and_share_the_cores(workers, tasks, slots, tmp_path, monkeypatch):
     made = []

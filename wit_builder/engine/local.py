@@ -21,6 +21,7 @@ from wit_builder.engine.tries import Tries
 
 GRACE_S = 5.0  # from the wish to stop to the kill
 POLL_S = 0.25  # how often signals and timeouts are looked at
+SHORT_S = 0.1  # stages that take no longer are left to the workers there are: to start one takes 0.2 s of CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ class _Run:
     counts: Counter[str] = field(default_factory=Counter)  # what all tasks told, summed
     done: int = 0
     tries: Tries = field(init=False)
+    began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.tries = Tries(self.root / self.stage, self.needs.retries)
@@ -150,7 +152,7 @@ class _Run:
         try:
             while (self.todo or self.busy) and not self.asked() and self.tries.fatal is None:
                 self._start()
-                self._listen(POLL_S)
+                self._listen(SHORT_S if self.todo and len(self.busy) < self.slots else POLL_S)
                 self._enforce_timeout()
             if self.asked() or self.tries.fatal:
                 self._wind_down()
@@ -161,13 +163,17 @@ class _Run:
         return self.tries.given_up
 
     def _start(self) -> None:
-        while self.todo and len(self.busy) < self.slots:
+        while self.todo and len(self.busy) < self.slots and (self.idle or self._takes_long()):
             worker = _Worker(self.worker(), self.todo.popleft(), time.monotonic())
             self.busy.append(worker)
             try:
                 worker.child.call(mirror.name(self.root), self.stage, worker.task, self.cpus)
             except OSError:
                 self._lose(worker, "its worker process was gone")
+
+    def _takes_long(self) -> bool:
+        """Whether one worker more is worth its start."""
+        return not self.busy or time.monotonic() - self.began >= SHORT_S
 
     def _listen(self, timeout: float) -> None:
         told = set(wait([worker.child.pipe.fileno() for worker in self.busy], timeout))
