@@ -1,8 +1,14 @@
+from dataclasses import replace
+from io import BytesIO
+
 import pytest
+from PIL import Image
 
 from tests.images.pictures import SECRET, difference, encoded, exif, opened, photograph, reason
+from wit_builder.images import libwebp
 from wit_builder.images import webp as room
 from wit_builder.images.decode import decode
+from wit_builder.images.libwebp import decode_webp
 from wit_builder.images.webp import read_webp
 
 LOSSY = encoded(photograph(), "WEBP", quality=80)
@@ -36,6 +42,34 @@ def test_an_animation_is_its_first_frame() -> None:
     still = read_webp(body)
     assert opened(still.body).n_frames == 1
     assert difference(decode(still, (96, 64))[0], frames[0]) == 0
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "lossless"])
+def test_both_decoders_see_the_same_pixels(scale: int, options: dict[str, object]) -> None:
+    body = encoded(photograph(203, 149), "WEBP", **options)
+    by_pillow = Image.open(BytesIO(body)).convert("RGB")
+    assert difference(decode_webp(read_webp(body), scale), by_pillow.reduce(scale)) == 0
+
+
+@pytest.mark.parametrize("found", [libwebp._LIBRARY, None], ids=["libwebp", "Pillow alone"])
+def test_where_libwebp_is_not_found_pillow_decodes(found, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libwebp, "_LIBRARY", found)
+    assert (decode_webp(read_webp(LOSSY), 1) is None) == (found is None)
+    assert difference(decode(read_webp(LOSSY), (96, 64))[0], opened(LOSSY)) == 0
+
+
+def test_what_libwebp_cannot_decode_or_finds_of_another_size_is_left_to_pillow() -> None:
+    whole = read_webp(LOSSY)
+    assert decode_webp(replace(whole, body=LOSSY[:200]), 1) is None
+    assert decode_webp(replace(whole, width=95), 1) is None
+    assert reason(decode, replace(whole, width=95), (1, 1)) == "decode_error"
+
+
+@pytest.mark.parametrize("options", [{}, {"save_all": True, "append_images": [photograph(seed=3)]}])
+def test_what_can_be_seen_through_or_moves_is_left_to_pillow(options: dict[str, object]) -> None:
+    picture = CLEAR if not options else photograph()
+    assert decode_webp(read_webp(encoded(picture, "WEBP", **options)), 1) is None
 
 
 @pytest.mark.parametrize("body", [LOSSY, LOSSLESS, encoded(CLEAR, "WEBP")], ids=["VP8", "VP8L", "VP8X"])

@@ -1,8 +1,8 @@
 """From bytes to pixels: the container's reader first, then a decoder on what the reader let through.
 
-Healthy JPEGs are decoded in turbo.py, everything else by Pillow's decoders. Their classes are used directly:
-`Image.open` would try every plugin it knows, follow MPO directories, and warn about sizes that we have checked
-already.
+Healthy JPEGs are decoded in turbo.py, still WebPs in libwebp.py, everything else by Pillow's decoders. Their classes
+are used directly: `Image.open` would try every plugin it knows, follow MPO directories, and warn about sizes that
+we have checked already.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from wit_builder.images.bmp import read_bmp
 from wit_builder.images.gif import read_gif
 from wit_builder.images.guard import guarded
 from wit_builder.images.jpeg import read_jpeg, unended
+from wit_builder.images.libwebp import decode_webp
 from wit_builder.images.pixels import Box, Raster, flatten
 from wit_builder.images.png import read_png
 from wit_builder.images.sniff import identify
@@ -51,6 +52,7 @@ DECODERS: dict[Kind, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "tiff": TiffImageFile,
     "avif": AvifImageFile,
 }
+QUICKER: dict[Kind, Callable[[Still, int], Raster | None]] = {"jpg": decode_jpeg, "webp": decode_webp}
 
 
 def read(body: bytes, max_pixels: int) -> Still:
@@ -78,7 +80,7 @@ def decode(still: Still, enough: tuple[int, int]) -> tuple[Raster, Box]:
     Raises ImageError: decode_error.
     """
     scale = _scale(still, enough)
-    raster = decode_jpeg(still, scale) if still.kind == "jpg" else None
+    raster = QUICKER[still.kind](still, scale) if still.kind in QUICKER else None
     # the decoder's own picture is gone before the pixels of ours are copied
     return raster or Raster.of(_by_pillow(still, scale)), (0, 0, still.width / scale, still.height / scale)
 
