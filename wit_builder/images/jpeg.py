@@ -5,9 +5,11 @@ decide the colours. Left behind: every other APPn, comments, thumbnails, whateve
 (second pictures of MPO files, hidden archives).
 """
 
-import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from wit_builder.errors import ImageError
 from wit_builder.images.exif import orientation
@@ -26,8 +28,8 @@ MAX_SEGMENTS = 4096  # a long ICC profile takes 43; each costs 1 us here
 # 131 bytes: without a limit a 25 MB file could keep a decoder busy for three hours.
 MAX_SCANS = 40
 
-_MARKER = re.compile(rb"\xff[\x01-\xfe]")
-_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # not a stuffed byte, a restart or padding
+_MARKS = np.ones(256, bool)  # behind FF
+_MARKS[[0x00, 0xFF, *range(0xD0, 0xD8)]] = False  # a stuffed byte, padding, restarts
 _ALL_COEFFICIENTS = (1 << 64) - 1
 
 
@@ -69,16 +71,18 @@ def unended(body: bytes) -> bytes:
 
 def _segments(body: bytes) -> Iterator[tuple[int, bytes, bytes | memoryview]]:
     """Marker, payload, and after SOS the scan's data, up to the end marker. Junk in between is skipped."""
-    position = 2
+    markers = _markers(body)
+    position, number = 2, 0
     for _ in range(MAX_SEGMENTS):
-        found = _MARKER.search(body, position)
-        if found is None:
+        number = bisect_left(markers, position, number)
+        if number == len(markers):
             return
-        marker, start = body[found.end() - 1], found.end()
+        start = markers[number] + 2
+        marker = body[start - 1]
         if marker == EOI:
             yield EOI, b"", b""
             return
-        if marker in (0x01, SOI) or 0xD0 <= marker <= 0xD7:  # markers without a payload
+        if marker in (0x01, SOI):  # without a payload
             position = start
             continue
         position = start + int.from_bytes(body[start : start + 2], "big")
@@ -87,11 +91,18 @@ def _segments(body: bytes) -> Iterator[tuple[int, bytes, bytes | memoryview]]:
         payload: bytes = body[start + 2 : position]
         scan: bytes | memoryview = b""
         if marker == SOS:
-            end = _SCAN_END.search(body, position)
-            scan = memoryview(body)[position : end.start() if end else len(body)]
-            position += len(scan)
+            number = bisect_left(markers, position, number)
+            end = markers[number] if number < len(markers) else len(body)
+            scan, position = memoryview(body)[position:end], end
         yield marker, payload, scan
     raise broken(f"more than {MAX_SEGMENTS} segments")
+
+
+def _markers(body: bytes) -> memoryview:
+    """Where markers may stand, but for those of restarts: they belong to a scan, and are junk elsewhere."""
+    data = np.frombuffer(body, np.uint8)
+    at = np.flatnonzero(data[:-1] == 0xFF)
+    return at[_MARKS[data[at + 1]]].data
 
 
 @dataclass(slots=True)
