@@ -274,13 +274,15 @@ def test_bombs_of_json_are_bad_records():
     assert len(told(wat(wat_record(wide), max_bytes=len(wide)))) == 3_000
 
 
-def test_no_more_images_than_the_settings_say():
-    page = read(
-        Extraction(max_images=2),
-        links=[image(f"{n}.jpg") for n in range(5)],
-        head={"Metas": [meta("og:image", "x")]},
-    )
-    assert (len(page.found), len(page.lost)) == (2, 0)
+def test_images_beyond_the_limit_are_one_loss():
+    head = {"Metas": [meta("og:image", "x")]}
+    page = read(Extraction(max_images=2), links=[image(f"{n}.jpg") for n in range(5)], head=head)
+    assert len(page.found) == 2
+    assert [(reason, evidence) for _, reason, _, _, evidence in page.lost] == [
+        ("page_cut", "all images beyond the first 2")
+    ]
+    whole = read(Extraction(max_images=3), links=[image(f"{n}.jpg") for n in range(2)], head=head)
+    assert "page_cut" not in [row[1] for row in whole.lost]
 
 
 def test_sources_that_are_left_out_are_not_read():

@@ -63,6 +63,7 @@ def test_a_page_of_tens_of_megabytes_is_read_up_to_a_limit(html: str) -> None:
     assert time.process_time() - started < 3
     assert page.cut
     assert len(page.candidates) <= 10_000
+    assert page.losses[-1].reason == "page_cut" or "<a" in html
 
 
 @pytest.mark.parametrize(

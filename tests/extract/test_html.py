@@ -116,7 +116,10 @@ def test_no_more_than_the_limit_of_images_is_looked_at() -> None:
     html = "<meta property=og:image content=m.jpg>" + "<img src=a.jpg alt=x>" * 2
     whole, cut = read(html, Extraction(max_images=3)), read(html, Extraction(max_images=2))
     assert (len(whole.candidates) + len(whole.losses), whole.cut) == (3, False)
-    assert (len(cut.candidates) + len(cut.losses), cut.cut) == (2, True)
+    assert (len(cut.candidates), cut.cut) == (2, True)
+    assert [(loss.reason, loss.url, loss.evidence) for loss in cut.losses] == [
+        ("page_cut", PAGE_URL, "all images beyond the first 2")
+    ]
 
 
 @pytest.mark.parametrize("name", ["want_px", "max_images", "max_links"])

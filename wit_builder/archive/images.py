@@ -18,7 +18,7 @@ from wit_builder.archive import lean
 from wit_builder.archive.rows import Images, found_table, lists_of_texts, lost_table
 from wit_builder.extract.captions import ranked
 from wit_builder.extract.columns import resolved
-from wit_builder.extract.html import Found, Lost, why_lost
+from wit_builder.extract.html import Found, Lost, beyond, page_cut, why_lost
 from wit_builder.extract.links import Resolver
 from wit_builder.extract.meta import PageWishes, SharedImage
 from wit_builder.extract.settings import Extraction
@@ -112,7 +112,8 @@ class ImageRules:
         others = chain(_others(linked, np.flatnonzero(~plain), joined), self._not_shown(linked, shared))
         one_by_one = self._one_by_one(others, pages)
         together = _together(linked.at(np.flatnonzero(plain)), pages, self._mask)
-        return Images(*(pa.concat_tables(tables) for tables in zip(together, one_by_one, strict=True)))
+        parts = together, one_by_one, self._cut(pages, shared)
+        return Images(*(pa.concat_tables(tables) for tables in zip(*parts, strict=True)))
 
     def _linked(self, pages: Sequence[LinkedPage]) -> _Linked:
         images = [_first(page.images, self._max) for page in pages]
@@ -135,6 +136,12 @@ class ImageRules:
             images = [*of_page.by_url.items(), *((None, image) for image in of_page.nowhere)]
             for url, image in images[: self._max - int(counts[page])]:
                 yield _Other(page, image.kind, url, image.url, image.texts)
+
+    def _cut(self, pages: Sequence[LinkedPage], shared: Mapping[int, _Shared]) -> Images:
+        """The pages that have more than is looked at."""
+        over = [n for n, page in enumerate(pages) if _number(page, shared.get(n)) > self._max]
+        lost = [page_cut(pages[n].url, beyond(self._max)) for n in over]
+        return Images(found_table([], []), lost_table(lost, over))
 
     def _one_by_one(self, others: Iterable[_Other], pages: Sequence[LinkedPage]) -> Images:
         found: list[Found] = []
@@ -219,6 +226,10 @@ def _lost(linked: _Linked, caption: pa.Array, pages: Sequence[LinkedPage]) -> pa
         "page": linked.page,
     }
     return pa.table(columns)
+
+
+def _number(page: LinkedPage, shared: _Shared | None) -> int:
+    return page.images.number + (0 if shared is None else len(shared.by_url) + len(shared.nowhere))
 
 
 def _first(images: lean.Images, most: int) -> lean.Images:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser
 
-MAX_BYTES = 10_000_000  # of a page; the rest is not read
+MAX_BYTES = 10 << 20  # of a page, what a crawl asks for at most; the rest is not read
 MAX_TAGS = 1_000_000  # of a thinned page; it takes 1 µs a tag
 MAX_KEPT = 100_000  # of them that extraction reads
 MAX_ATTRIBUTES = 64  # of one tag of a thinned page

@@ -80,7 +80,8 @@ def extract(
 
     One reference, one item: each img, amp-img, input type=image, og:image, twitter:image and image in JSON-LD
     gives one candidate or one loss (data_uri, bad_url, no_text; or, for all of them, opt_out_x_robots_tag,
-    opt_out_meta_robots, opt_out_tdmrep where the page opts out). What only speaks of an image that the page
+    opt_out_meta_robots, opt_out_tdmrep where the page opts out). Those beyond a limit are one loss together,
+    page_cut, of the page. What only speaks of an image that the page
     has shown already (an img in noscript, a meta tag, JSON-LD, with the same URL) is no reference of its own:
     its texts join those of that image.
 
@@ -105,11 +106,17 @@ def extract(
     leads = links.read(nodes.anchors, resolve, settings.max_links, follow=follow and not owner.nofollow)
     licence = leads.licence or resolve(references.licence) or ""
     rank = {source: place for place, source in enumerate(settings.sources)}
+    kept, lost = _Rules(licence, rank, settings.fold, owner, resolve).items(found)
+    if not whole:
+        lost.append(page_cut(page_url, f"what lies beyond {bounds.MAX_BYTES:,} bytes, or too many tags"))
+    elif references.cut:
+        lost.append(page_cut(page_url, beyond(settings.max_images)))
     return Page(
         page_url,
         source,
         found_at,
-        *_Rules(licence, rank, settings.fold, owner, resolve).items(found),
+        kept,
+        lost,
         links=leads.follow,
         title=settings.fold(nodes.title.text())[:MAX_TITLE].rstrip() if nodes.title is not None else "",
         lang=fold(nodes.lang)[:MAX_LANG],
@@ -144,6 +151,16 @@ class _Rules:
                 licence = self.resolve(reference.licence) if reference.licence else None
                 found.append((id_, url, caption, texts[0].source, texts[1:], licence or self.licence))
         return found, lost
+
+
+def page_cut(page_url: str, evidence: str) -> Lost:
+    """The loss of all that was not looked at on a page."""
+    return candidate_id(page_url, ""), "page_cut", page_url, "", evidence
+
+
+def beyond(most: int) -> str:
+    """What was not looked at on a page with more images than that."""
+    return f"all images beyond the first {most:,}"
 
 
 def why_lost(
