@@ -72,7 +72,7 @@ def test_every_image_with_an_alt_is_a_candidate_with_that_alt_or_its_page_opted_
 
 def test_every_image_that_is_there_and_was_wanted_is_had(out):
     failed = Counter(reason for stage, reason, url, _ in lost(out) if stage == "fetch")
-    assert set(failed) <= {"http_404", "dns", "robots_unreachable", "circuit_open", "decode_error"}
+    assert set(failed) <= {"http_404", "dns", "robots_unreachable", "decode_error"}
 
 
 def test_the_shards_read_as_pictures_with_captions(out):

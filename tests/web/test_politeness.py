@@ -555,9 +555,9 @@ def test_a_turn_at_the_same_host_keeps_the_slot() -> None:
 @pytest.mark.parametrize(("failures", "given_up"), [(2, False), (3, True)])
 def test_a_host_is_given_up_after_so_many_failures_in_a_row(failures: int, given_up: bool) -> None:
     queues: Queues = HostQueues(Politeness(circuit_failures=3))
-    counted = [queues.failed("a.test") for _ in range(failures)]
+    counted = [queues.failed("a.test", "dns") for _ in range(failures)]
     assert counted == list(range(1, failures + 1))
-    assert queues.given_up("a.test") is given_up
+    assert queues.given_up("a.test") == ("dns" if given_up else None)
     assert not queues.given_up("b.test")
 
 
@@ -569,8 +569,8 @@ def test_a_host_is_given_up_when_its_failures_took_so_long(
 ) -> None:
     queues: Queues = HostQueues(Politeness(circuit_s=30.0))
     for lost in seconds:
-        queues.failed("a.test", lost)
-    assert queues.given_up("a.test") is given_up
+        queues.failed("a.test", "dns", lost)
+    assert (queues.given_up("a.test") is not None) is given_up
 
 
 @pytest.mark.parametrize(
@@ -580,23 +580,23 @@ def test_a_host_is_given_up_when_its_answers_took_so_long(each: float, answers: 
     queues: Queues = HostQueues(Politeness(circuit_s=30.0, slow_s=5.0))
     for _ in range(answers):
         queues.succeeded("a.test", each)
-    assert queues.given_up("a.test") is given_up
+    assert queues.given_up("a.test") == ("timeout" if given_up else None)
 
 
 @pytest.mark.parametrize(("quick", "given_up"), [(3, True), (5, False)])
 def test_quick_answers_make_up_for_slow_ones(quick: int, given_up: bool) -> None:
     queues: Queues = HostQueues(Politeness(circuit_s=30.0, slow_s=5.0))
-    queues.failed("a.test", 20.0)
+    queues.failed("a.test", "dns", 20.0)
     for _ in range(quick):
         queues.succeeded("a.test", 1.0)
-    queues.failed("a.test", 22.0)
-    assert queues.given_up("a.test") is given_up
+    queues.failed("a.test", "dns", 22.0)
+    assert (queues.given_up("a.test") is not None) is given_up
 
 
 def test_an_answer_begins_the_count_anew() -> None:
     queues: Queues = HostQueues(Politeness(circuit_failures=3))
-    for step in (queues.failed, queues.failed, queues.succeeded, queues.failed, queues.failed):
-        step("a.test")
+    for failed in (True, True, False, True, True):
+        queues.failed("a.test", "dns") if failed else queues.succeeded("a.test")
     assert not queues.given_up("a.test")
 
 
@@ -604,7 +604,7 @@ def test_the_items_of_a_host_given_up_come_without_delay() -> None:
     def give_up(queues: Queues) -> None:
         queues.penalise("a.test", 50.0)
         queues.put("a.test", "a.test/retry", not_before=99.0)
-        queues.failed("a.test")
+        queues.failed("a.test", "dns")
 
     log = worked(*names("a.test", 20), prepare=give_up, circuit_failures=1, workers=1, host_delay_s=9.0)
     assert len(log.starts) == 21
@@ -618,7 +618,7 @@ def test_items_put_for_a_host_given_up_are_taken_at_once() -> None:
             queues.put("a.test", str(n), not_before=10.0 * n)
         await queues.take()
         await queues.pace("a.test")
-        queues.failed("a.test")
+        queues.failed("a.test", "dns")
         queues.release("a.test")
         while await queues.take() is not None:
             queues.release("a.test")
@@ -630,7 +630,7 @@ def test_items_put_for_a_host_given_up_are_taken_at_once() -> None:
 def test_failures_of_too_many_hosts_are_forgotten_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wit_builder.web.politeness._MAX_TROUBLES", 2)
     queues: Queues = HostQueues(Politeness())
-    counts = [queues.failed(host) for host in ("a", "b", "c", "c", "b", "a")]
+    counts = [queues.failed(host, "dns") for host in ("a", "b", "c", "c", "b", "a")]
     assert counts == [1, 1, 1, 2, 2, 1]
 
 

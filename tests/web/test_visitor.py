@@ -486,9 +486,11 @@ def test_a_host_that_keeps_failing_is_given_up_and_not_asked_again() -> None:
         {"/1": answer(500)}, politeness=Politeness(host_delay_s=0.0, ip_delay_s=0.0, circuit_failures=3)
     )
     crawl.visit(*["http://a.test/1"] * 5)
-    assert [error.reason for error in crawl.got if isinstance(error, FetchError)] == [
-        *["http_500"] * 3,
-        *["circuit_open"] * 2,
+    errors = [error for error in crawl.got if isinstance(error, FetchError)]
+    assert [error.reason for error in errors] == ["http_500"] * 5
+    assert [error.evidence.startswith("not asked for: a.test failed 3 times") for error in errors] == [
+        *[False] * 3,
+        *[True] * 2,
     ]
     assert crawl.asked == ["a.test /1"] * 3
 
@@ -504,11 +506,9 @@ def test_a_host_that_does_not_exist_is_a_dns_failure_and_given_up() -> None:
     crawl = Crawl({}, politeness=Politeness(host_delay_s=0.0, circuit_failures=3))
     crawl.routes = {"none.test": None}
     crawl.visit(*["http://none.test/"] * 3)
-    assert [error.reason for error in crawl.got if isinstance(error, FetchError)] == [
-        "dns",
-        "dns",
-        "circuit_open",
-    ]
+    errors = [error for error in crawl.got if isinstance(error, FetchError)]
+    assert [error.reason for error in errors] == ["dns"] * 3
+    assert errors[2].evidence.startswith("not asked for")
 
 
 def test_the_address_of_a_host_is_learnt_from_its_answers() -> None:

@@ -12,7 +12,7 @@ What a crawl keeps depends on no order in which answers come in: levels are sett
 choices and refusals are made from addresses alone, and an address's level is the smallest it can have.
 Redirects are no exception: **a page that redirects is lost as `redirected`, and where it leads is a page of
 the same depth, one hop further**, had once however many lead there, at one request for each hop. What can
-depend on the order: which pages of a host are lost as `circuit_open`, when it fails so often in a row that it
+depend on the order: which pages of a host are not asked for any more, when it fails so often in a row that it
 is given up.
 
 A crawl stops at once and goes on where it was: what is not committed is fetched again.

@@ -14,15 +14,12 @@ from dataclasses import dataclass
 from wit_builder.report.folder import plain
 from wit_builder.report.tally import Count
 
-GIVEN_UP = "circuit_open"  # said of a host's items once others of them failed ten times in a row
-
 KINDS = {
     "dns": "dns",
     "tls": "tls",
     "connect": "connect",
     "truncated": "connect",
     "bad_response": "connect",
-    GIVEN_UP: "connect",
     "timeout": "timeout",
     "opt_out_x_robots_tag": "opt_out",
     "opt_out_tdmrep": "opt_out",
@@ -86,22 +83,22 @@ def diagnose(
     did not fail. again: the command that takes failures up again, to which their reasons are appended; ""
     where there is none.
     """
-    blamed, at = _blamed(reasons, hosts)
-    case = _Case(blamed.total(), blamed.total() + kept, again, reasons)
+    lost = sum(reasons.values())
+    case = _Case(lost, lost + kept, again)
     groups: dict[str, _Group] = defaultdict(_Group)
-    for reason, n in blamed.items():
+    for reason, n in reasons.items():
         groups[_cause(kind_of(reason))].count(reason, n)
-    for host, counts in at.items():
+    for host, counts in hosts.items():
         for reason, n in counts.items():
             groups[_cause(kind_of(reason))].hosts[host] += n
     worthy = sorted(groups.items(), key=lambda item: (-item[1].n, item[0]))
     said = [_sentence(cause, group, case) for cause, group in worthy if group.n >= WORTH_SAYING * case.lost]
     kinds: Counter[str] = Counter()
-    for reason, n in blamed.items():
+    for reason, n in reasons.items():
         kinds[kind_of(reason)] += n
     return Diagnosis(
         tuple(Count(kind, n) for kind, n in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))),
-        tuple(said[:SENTENCES] + _dominant(at, case)),
+        tuple(said[:SENTENCES] + _dominant(hosts, case)),
     )
 
 
@@ -121,12 +118,10 @@ class _Case:
     lost: int
     seen: int
     again: str
-    reasons: Mapping[str, int]  # as they stand in the ledger
 
     def retry(self, group: "_Group") -> str:
         """What to type to take the group up again."""
-        names = sorted(name for name in group.reasons | {GIVEN_UP} if name in self.reasons)
-        return f"`{self.again} {','.join(names)}`" if self.again and names else "fetch them again"
+        return f"`{self.again} {','.join(sorted(group.reasons))}`" if self.again else "fetch them again"
 
 
 class _Group:
@@ -144,28 +139,6 @@ class _Group:
     def everywhere(self, case: _Case) -> bool:
         """Whether so much at so many hosts is hardly the hosts' fault."""
         return len(self.hosts) >= MANY_HOSTS and self.n >= TOO_MUCH * case.seen
-
-
-def _blamed(
-    reasons: Mapping[str, int], hosts: Mapping[str, Mapping[str, int]]
-) -> tuple[Counter[str], dict[str, Counter[str]]]:
-    """The same counts, with what was given up counted as what its host was given up for."""
-    total, at = Counter(reasons), {host: Counter(counts) for host, counts in hosts.items()}
-    for counts in at.values():
-        passing = [reason for reason in counts if reason != GIVEN_UP and _passes(reason)]
-        if GIVEN_UP in counts and passing:
-            why = max(passing, key=lambda reason: (counts[reason], reason))
-            moved = counts.pop(GIVEN_UP)
-            counts[why] += moved
-            total[why] += moved
-            total[GIVEN_UP] -= moved
-    return +total, at
-
-
-def _passes(reason: str) -> bool:
-    """Whether it is one of those for which a host is given up."""
-    kind = kind_of(reason)
-    return kind in ("dns", "connect", "timeout", "robots_unreachable") or _cause(kind) in ("busy", "server")
 
 
 def _cause(kind: str) -> str:
@@ -285,9 +258,10 @@ _CAUSES: dict[str, tuple[str, Callable[[_Group, _Case], str]]] = {
 }
 
 
-def _dominant(hosts: Mapping[str, Counter[str]], case: _Case) -> list[str]:
+def _dominant(hosts: Mapping[str, Mapping[str, int]], case: _Case) -> list[str]:
     """One host that has most of the failures, where others failed too."""
-    host, counts = max(hosts.items(), key=lambda item: item[1].total(), default=("", Counter[str]()))
+    host = max(hosts, key=lambda host: sum(hosts[host].values()), default="")
+    counts = Counter(hosts.get(host, {}))
     n = counts.total()
     if n < FEW or n < DOMINANT * case.lost or len(hosts) == 1:
         return []

@@ -97,7 +97,7 @@ class HostQueues(Generic[ItemT]):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._troubles: dict[str, tuple[int, float]] = {}  # failures in a row, seconds lost
-        self._given_up: set[str] = set()
+        self._given_up: dict[str, str] = {}  # host: why
         self._closed = False
 
     def __len__(self) -> int:
@@ -222,20 +222,20 @@ class HostQueues(Generic[ItemT]):
         """The host answered, in so many seconds."""
         if seconds > self.politeness.slow_s or host in self._troubles:
             _, lost = self._troubles.get(host, (0, 0.0))
-            self._note(host, 0, lost + seconds - self.politeness.slow_s)
+            self._note(host, 0, lost + seconds - self.politeness.slow_s, "timeout")
 
-    def failed(self, host: str, seconds: float = 0.0) -> int:
+    def failed(self, host: str, why: str, seconds: float = 0.0) -> int:
         """The host failed in a way that may pass, after so many seconds. How often it did so in a row."""
         strikes, lost = self._troubles.get(host, (0, 0.0))
-        self._note(host, strikes + 1, lost + seconds)
+        self._note(host, strikes + 1, lost + seconds, why)
         return strikes + 1
 
-    def given_up(self, host: str) -> bool:
-        """True once the host failed circuit_failures times in a row, or took circuit_s too long.
+    def given_up(self, host: str) -> str | None:
+        """Why, once the host failed circuit_failures times in a row, or took circuit_s too long; else None.
 
-        Its items then come without delay.
+        That is what it failed for last, or timeout. Its items then come without delay.
         """
-        return host in self._given_up
+        return self._given_up.get(host)
 
     def close(self) -> None:
         """Every `take`, waiting or to come, returns None."""
@@ -247,10 +247,10 @@ class HostQueues(Generic[ItemT]):
             self._timer.cancel()
             self._timer = None
 
-    def _note(self, host: str, strikes: int, lost: float) -> None:
+    def _note(self, host: str, strikes: int, lost: float, why: str) -> None:
         self._troubles.pop(host, None)
         if strikes >= self.politeness.circuit_failures or lost >= self.politeness.circuit_s:
-            self._given_up.add(host)
+            self._given_up.setdefault(host, why)
         elif strikes or lost > 0:
             self._troubles[host] = strikes, lost
             if len(self._troubles) > _MAX_TROUBLES:

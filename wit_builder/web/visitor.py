@@ -210,16 +210,16 @@ class Visitor:
         return response
 
     def _not_given_up(self, host: str) -> None:
-        if self._queues.given_up(host):
+        if (why := self._queues.given_up(host)) is not None:
             politeness = self._settings.politeness
             raise Gone(
-                "circuit_open",
-                f"{host} failed {politeness.circuit_failures} times in a row, or took {politeness.circuit_s:g} s "
-                "too long",
+                why,
+                f"not asked for: {host} failed {politeness.circuit_failures} times in a row, or took "
+                f"{politeness.circuit_s:g} s too long",
             )
 
     def _blame(self, host: str, error: Transient, seconds: float) -> None:
-        strikes = self._queues.failed(host, seconds)
+        strikes = self._queues.failed(host, error.reason, seconds)
         if error.retry_after is not None:
             self._queues.penalise(host, error.retry_after)
         elif error.reason in _BUSY:
