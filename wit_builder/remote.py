@@ -5,12 +5,14 @@ Whoever reads an input asks `expand` which files a user's words mean, and `opene
 
 import io
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from wit_builder import store
 from wit_builder.errors import BuildError, ConfigError
@@ -44,6 +46,25 @@ def expand(words: Sequence[str], suffixes: Sequence[str]) -> list[Source]:
         for source in meant(word, tuple(suffix.lower() for suffix in suffixes)):
             found.setdefault(source.url, source)
     return list(found.values())
+
+
+def told_apart(urls: Sequence[str]) -> dict[str, str]:
+    """A name for each file: its own, behind as many of its folders as it takes to tell it from the others."""
+    names, open_, depth = dict[str, str](), list(dict.fromkeys(urls)), 1
+    while open_:
+        tails = {url: _tail(url, depth) for url in open_}
+        often = Counter(tails.values())
+        names.update({url: tail for url, tail in tails.items() if often[tail] == 1 or tail == url})
+        open_ = [url for url in open_ if url not in names]
+        depth += 1
+    return names
+
+
+def _tail(url: str, depth: int) -> str:
+    """So many of the last parts of a path; all of the URL where it has no more."""
+    path = urlsplit(url).path if "://" in url else url
+    parts = path.strip("/").split("/")
+    return url if depth > len(parts) else "/".join(parts[-depth:])
 
 
 @contextmanager

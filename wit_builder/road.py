@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 
-from wit_builder import mirror, publish, settings
+from wit_builder import mirror, publish, remote, settings
 from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
@@ -123,8 +123,10 @@ class Road:
 
     def _read_archives(self, archives: Archives) -> None:
         """Raises BuildError when no archive holds a page."""
-        tasks = [{"kind": "warc", "file": file} for file in inputs.files(archives.warc, "warc")]
-        tasks += [{"kind": "wat", "file": file} for file in inputs.files(archives.wat, "wat")]
+        given = [("warc", file) for file in inputs.files(archives.warc, "warc")]
+        given += [("wat", file) for file in inputs.files(archives.wat, "wat")]
+        names = remote.told_apart([file for _, file in given])
+        tasks = [{"kind": kind, "file": file, "name": names[file]} for kind, file in given]
         params = {"web": self._recipe.web, "extraction": self._recipe.extraction}
         self._run("collect", "wit_builder.archive.collect:collect", tasks, params)
         self._check_any(

@@ -72,7 +72,8 @@ def task(file: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "collect").mkdir()
         params = {"web": WebSettings(), "extraction": Extraction()}
-        run = Task(Path(folder), "collect", "00000", {"kind": "wat", "file": file}, params)
+        arg = {"kind": "wat", "file": file, "name": Path(file).name}
+        run = Task(Path(folder), "collect", "00000", arg, params)
         collect(run)
         return run.funnel["extract"].kept
 

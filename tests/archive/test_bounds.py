@@ -21,7 +21,7 @@ from wit_builder.extract.settings import Extraction
 from wit_builder.web.settings import WebSettings
 
 root, kind = Path(sys.argv[1]), sys.argv[2]
-arg = {"kind": kind, "file": str(root / f"a.{kind}")}
+arg = {"kind": kind, "file": str(root / f"a.{kind}"), "name": f"a.{kind}"}
 task = Task(root, "collect", "0", arg, {"web": WebSettings(), "extraction": Extraction()})
 before = resource.getrusage(resource.RUSAGE_SELF)
 collect(task)

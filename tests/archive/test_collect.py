@@ -34,7 +34,13 @@ def run(tmp_path):
         if isinstance(data, bytes):
             (tmp_path / f"a.{kind}.gz").write_bytes(data)
         (tmp_path / "collect").mkdir(exist_ok=True)
-        task = Task(tmp_path, "collect", "00000", {"kind": kind, "file": file}, PARAMS | params)
+        task = Task(
+            tmp_path,
+            "collect",
+            "00000",
+            {"kind": kind, "file": file, "name": file.rpartition("/")[2]},
+            PARAMS | params,
+        )
         collect(task)
         return task
 
@@ -113,7 +119,9 @@ def test_the_web_s_opt_out_policy_and_size_limit_hold(run):
 def test_a_stopped_stage_stops(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "REPORT_EVERY", 2)
     (tmp_path / "a.warc").write_bytes(page(1) * 3)
-    task = Task(tmp_path, "collect", "0", {"kind": "warc", "file": str(tmp_path / "a.warc")}, PARAMS)
+    task = Task(
+        tmp_path, "collect", "0", {"kind": "warc", "file": str(tmp_path / "a.warc"), "name": "a.warc"}, PARAMS
+    )
     task.stopping = lambda: True
     with pytest.raises(Stopped):
         collect(task)
@@ -123,7 +131,9 @@ def test_progress_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "REPORT_EVERY", 2)
     (tmp_path / "a.warc").write_bytes(page(1) * 2 + record(response(), kind="revisit") * 2)
     (tmp_path / "collect").mkdir()
-    task = Task(tmp_path, "collect", "0", {"kind": "warc", "file": str(tmp_path / "a.warc")}, PARAMS)
+    task = Task(
+        tmp_path, "collect", "0", {"kind": "warc", "file": str(tmp_path / "a.warc"), "name": "a.warc"}, PARAMS
+    )
     said = []
     task.report = lambda counts: said.append(dict(counts))
     collect(task)

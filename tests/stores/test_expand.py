@@ -180,3 +180,22 @@ def test_what_is_not_at_s3_is_said(filled, word, said):
 def test_a_glob_at_s3_that_matches_nothing_is_said(filled):
     with pytest.raises(ConfigError, match="means no file"):
         names(f"{filled.url}/in/*.xyz")
+
+
+@pytest.mark.parametrize(
+    ("urls", "names"),
+    [
+        (["/d/a.csv", "s3://b/d/b.csv"], ["a.csv", "b.csv"]),
+        (["/d/1/a.csv", "/d/2/a.csv", "/d/b.csv"], ["1/a.csv", "2/a.csv", "b.csv"]),
+        (["/x/1/d/a.csv", "/x/2/d/a.csv"], ["1/d/a.csv", "2/d/a.csv"]),
+        (["/a.csv", "/d/a.csv"], ["/a.csv", "d/a.csv"]),
+        (
+            ["https://a.test/a.csv?n=1", "https://b.test/a.csv"],
+            ["https://a.test/a.csv?n=1", "https://b.test/a.csv"],
+        ),
+        (["/d/a.csv", "/d/a.csv"], ["a.csv", "a.csv"]),
+    ],
+)
+def test_files_of_one_name_are_told_apart_by_their_folders(urls, names):
+    found = remote.told_apart(urls)
+    assert [found[url] for url in urls] == names

@@ -30,13 +30,14 @@ _READERS: dict[str, type[Reader]] = {"warc": WarcReader, "wat": WatReader}
 def collect(task: Task) -> None:
     """Reads one archive.
 
-    arg: {kind: warc or wat, file: path or URL}; params: web (WebSettings), extraction (Extraction). Hands on
-    `candidates` and `losses` (parquet), and the funnel of the stages pages (archived responses) and extract.
+    arg: {kind: warc or wat, file: path or URL, name: of the file, in sources}; params: web (WebSettings),
+    extraction (Extraction). Hands on `candidates` and `losses` (parquet), and the funnel of the stages pages
+    (archived responses) and extract.
     """
     web, extraction = task.params["web"], task.params["extraction"]
     file = task.arg["file"]
     reader = _READERS[task.arg["kind"]](
-        file.rpartition("/")[2],
+        task.arg["name"],
         replace(extraction, optout=web.optout),  # one policy for pages and images
         web.max_page_bytes,
     )

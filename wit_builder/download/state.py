@@ -7,12 +7,12 @@ shapes the shards. What has changed is named, and nothing is started.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
-from wit_builder import settings, storage
+from wit_builder import remote, settings, storage
 from wit_builder.download import folder
 from wit_builder.download.settings import Download, Mode
 from wit_builder.errors import ConfigError
@@ -114,9 +114,9 @@ def _first_free(out: Path, asked: Download, mode: Mode) -> int:
 
 
 def _files(sources: Sequence[Source]) -> list[dict[str, Any]]:
+    names = remote.told_apart([source.url for source in sources])
     return [
-        {"name": PurePosixPath(source.url).name, "bytes": source.bytes, "version": source.version}
-        for source in sources
+        {"name": names[source.url], "bytes": source.bytes, "version": source.version} for source in sources
     ]
 
 

@@ -31,9 +31,7 @@ def collect(task: Task) -> None:
     of at most ROWS_PER_PART rows, and `losses` (parquet); counts the stage extract.
     """
     part = Slice.from_json(task.arg)
-    judge = Judge(
-        files.name_of(part.source.url), datetime.fromisoformat(part.at), texts=True, mask=task.params["mask"]
-    )
+    judge = Judge(part.name, datetime.fromisoformat(part.at), texts=True, mask=task.params["mask"])
     schema = _schema(task)
     with written(task.new_file("losses", ".parquet"), LOSS_SCHEMA) as lose:
         for block, pieces in _blocks(part, part.first, part.end, ROWS_PER_PART):
@@ -57,7 +55,7 @@ def rows(task: Task) -> None:
     """
     part, size = Slice.from_json(task.arg), task.params["rows_per_part"]
     judge = Judge(
-        files.name_of(part.source.url),
+        part.name,
         datetime.fromisoformat(part.at),
         texts=False,
         id_of=lambda number: f"{part.number:08x}{number:024x}",

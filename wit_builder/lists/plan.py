@@ -86,9 +86,11 @@ def _cut(looks: Sequence[Look], format: str, urls: UrlList) -> Plan:
     keys = carried.keys(kinds.names)
     types = carried.schema_text((keys[field.name], field.type) for field in kinds)
     at = datetime.now(UTC).isoformat(timespec="seconds")
+    told_apart = remote.told_apart([it.source.url for it in looks])
     slices = [
         Slice(
             source=it.source,
+            name=told_apart[it.source.url],
             number=number,
             format=format,
             first=begin,

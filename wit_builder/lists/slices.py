@@ -12,6 +12,7 @@ class Slice:
     """Rows of a file, as a task's argument says it."""
 
     source: Source
+    name: str  # of the file, that tells it from the list's others
     number: int  # of the file in the list, from 0
     format: str
     first: int = 0  # row
