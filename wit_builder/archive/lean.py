@@ -1,10 +1,10 @@
 """What a WAT record says of a page, with as little of its JSON parsed as will do.
 
 Nine tenths of a record are links that nobody asks for here. Common Crawl's writer (ia-web-commons) puts
-things in one order now, and what is wanted lies in few pieces: status, meta tags, the img among the links, the headers
-of the record it speaks of. `quick` cuts these out of the bytes and parses them alone; whatever is unusual is left to
-`whole`. A cut at a wrong place is seen, as it gives no JSON. (In a string a quote has a backslash before it, so a
-sign with a bare quote in it is where it seems to be.)
+things in one order now, and what is wanted lies in few pieces: status, meta tags, the img among the links, the
+headers of the record it speaks of. `quick` cuts these out of the bytes and parses them alone; whatever is unusual,
+another order too, is left to `whole`. A cut at a wrong place is seen, as it gives no JSON. (In a string a quote has
+a backslash before it, so a sign with a bare quote in it is where it seems to be.)
 """
 
 import re
