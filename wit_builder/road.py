@@ -157,7 +157,7 @@ class Road:
             mirror.forget(self._root / "collect")
             publish.clear(self._root / "collect")
             reasons = ", ".join(f"{reason} ({n})" for reason, n in count.dropped.most_common(3))
-            raise BuildError(f"{otherwise}: {reasons or 'none holds a response'}", hint)
+            raise BuildError(f"{otherwise}: {reasons or 'there is none'}", hint)
 
     def _plan_list(self, urls: UrlList) -> tuple[list[Any], dict[str, Any]]:
         plan = lists.plan(urls)

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -62,9 +63,10 @@ def zstd(data: bytes) -> bytes:
 PACKED: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd, "plain": bytes}
 
 
-def warc(data: bytes, settings: Extraction = EVERYTHING) -> list[Page | NoPage]:
-    """What the records of these bytes become."""
-    return list(outcomes(io.BytesIO(data), WarcReader("a.warc", settings, MAX_BYTES)))
+def warc(data: bytes | BinaryIO, settings: Extraction = EVERYTHING) -> list[Page | NoPage]:
+    """What the records of these bytes, or of that file, become."""
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
+    return list(outcomes(file, WarcReader("a.warc", settings, MAX_BYTES)))
 
 
 def wat(data: bytes, settings: Extraction = EVERYTHING, max_bytes: int = MAX_BYTES) -> list[Page | NoPage]:
@@ -100,7 +102,7 @@ def told(outcomes: list[Page | NoPage]) -> list[str]:
     ]
 
 
-def numbers(data: bytes) -> list[int | str]:
+def numbers(data: bytes | BinaryIO) -> list[int | str]:
     """The `n` of the pages that are kept, and reasons of what is lost."""
     texts = told(warc(data))
     return [int(text[len(_CAPTION) :]) if re.fullmatch(_CAPTION + "[0-9]+", text) else text for text in texts]

@@ -101,9 +101,37 @@ def test_a_file_of_nothing_is_one_loss_and_no_lost_run(run, kind, data):
     assert (lost["stage"], lost["reason"]) == ("pages", "not_warc")
 
 
-def test_a_file_of_the_other_kind_gives_nothing(run):
-    assert run(page(1), kind="wat").funnel["pages"].seen == 0
-    assert run(wat_record(metadata()), kind="warc").funnel["pages"].seen == 0
+REQUEST = record(b"GET / HTTP/1.1", kind="request")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "what"),
+    [
+        (page(1) * 3 + REQUEST, "wat", "response (3), request (1)"),
+        (wat_record(metadata()), "warc", "metadata (1)"),
+        (REQUEST, "warc", "request (1)"),
+        (wat_record(metadata(kind="request")), "wat", "metadata (1)"),
+        (record(b"All about cats", kind="conversion"), "wat", "conversion (1)"),
+    ],
+)
+def test_a_file_without_a_response_is_one_loss_that_says_what_it_holds(run, data, kind, what):
+    task = run(data, kind=kind)
+    assert task.funnel.as_json() == {
+        "pages": {"seen": 1, "kept": 0, "dropped": {"no_response": 1}},
+        "extract": {"seen": 0, "kept": 0, "dropped": {}},
+    }
+    [lost] = table(task, "losses")
+    assert (lost["reason"], lost["evidence"]) == ("no_response", f"a.{kind}.gz@0: its records are {what}")
+
+
+def test_other_records_beside_a_response_are_no_loss(run):
+    others = REQUEST + record(b"software: x", kind="warcinfo")
+    assert run(others + page(1) + others).funnel["pages"].dropped == {}
+    assert run(others + record(response(status="404 Not Found"))).funnel["pages"].dropped == {"http_404": 1}
+    wat = (
+        wat_record(metadata(kind="request")) + wat_record(metadata()) + wat_record(metadata(kind="warcinfo"))
+    )
+    assert run(wat, kind="wat").funnel["pages"].dropped == {}
 
 
 def test_the_web_s_opt_out_policy_and_size_limit_hold(run):
@@ -175,6 +203,9 @@ def test_a_build_from_archives_without_a_page_ends_with_a_sentence(tmp_path):
     with pytest.raises(
         BuildError, match=r"no page could be read from the archives, .*a.warc.gz.*: not_warc \(1\)"
     ):
+        builds.run(tmp_path / "out", made=builds.recipe(source=source))
+    (tmp_path / "a.warc.gz").write_bytes(wat_record(metadata()))
+    with pytest.raises(BuildError, match=r"no page .*a.warc.gz.*: no_response \(1\)"):
         builds.run(tmp_path / "out", made=builds.recipe(source=source))
     (tmp_path / "a.warc.gz").write_bytes(gzip.compress(page(1)))
     funnel = builds.run(tmp_path / "out", made=builds.recipe(source=source), until="select")

@@ -40,6 +40,14 @@ def test_a_length_that_lies_costs_its_record_alone(pack, by):
     assert numbers(data) == [0, "bad_record", 2, 3]
 
 
+@pytest.mark.parametrize("length", [2 * 10**13, 10**18, 10**20])
+def test_a_length_beyond_what_files_can_hold_costs_its_record_alone(tmp_path, length):
+    """Files on a disk refuse to go there, other than those in memory."""
+    (tmp_path / "a.warc").write_bytes(page(0) + page(1, length=length) + page(2))
+    with (tmp_path / "a.warc").open("rb") as file:
+        assert numbers(file) == [0, "bad_record", 2]
+
+
 @packed
 @pytest.mark.parametrize("length", ["", "many", "-5"])
 def test_a_length_that_is_none_costs_its_record_alone(pack, length):
@@ -56,6 +64,26 @@ def test_what_is_no_record_costs_itself_alone(pack, junk):
 
 def test_a_header_without_end_costs_its_record_alone():
     assert numbers(page(0) + page(1, X="x" * 100_000) + page(2)) == [0, "bad_record", 2]
+
+
+@packed
+@pytest.mark.parametrize("lost", [slice(0, 1), slice(0, 2), slice(0, 60)], ids=["byte", "bytes", "head"])
+@pytest.mark.parametrize("junk", [b"", b"\xff\xfe"], ids=["cut", "damaged"])
+def test_a_file_whose_begin_is_lost_is_read_from_the_next_record(pack, lost, junk):
+    data = bytearray(b"".join(pack(page(n)) for n in range(3)))
+    data[lost] = junk
+    assert numbers(bytes(data)) == ["bad_record", 1, 2]
+
+
+def test_wherever_a_gzip_file_is_cut_it_is_told():
+    first, second, third = (gzip.compress(page(n)) for n in range(3))
+    whole = first + second
+    assert breaks(whole) == []
+    for cut in range(len(first) + 1, len(whole)):
+        assert breaks(whole[:cut])[0][0] in (0, len(first)), cut
+    for cut in range(len(whole) - 10, len(whole)):  # of its end alone: the record is whole
+        assert numbers(whole[:cut]) == [0, 1, "bad_record"]
+    assert breaks(whole + third[:3]) != []
 
 
 @packed
@@ -140,6 +168,27 @@ def test_a_file_that_is_named_gz_and_is_not_compressed_is_read():
 
 def test_records_in_one_gzip_member_are_read():
     assert numbers(gzip.compress(b"".join(map(page, range(50))))) == list(range(50))
+
+
+@pytest.mark.parametrize("pack", [PACKED["gzip"], PACKED["zstd"]], ids=["gzip", "zstd"])
+def test_what_follows_in_the_member_of_a_wrong_record_is_told_to_be_lost(pack):
+    shared = pack(page(0) + lying(1, -9) + page(2))
+    assert numbers(shared + pack(page(3))) == [0, "bad_record", 3]
+    assert breaks(shared)[0][1] == "Invalid WARC header; what follows in its member or frame is lost too"
+    assert breaks(pack(page(0)) + pack(lying(1, -9)) + pack(page(2)))[0][1] == "Invalid WARC header"
+    assert breaks(page(0) + lying(1, -9) + page(2))[0][1] == "Invalid WARC header"
+
+
+@packed
+def test_forms_of_a_header_that_are_not_read_are_named(pack):
+    lower, bare = page(1).replace(b"Content-Length", b"content-length"), page(1).replace(b"\r\n", b"\n")
+    assert [why for _, why in breaks(pack(page(0)) + pack(lower) + pack(page(2)))] == [
+        "its length stands under content-length, not Content-Length"
+    ]
+    assert breaks(pack(lower.replace(b"content-length: 84", b"content-length: 0")[:-88] + b"\r\n\r\n")) == []
+    assert {why for _, why in breaks(pack(bare) + pack(bare))} == {
+        "its lines end with LF alone, not with CRLF"
+    }
 
 
 def test_a_file_of_nothing_but_damage_ends():

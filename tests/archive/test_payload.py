@@ -47,6 +47,24 @@ def test_a_coding_that_is_undone_already_is_left(coding):
     assert undone(b"", coding) == b""
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "aws-chunked", "rot13"])
+@pytest.mark.parametrize("begin", [b"\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n \t"])
+def test_what_begins_like_html_is_left_whatever_its_header_says(coding, begin):
+    assert undone(begin + BODY, coding) == begin + BODY
+
+
+def test_gzip_is_undone_where_no_header_tells_of_it():
+    assert undone(gzip.compress(BODY)) == BODY
+    assert undone(gzip.compress(gzip.compress(BODY)), "gzip") == BODY
+
+
+@pytest.mark.parametrize("transfer", ["gzip, chunked", "GZip,Chunked", "deflate, chunked", "binary, chunked"])
+def test_codings_of_the_transfer_are_undone_behind_its_chunks(transfer):
+    code = zlib.compress if "deflate" in transfer else gzip.compress
+    assert undone(chunked(code(BODY)), "", transfer) == BODY
+    assert undone(chunked(gzip.compress(brotli.compress(BODY))), "br", "gzip, chunked") == BODY
+
+
 @pytest.mark.parametrize("how", [{}, {"size": 1}, {"extension": b";name=value"}, {"line": b"\n"}])
 def test_chunks_are_joined(how):
     assert undone(chunked(BODY, **how), transfer="Chunked") == BODY
@@ -68,11 +86,14 @@ def test_members_are_joined_and_what_follows_them_is_left():
     ("body", "content", "transfer"),
     [
         (gzip.compress(BODY)[:-9], "gzip", ""),
+        (gzip.compress(BODY)[:-9], "", ""),
+        (chunked(gzip.compress(BODY)[:-9]), "", "gzip, chunked"),
         (zlib.compress(BODY)[:-9], "deflate", ""),
+        (zstd(BODY)[:-9], "zstd", ""),
         (chunked(BODY)[:-300], "", "chunked"),
         (chunked(BODY)[:-5], "", "chunked"),
     ],
-    ids=["gzip", "deflate", "chunks", "last chunk"],
+    ids=["gzip", "no header", "transfer", "deflate", "zstd", "chunks", "last chunk"],
 )
 def test_a_body_that_ends_early_is_truncated(body, content, transfer):
     with pytest.raises(Transient) as lost:
@@ -87,7 +108,8 @@ def test_a_body_that_ends_early_is_truncated(body, content, transfer):
         (b"\x78\x9c" + BODY, "deflate"),
         (b"\x8b" + BODY, "br"),
         (b"\x28\xb5\x2f\xfd" + BODY, "zstd"),
-        (BODY, "compress"),
+        (brotli.compress(BODY)[:-9], "br"),  # the reader does not tell a cut from junk
+        (b"\x1f\x9d" + BODY, "compress"),
         (BODY, ", ".join(["gzip"] * (MAX_CODINGS + 1))),
     ],
 )

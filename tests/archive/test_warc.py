@@ -6,6 +6,7 @@ import pytest
 
 from tests.archive.archives import DATE, EVERYTHING, HTML, MAX_BYTES, URL, http, record, told, warc
 from wit_builder.archive.rows import NoPage, Page
+from wit_builder.archive.warc import MAX_INTERIM
 from wit_builder.extract.settings import Extraction
 from wit_builder.web.optout import OptOut
 
@@ -41,7 +42,24 @@ def test_a_page_has_its_images_and_where_it_lay():
     "kind", ["warcinfo", "request", "metadata", "conversion", "continuation", "whatever"]
 )
 def test_other_records_are_no_items(kind):
-    assert warc(record(b"", kind=kind)) == []
+    assert told(warc(record(b"", kind=kind) + record(http()))) == ["A cat on a wall"]
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
+def test_interim_responses_before_the_page_are_passed_over(interim):
+    once, last = http(b"", "Link: <a.css>", status=interim), http(status="404 Not Found")
+    assert told(warc(record(once + http()) + record(once * MAX_INTERIM + http()))) == ["A cat on a wall"] * 2
+    assert told(warc(record(once + last) + record(once * (MAX_INTERIM + 1) + http()))) == [
+        "http_404",
+        f"http_{interim[:3]}",
+    ]
+    assert told(warc(record(once))) == [f"http_{interim[:3]}"]
+
+
+def test_a_page_behind_an_interim_response_is_held_to_the_same_bounds():
+    once = http(b"", status="100 Continue")
+    pages = [record(once + http(HTML.ljust(MAX_BYTES + more))) for more in (0, 1)]
+    assert told(warc(b"".join(pages))) == ["A cat on a wall", "page_too_big"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +81,7 @@ def test_other_records_are_no_items(kind):
         (record(b"a.test. 300 IN A 1.2.3.4", Content_Type="text/dns"), ("not_html", "text/dns")),
         (record(http(b"BM\0\0", kind="")), ("not_html", "no Content-Type, and it does not begin like HTML")),
         (record(http(HTML, "X: " + "x" * 70_000)), ("bad_record", "Maximum header length exceeded.")),
-        (record(http(HTML, "Content-Encoding: rot13")), ("bad_record", "Content-Encoding: rot13")),
+        (record(http(b"uryyb", "Content-Encoding: rot13")), ("bad_record", "Content-Encoding: rot13")),
     ],
 )
 def test_what_is_no_page_says_why(data, reason):

@@ -1,7 +1,10 @@
 """Metadata records become pages, by the rules of `extract.html`."""
 
+import gzip
 import json
+import random
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -169,6 +172,8 @@ CC = "https://creativecommons.org/licenses/by/4.0/"
             "http://a.test/terms",
         ),
         ([{"path": "LINK@/href", "url": CC, "rel": "stylesheet"}], [], ""),
+        ([], [{"path": "A@/href", "url": "/us", "text": "not creativecommons.org", "rel": "license"}], ""),
+        ([], [{"path": "IMG@/src", "url": True, "title": "creativecommons.org"}], ""),
     ],
 )
 def test_the_licence_is_the_one_the_page_links_to(head, links, licence):
@@ -223,8 +228,9 @@ def test_what_is_no_page_says_why(parts, reason):
 
 @pytest.mark.parametrize("kind", ["request", "warcinfo", "metadata"])
 def test_records_of_requests_and_of_the_crawl_are_no_items(kind):
-    assert wat(wat_record({"Envelope": {"WARC-Header-Metadata": {"WARC-Type": kind}}})) == []
-    assert wat(wat_record(json.dumps(metadata(kind=kind), indent=1).encode())) == []
+    bare = wat_record({"Envelope": {"WARC-Header-Metadata": {"WARC-Type": kind}}})
+    spaced = wat_record(json.dumps(metadata(kind=kind), indent=1).encode())
+    assert told(wat(bare + spaced + wat_record(metadata()))) == ["A cat on a wall"]
 
 
 def test_a_page_without_images_is_a_page():
@@ -249,12 +255,22 @@ def test_what_is_no_metadata_is_a_bad_record(value):
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-@pytest.mark.parametrize(
-    "part", [{"links": [image() | {"alt": 3}]}, {"links": [image() | {"url": [3]}]}, {"head": [1]}]
-)
-def test_json_of_another_shape_is_a_bad_record(part, indent):
-    value = metadata(**part)
-    assert no_page(json.dumps(value, indent=1).encode() if indent else value)[0] == "bad_record"
+@pytest.mark.parametrize("part", [{"links": 3}, {"head": [1]}])
+def test_json_of_another_shape_is_a_bad_record_of_its_page(part, indent):
+    [outcome] = wat(
+        wat_record(json.dumps(metadata(**part), indent=1).encode() if indent else metadata(**part))
+    )
+    assert isinstance(outcome, NoPage)
+    assert (outcome.reason, outcome.url) == ("bad_record", URL)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("wrong", [{"alt": 3}, {"title": ["a"]}, {"url": [3]}, {"url": None}, {"url": ...}])
+def test_an_image_without_an_address_or_of_another_shape_is_passed_over_alone(wrong, indent):
+    link = {name: value for name, value in (image() | wrong).items() if value is not ...}
+    value = metadata(links=[image("1.jpg"), link, 3, {"path": "A@/href", "url": 3}, image("2.jpg")])
+    raw = json.dumps(value, indent=1).encode() if indent else dumped(value)
+    assert told(wat(wat_record(raw))) == ["A cat on a wall"] * 2
 
 
 def test_an_error_in_one_record_loses_that_record_only():
@@ -332,6 +348,48 @@ def test_the_quick_look_tells_what_the_whole_record_tells(links, metas, title, h
     assert (quick.title, quick.lang) == (whole.title, whole.lang) or not (whole.found or whole.lost)
 
 
+@given(st.data(), st.lists(LINK, max_size=3), METAS, st.sampled_from(["noai", "all"]))
+def test_in_any_order_of_keys_the_quick_look_tells_the_same_or_nothing(data, links, metas, wish):
+    value = metadata(
+        links=links, head={"Metas": metas, "Title": "Cats"}, headers={"X-Robots-Tag": wish, "A": "b"}
+    )
+    value["Envelope"]["Payload-Metadata"]["Actual-Content-Type"] = "application/http"
+    raw = dumped(shuffled(value, data.draw(st.randoms(use_true_random=False))))
+    reader = WatReader("a.wat", Extraction(), 10**6)
+    spaced = json.dumps(json.loads(raw), indent=1).encode()
+    quick, whole = alike(reader, [reader.page(raw, ""), reader.page(spaced, "")])
+    assert isinstance(quick, Page)
+    assert isinstance(whole, Page)
+    assert (quick.found, quick.lost) == (whole.found, whole.lost)
+
+
+def shuffled(value: Any, chance: random.Random) -> Any:
+    """The same JSON, the keys of half of its objects in another order."""
+    if isinstance(value, list):
+        return [shuffled(one, chance) for one in value]
+    if not isinstance(value, dict):
+        return value
+    names = list(value)
+    if chance.random() < 0.5:
+        chance.shuffle(names)
+    return {name: shuffled(value[name], chance) for name in names}
+
+
+def test_an_image_whose_path_is_not_said_first_is_found():
+    late = {"url": "late.jpg", "path": "IMG@/src", "alt": "A late cat"}
+    assert [row[1] for row in found(links=[image(), late])] == ["A cat on a wall", "A late cat"]
+    assert lean.quick(dumped(metadata(links=[image(), late]))) is None
+
+
+def test_a_wish_in_headers_that_stand_behind_the_html_is_obeyed():
+    value = metadata(headers={"X-Robots-Tag": "noai"})
+    response = value["Envelope"]["Payload-Metadata"]["HTTP-Response-Metadata"]
+    response["Headers"] = response.pop("Headers")
+    [page] = wat(wat_record(value))
+    assert isinstance(page, Page)
+    assert [row[1] for row in page.lost] == ["opt_out_x_robots_tag"]
+
+
 @given(st.lists(st.tuples(st.lists(LINK, max_size=3), METAS), max_size=4))
 def test_many_pages_at_once_are_read_as_one_by_one(pages):
     reader = WatReader("a.wat", Extraction(), 10**6)
@@ -360,7 +418,7 @@ _IMAGE = dumped(image())
 
 
 def test_a_record_that_is_no_metadata_is_no_item():
-    assert wat(page()) == []
+    assert told(wat(gzip.compress(page()) + wat_record(metadata()))) == ["A cat on a wall"]
 
 
 def test_personal_data_of_a_record_is_in_no_text():

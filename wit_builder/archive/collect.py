@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -49,11 +50,12 @@ def collect(task: Task) -> None:
 
 
 def outcomes(file: BinaryIO, reader: Reader) -> Iterator[Outcome]:
-    """What the records of an archive become, and its damaged places.
+    """What the records of an archive become, and its damaged places; of one without a response, what it holds.
 
     A record counts once what follows it has shown that it ended where it said.
     """
     held: Outcome | None = None
+    others: Counter[str] | None = Counter()  # the kinds of its records, as long as none is of a response
     for record in records(file):
         if isinstance(record, Break):
             yield from _at_break(record, held, reader.name)
@@ -62,8 +64,15 @@ def outcomes(file: BinaryIO, reader: Reader) -> Iterator[Outcome]:
             if held is not None:
                 yield held
             held = reader.read(record)
+            if held is not None:
+                others = None
+            elif others is not None:
+                others[str(record.record_type)] += 1
     if held is not None:
         yield held
+    if others:
+        kinds = ", ".join(f"{kind} ({n})" for kind, n in others.most_common())
+        yield NoPage("no_response", "", f"its records are {kinds}", f"{reader.name}@0")
 
 
 @contextmanager

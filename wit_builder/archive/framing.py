@@ -19,13 +19,14 @@ MAX_BREAKS = 1_000  # of one file; the rest of it is not read
 MAX_LOOKS = 20_000  # at places of one file that might begin a record: 1 s
 
 _BLOCK = 1 << 20  # bytes that are searched at a time
-_GZIP = b"\x1f\x8b"
+_GZIP, _PLAIN = b"\x1f\x8b", b"WARC/"
 _SIGNS = {  # what a file begins with: where in it a record may begin
     _GZIP: re.compile(rb"\x1f\x8b\x08[\x00-\x1f]"),  # RFC 1952, a member
     b"\x28\xb5\x2f\xfd": re.compile(rb"\x28\xb5\x2f\xfd"),  # RFC 8878, a frame
     b"\x04\x22\x4d\x18": re.compile(rb"\x04\x22\x4d\x18"),  # LZ4, a frame
-    b"": re.compile(rb"(?<![^\n])WARC/[01]\."),
+    _PLAIN: re.compile(rb"(?<![^\n])WARC/[01]\."),
 }
+_ANY = re.compile(b"|".join(sign.pattern for sign in _SIGNS.values()))  # where its begin is damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,9 @@ class _Reading:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._size = file.seek(0, io.SEEK_END)
-        head = _Window(file, 0, self._size).read(16)
-        self._sign = next(sign for begin, sign in _SIGNS.items() if head.startswith(begin))
-        self._begin: int | None = 0 if head else None  # where reading goes on
-        self._last: int | None = None  # where the record handed out last begins
+        self._sign = self._sign_at(0) or _ANY
+        self._begin: int | None = 0 if self._size else None  # where reading goes on
+        self._last: WarcRecord | None = None  # handed out last
         self._looks = 0
 
     def records(self) -> Iterator[WarcRecord | Break]:
@@ -75,26 +75,30 @@ class _Reading:
         """The records from there to the first that cannot be read; returns why, "" at what looks like the end."""
         window = _Window(self._file, begin, self._size)
         self._last = None
-        short = False
+        short, unread = False, ""
         try:
             for record in ArchiveIterator(window, parse_http=False):
-                self._last = record.stream_pos
+                self._last, unread = record, _unread(record)
                 yield record
                 short = _is_short(record)
         except OSError as error:
             if window.failed is not None:
                 raise window.failed from None
-            return str(error)
-        return "it ends early" if short else ""
+            return unread or str(error)
+        return unread or ("it ends early" if short else "")
 
     def _trouble(self, begin: int, why: str) -> Break | None:
         """What is wrong where `_run` has stopped, None where the file is at its end; sets where reading goes on."""
-        last = self._last
-        damaged, self._begin = self._after(begin if last is None else last)
-        if last is None:
+        if self._last is None:
+            _, self._begin = self._after(begin)
             empty = begin == 0 and self._begin is None
             return Break(begin, self._beginning() if empty else why or "no record", sound=True, empty=empty)
-        if not why and damaged is None and self._begin is None:
+        last = self._last.stream_pos
+        if why and self._is_shared(self._last):
+            _, self._begin = self._after(max(begin, last - 1))
+            return Break(last, f"{why}; what follows in its member or frame is lost too", sound=False)
+        damaged, self._begin = self._after(last)
+        if not why and damaged is None and self._begin is None and not self._is_cut(last):
             return None
         if self._is_whole(last, next((at for at in (damaged, self._begin) if at is not None), self._size)):
             return Break(last if damaged is None else damaged, why or "it ends early", sound=True)
@@ -107,7 +111,8 @@ class _Reading:
             self._looks += 1
             if self._looks > MAX_LOOKS:
                 break
-            if self._begins(at):
+            if self._record(at) is not None:
+                self._sign = self._sign_at(at) or self._sign
                 return damaged, at
             if damaged is None:
                 damaged = at
@@ -121,21 +126,32 @@ class _Reading:
                     yield start - 1 + sign.start()
             start += _BLOCK
 
-    def _begins(self, at: int) -> bool:
-        """Whether fastwarc reads a record there."""
+    def _sign_at(self, at: int) -> re.Pattern[bytes] | None:
+        """What a file has before each record if that is what lies there."""
+        head = _Window(self._file, at, self._size).read(16)
+        return next((sign for begin, sign in _SIGNS.items() if head.startswith(begin)), None)
+
+    def _record(self, at: int) -> WarcRecord | None:
+        """What fastwarc reads there, if it does."""
         window = _Window(self._file, at, self._size)
-        if self._sign is _SIGNS[_GZIP] and not _inflated(window.read(1024)).startswith(b"WARC/"):
-            return False
+        head = window.read(1024)
+        if head.startswith(_GZIP) and not _inflated(head).startswith(_PLAIN):
+            return None
         window.seek(at)
         try:
-            return next(iter(ArchiveIterator(window, parse_http=False)), None) is not None
+            return next(iter(ArchiveIterator(window, parse_http=False)), None)
         except OSError:
-            return False
+            return None
+
+    def _is_shared(self, record: WarcRecord) -> bool:
+        """Whether it lies behind another in one member or frame; its place is then where fastwarc had read to."""
+        there = self._record(record.stream_pos)
+        return there is None or list(there.headers.items()) != list(record.headers.items())
 
     def _beginning(self) -> str:
         """What kind of file it may be instead."""
         data = _Window(self._file, 0, self._size).read(1024)
-        data = _inflated(data) if self._sign is _SIGNS[_GZIP] else data
+        data = _inflated(data) if data.startswith(_GZIP) else data
         if data.startswith(b"filedesc:"):
             return "it is an ARC file, and only WARC is read"
         return f"it begins with {data[:24]!r}"
@@ -156,18 +172,29 @@ class _Reading:
 
     def _own_end(self, start: int) -> int | None:
         """Where a record's gzip member, or the four bytes after its block, end; None where that cannot be told."""
-        window = _Window(self._file, start, self._size)
-        if self._sign is _SIGNS[_GZIP]:
+        sign, window = self._sign_at(start), _Window(self._file, start, self._size)
+        if sign is _SIGNS[_GZIP]:
             return _member_end(window)
         head = window.read(_BLOCK)
-        length = _LENGTH.search(head, 0, head.find(b"\r\n\r\n"))
-        if self._sign is not _SIGNS[b""] or length is None:
+        behind = head.find(b"\r\n\r\n") + 4
+        length = _LENGTH.search(head, 0, behind - 2)
+        if sign is not _SIGNS[_PLAIN] or length is None or start + behind + int(length[1]) > self._size:
             return None
-        end = window.seek(start + head.find(b"\r\n\r\n") + 4 + int(length[1]))
+        end = window.seek(start + behind + int(length[1]))
         return end + 4 if window.read(4) == b"\r\n\r\n" else None
 
+    def _is_cut(self, last: int) -> bool:
+        """Whether the file ends within the gzip member that begins there, or within the sign of another."""
+        if self._sign_at(last) is not _SIGNS[_GZIP]:
+            return False
+        end = self._own_end(last)
+        return end is None or (
+            0 < self._size - end < 4
+            and b"\x1f\x8b\x08".startswith(_Window(self._file, end, self._size).read(4))
+        )
 
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r?", re.IGNORECASE)
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
 
 
 class _Window:
@@ -214,6 +241,19 @@ def _is_short(record: WarcRecord) -> bool:
     record.consume()
     length, read = record.content_length, record.reader.tell()
     return read < length or (length == 0 and not header(record.headers, "Content-Length").isdigit())
+
+
+def _unread(record: WarcRecord) -> str:
+    """Why fastwarc has found no length in a record that says one; "" where that is not so."""
+    if record.content_length:
+        return ""
+    if "\n" in header(record.headers, "WARC-Type"):
+        return "its lines end with LF alone, not with CRLF"
+    names = (
+        name for name, value in record.headers.items() if name.lower() == "content-length" and value != "0"
+    )
+    written = next(names, "Content-Length")
+    return "" if written == "Content-Length" else f"its length stands under {written}, not Content-Length"
 
 
 def header(headers: HeaderMap, name: str) -> str:

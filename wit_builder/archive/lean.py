@@ -1,10 +1,10 @@
 """What a WAT record says of a page, with as little of its JSON parsed as will do.
 
-Nine tenths of a record are links that nobody asks for here. Common Crawl's writer (ia-web-commons) always puts
-things in one order, and what is wanted lies in few pieces: status, meta tags, the img among the links, the headers
-of the record it speaks of. `quick` cuts these out of the bytes and parses them alone; whatever is unusual is left to
-`whole`. A cut at a wrong place is seen, as it gives no JSON. (In a string a quote has a backslash before it, so a
-sign with a bare quote in it is where it seems to be.)
+Nine tenths of a record are links that nobody asks for here. Common Crawl's writer (ia-web-commons) puts
+things in one order now, and what is wanted lies in few pieces: status, meta tags, the img among the links, the
+headers of the record it speaks of. `quick` cuts these out of the bytes and parses them alone; whatever is unusual,
+another order too, is left to `whole`. A cut at a wrong place is seen, as it gives no JSON. (In a string a quote has
+a backslash before it, so a sign with a bare quote in it is where it seems to be.)
 """
 
 import re
@@ -61,6 +61,8 @@ def quick(raw: bytes) -> Told | None:
     header = raw.rfind(_HEADER)
     if not 0 <= response < head < links < header or _HAD.match(raw, response) is None:
         return None
+    if raw.find(_HEADERS, response, head) < 0 or raw.find(_LATE_PATH, links, header) >= 0:
+        return None  # another order: other writers, and some of Common Crawl's records of 2016
     headers = raw[response:head].lower()
     if b"x-robots-tag" in headers or b"tdm-reservation" in headers:
         return None
@@ -73,7 +75,7 @@ def quick(raw: bytes) -> Told | None:
             {},
             orjson.loads(raw[head + len(_HEAD) - 1 : links + 1]) if shown else {},
             _images(found),
-            list(_commons(raw, links, header)),
+            list(filter(_is_commons, _naming_commons(raw, links, header))),
         )
     except ValueError:
         return None
@@ -90,23 +92,25 @@ def whole(raw: bytes) -> Told:
     if response is None:
         return Told(envelope["WARC-Header-Metadata"], None, {}, None, _images([]), ())
     html = response.get("HTML-Metadata")
-    links = () if html is None else html.get("Links", ())
+    links = [] if html is None else [link for link in html.get("Links", ()) if isinstance(link, dict)]
     return Told(
         envelope["WARC-Header-Metadata"],
         str(response.get("Response-Message", {}).get("Status", "")),
         response.get("Headers", {}),
         None if html is None else html.get("Head", {}),
-        _images([_image(link) for link in links if link.get("path") == "IMG@/src"]),
-        [link for link in links if "creativecommons.org" in link.get("url", "")],
+        _images([image for link in links if link.get("path") == "IMG@/src" and (image := _image(link))]),
+        list(filter(_is_commons, links)),
     )
 
 
 _KIND = b'"WARC-Type":"'
 _RESPONSE = b'"HTTP-Response-Metadata":{'
 _HAD = re.compile(rb'"HTTP-Response-Metadata":\{"Response-Message":\{"Version":"[^"\\]*","Status":"200"')
+_HEADERS = b'"Headers":{'
 _HEAD = b'"HTML-Metadata":{"Head":{'
 _LINKS = b'},"Links":['
 _IMAGE = b'{"path":"IMG@/src"'
+_LATE_PATH = b',"path":"IMG@/src"'
 _STRING = rb'"([^"\\\x00-\x1f\xff]*+)"'
 _IMAGES = re.compile(  # as they nearly always are; of the others what may be all of them
     rb'%b(?:,"url":%b(?:,"alt":%b)?+(?:,"title":%b)?+\}|(,[^}]*+\}?))' % (_IMAGE, _STRING, _STRING, _STRING)
@@ -123,16 +127,26 @@ _SURROGATES = re.compile(
 def _images(found: list[_Image]) -> Images:
     """A cut at a wrong place, as at a brace in a text, gives no JSON."""
     if any(map(_PIECE, found)):
-        found = [_image(orjson.loads(_IMAGE + image[3])) if image[3] else image for image in found]
+        read = (_image(orjson.loads(_IMAGE + image[3])) if image[3] else image for image in found)
+        found = [image for image in read if image is not None]
     return Images(SEPARATOR.join(chain.from_iterable(found)), len(found))
 
 
-def _image(link: Json) -> _Image:
-    return link["url"].encode(), (link.get("alt") or "").encode(), (link.get("title") or "").encode(), b""
+def _image(link: Json) -> _Image | None:
+    """None of a link that has no address, or texts that are none: it alone is passed over."""
+    try:
+        return link["url"].encode(), (link.get("alt") or "").encode(), (link.get("title") or "").encode(), b""
+    except (KeyError, AttributeError):
+        return None
 
 
-def _commons(raw: bytes, at: int, end: int) -> Iterator[Json]:
-    """The links that hold the name of Creative Commons."""
+def _is_commons(link: Json) -> bool:
+    url = link.get("url")
+    return isinstance(url, str) and "creativecommons.org" in url
+
+
+def _naming_commons(raw: bytes, at: int, end: int) -> Iterator[Json]:
+    """The links that hold the name of Creative Commons, in their address or elsewhere."""
     while (at := raw.find(_COMMONS, at, end)) >= 0:
         begin, at = raw.rfind(_LINK, 0, at), raw.find(b'"}', at) + 2
         yield orjson.loads(raw[begin:at])

@@ -1,7 +1,8 @@
 """The body of an archived response with its codings undone, within bounds.
 
 What archives hold is what came over the wire (Wget), or what was in it with the headers left as they were
-(Common Crawl renames them, others do not). So a coding that a body does not begin like is taken for undone.
+(Common Crawl renames them, others do not). So a coding is taken for undone where a body does not begin like it, or
+begins like HTML; and gzip is undone also where no header tells of it.
 """
 
 import io
@@ -24,17 +25,29 @@ def decoded(body: bytes, transfer: str, content: str, most: int) -> bytes:
     """
     if "chunked" in transfer.lower():
         body = _unchunked(body)
-    codings = [name for name in map(str.strip, content.lower().split(",")) if name not in _NONE]
+    codings = [name for name in _names(content) if name not in _NONE]
+    codings += [name for name in _names(transfer) if name in _UNDO]
     if len(codings) > MAX_CODINGS:
         raise Gone("bad_record", f"Content-Encoding: {content[:100]}")
-    for name in reversed(codings):
+    for name in (*reversed(codings), "gzip"):
+        if not body or begins_like_html(body):
+            break
         undo = _UNDO.get(name)
         if undo is None:
             raise Gone("bad_record", f"Content-Encoding: {content[:100]}")
-        body = undo(body, most) if body else body
+        body = undo(body, most)
         if len(body) > most:
             raise Gone("page_too_big", f"more than {most} bytes when decoded")
     return body
+
+
+def begins_like_html(body: bytes) -> bool:
+    """Whether a tag comes first, but for a byte order mark and spaces."""
+    return body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f")[:1] == b"<"
+
+
+def _names(header: str) -> list[str]:
+    return [name.strip() for name in header.lower().split(",")]
 
 
 _NONE = frozenset(("", "identity", "none", "utf-8", "binary", "7bit", "8bit"))
@@ -67,21 +80,21 @@ def _gunzipped(body: bytes, most: int) -> bytes:
 
 
 def _undeflated(body: bytes, most: int) -> bytes:
-    return body if body.startswith(b"<") else _inflated(Inflater(deflate=True), body, most)
+    return _inflated(Inflater(deflate=True), body, most)
 
 
 def _inflated(inflater: Inflater, body: bytes, most: int) -> bytes:
     try:
         out = inflater.feed(body, most)
     except Gone as error:
-        raise Gone("bad_record", f"Content-Encoding: {error.evidence}") from None
+        raise Gone("bad_record", f"its coding cannot be undone: {error.evidence}") from None
     if len(out) <= most:
         inflater.finish()
     return out
 
 
 def _unbrotlied(body: bytes, most: int) -> bytes:
-    return body if body.startswith(b"<") else _read(BrotliReader(io.BytesIO(body)), most)
+    return _read(BrotliReader(io.BytesIO(body)), most)
 
 
 def _unzstded(body: bytes, most: int) -> bytes:
@@ -94,7 +107,9 @@ def _read(reader: "BrotliReader | ZstdReader", most: int) -> bytes:
         while out.tell() <= most and (piece := reader.read(min(most + 1 - out.tell(), 1 << 20))):
             out.write(piece)
     except OSError as error:
-        raise Gone("bad_record", f"Content-Encoding: {error}") from None
+        if str(error) == "incomplete frame":  # zstd; brotli's reader has one sentence for all that is wrong
+            raise Transient("truncated", "the compressed body ends early") from None
+        raise Gone("bad_record", f"its coding cannot be undone: {error}") from None
     return out.getvalue()
 
 

@@ -7,7 +7,7 @@ from fastwarc.warc import HeaderMap, WarcRecord, WarcRecordType
 
 from wit_builder.archive import dates
 from wit_builder.archive.framing import header
-from wit_builder.archive.payload import decoded
+from wit_builder.archive.payload import begins_like_html, decoded
 from wit_builder.archive.rows import Images, NoPage, Page, gathered
 from wit_builder.errors import Dropped, Gone
 from wit_builder.extract.html import extract
@@ -18,8 +18,10 @@ from wit_builder.web.optout import robots_directives
 from wit_builder.web.url import normalise
 
 MAX_HEADERS = 64 * 1024  # bytes, of a response's
+MAX_INTERIM = 4  # responses before a final one: RFC 9110 section 15.2
 
 _ITEMS = int(WarcRecordType.response | WarcRecordType.resource | WarcRecordType.revisit)
+_INTERIM = frozenset((100, 102, 103))
 _PAGE_TYPES = frozenset(("text/html", "application/xhtml+xml"))
 
 
@@ -54,7 +56,8 @@ class WarcReader:
 
     def _page(self, record: WarcRecord, url: str, source: str, at: datetime) -> Page:
         _check_record(record)
-        record.parse_http(quirks_mode=True, max_header_len=MAX_HEADERS)
+        _parse(record)
+        record = self._final(record)
         headers = record.http_headers if record.is_http else record.headers
         if record.is_http:
             check_status(headers.status_code)
@@ -74,6 +77,20 @@ class WarcReader:
         )
         return Page(url, page.title, page.lang, source, at, page.found, page.lost)
 
+    def _final(self, record: WarcRecord) -> WarcRecord:
+        """The record itself, or one of the final response where interim ones are stored before it."""
+        for _ in range(MAX_INTERIM):
+            if not record.is_http or record.http_headers.status_code not in _INTERIM:
+                break
+            block = record.reader.read(MAX_HEADERS + self._max_bytes + 1)
+            if not block.startswith(b"HTTP/"):
+                break
+            record = WarcRecord()
+            record.set_bytes_content(block)
+            record.is_http = True
+            _parse(record)
+        return record
+
     def _body(self, record: WarcRecord, headers: HeaderMap, kind: str) -> bytes:
         type_ = kind.partition(";")[0].strip().lower()
         if type_ and type_ not in _PAGE_TYPES:
@@ -84,12 +101,17 @@ class WarcReader:
         if record.is_http:
             transfer, content = (", ".join(headers.get_multiple(name)) for name in _CODINGS)
             body = decoded(body, transfer, content, self._max_bytes)
-        if not type_ and body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f")[:1] != b"<":
+        if not type_ and not begins_like_html(body):
             raise Gone("not_html", "no Content-Type, and it does not begin like HTML")
         return body
 
 
 _CODINGS = ("Transfer-Encoding", "Content-Encoding")
+
+
+def _parse(record: WarcRecord) -> None:
+    """Raises OSError for headers that are none."""
+    record.parse_http(quirks_mode=True, max_header_len=MAX_HEADERS)
 
 
 def target(written: str) -> str:

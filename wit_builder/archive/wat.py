@@ -5,6 +5,7 @@ loading, figcaption and JSON-LD it knows nothing. What it has is read by the rul
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -51,7 +52,12 @@ class WatReader:
             evidence = f"more than {self._max_bytes} bytes of JSON"
             return NoPage("page_too_big", url, evidence, f"{self.name}@{record.stream_pos}")
         raw = record.reader.read(self._max_bytes)
-        return self.page(raw, f"{self.name}@{record.stream_pos}") if lean.is_item(raw) else None
+        page = self.page(raw, f"{self.name}@{record.stream_pos}") if lean.is_item(raw) else None
+        if (
+            isinstance(page, NoPage) and not page.url
+        ):  # its JSON does not say it; the record's own headers may
+            return replace(page, url=target(header(record.headers, "WARC-Target-URI")))
+        return page
 
     def page(self, raw: bytes, source: str) -> LinkedPage | NoPage | None:
         """What the JSON of a record becomes."""
