@@ -239,3 +239,16 @@ def test_a_column_that_could_be_a_caption_is_carried_when_no_caption_is_asked_fo
     pq.write_table(pa.table({"url": ["no address"], "text": ["x"]}), tmp_path / "a.parquet")
     wit("fetch", "a.parquet", *OUT, "--save_additional_columns", "text")
     assert pq.read_table(tmp_path / "OUT" / "00000.parquet").column("text").to_pylist() == ["x"]
+
+
+def test_a_folder_of_img2dataset_s_that_is_extended_ends_with_its_result(wit, tmp_path):
+    pq.write_table(pa.table({"url": ["no address"]}), tmp_path / "a.parquet")
+    out = tmp_path / "OUT"
+    out.mkdir()
+    pq.write_table(pa.table({"key": ["000000000"], "url": ["http://a.test/"]}), out / "00000.parquet")
+    counts = dict.fromkeys(("count", "successes"), 1) | dict.fromkeys(
+        ("failed_to_download", "failed_to_resize"), 0
+    )
+    (out / "00000_stats.json").write_text(json.dumps(counts | {"status_dict": {"success": 1}}))
+    said = wit("fetch", "a.parquet", *OUT, "--incremental_mode", "extend")
+    assert (said.code, said.out.splitlines()[0]) == (0, "OUT: 0 images of 1")
