@@ -159,6 +159,10 @@ TYPED = {
         "opt-outs are honoured in any case; --disallowed_header_directives can only add to them",
         "",
     ),
+    ("a.parquet", "--retry", "dns,timeuot"): (
+        "--retry timeuot: no download fails for such a reason",
+        "--retry timeout",
+    ),
     ("a.parquet", "--verify_hash", '["md5","md5"]'): (
         "--verify_hash is of md5, --compute_hash is sha256",
         "--compute_hash md5",
