@@ -70,6 +70,36 @@ def test_a_list_is_said_as_to_img2dataset(words):
     assert made("--save_additional_columns", words).columns == ("NSFW", "similarity")
 
 
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (r'["a,b", "\u00e9 col"]', ("a,b", "é col")),
+        (r'["\ud83d\ude00", "a\/b"]', ("\N{GRINNING FACE}", "a/b")),
+        ("['a,b', 'it\\'s']", ("a,b", "it's")),
+        ("('a,b', c)", ("a,b", "c")),
+        ("['a,b']", ("a,b",)),
+        ("['a b', 5xx]", ("a b", "5xx")),
+        ("[' a']", (" a",)),
+        ("[a-b, 1.50, x y]", ("a-b", "1.50", "x y")),
+        ("1.50,0", ("1.50", "0")),
+        ("01,4xx", ("01", "4xx")),
+        ("[]", ()),
+        ("", ()),
+    ],
+)
+def test_quotes_hold_a_word_of_a_list_together(words, columns):
+    assert made("--save_additional_columns", words).columns == columns
+
+
+NULLABLE = ("caption_col", "bbox_col", "save_additional_columns", "verify_hash")
+NULLABLE += ("user_agent_token", "disallowed_header_directives")
+
+
+@pytest.mark.parametrize("option", NULLABLE)
+def test_none_is_not_given_as_to_img2dataset(option):
+    assert made(f"--{option}", "None") == made()
+
+
 def test_the_list_may_be_named_by_option():
     params = command.make_context("wit fetch", ["--url_list", "a.csv", "--input_format", "csv.gz"]).params
     assert (asked(params).urls.files, asked(params).urls.format) == (("a.csv",), "csv")
