@@ -130,6 +130,15 @@ def test_a_column_that_has_a_name_of_ours_is_looked_for_under_its_new_one():
     assert what.columns == ("input_source",)
 
 
+def test_a_column_keeps_the_name_of_a_field_that_only_builds_write():
+    names = ("id", "lang", "licence", "page_url", "scores", "hash_check", "jpg")
+    assert made("--save_additional_columns", ",".join(names)).columns == names
+    verified = made("--save_additional_columns", "hash_check", "--verify_hash", "sum,sha256")
+    assert verified.columns == ("input_hash_check",)
+    in_rows = ("--save_additional_columns", "jpg", "--output_format", "parquet")
+    assert made(*in_rows).columns == ("input_jpg",)
+
+
 def test_no_hash_is_none():
     assert made("--compute_hash", "None").layout.hash is None
 
@@ -286,3 +295,14 @@ def test_a_folder_of_img2dataset_s_that_is_extended_ends_with_its_result(wit, tm
     (out / "00000_stats.json").write_text(json.dumps(counts | {"status_dict": {"success": 1}}))
     said = wit("fetch", "a.parquet", *OUT, "--incremental_mode", "extend")
     assert (said.code, said.out.splitlines()[0]) == (0, "OUT: 0 images of 1")
+
+
+def test_columns_stand_in_the_shards_with_what_they_hold_and_another_name_is_said(wit, tmp_path):
+    scores, sources = [[0.5, 0.25]], ["theirs"]
+    table = {"url": ["http://gone.test/a.png"], "scores": scores, "page_url": ["p"], "source": sources}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    wanted = ("--save_additional_columns", "scores,page_url,source", "--delay", "0", "--connect-to", "*=")
+    said = wit("fetch", "a.parquet", *OUT, *wanted)
+    assert "columns whose names shards have already: source as input_source" in said.err
+    (row,) = pq.read_table(tmp_path / "OUT" / "00000.parquet").to_pylist()
+    assert (row["scores"], row["page_url"], row["input_source"]) == (*scores, "p", *sources)

@@ -198,7 +198,8 @@ def test_it_is_built_as_typed(tmp_path):
         )
     assert done.returncode == 0, done.stderr
     assert (
-        "URLs are in the column 'URL', captions in 'TEXT'; carried through: input_width, score" in done.stderr
+        "URLs are in the column 'URL', captions in 'TEXT'; carried through: width as input_width, score"
+        in done.stderr
     )
     assert len(kept(tmp_path / "out")) == GOOD
     assert len(tars(tmp_path / "out")) == 3

@@ -34,7 +34,7 @@ def test_the_columns_of_known_lists_are_known_by_name(tmp_path, layout):
 
 def test_what_is_carried_through_is_said(tmp_path):
     file = parquet(tmp_path / "a.parquet", url=[URL], text=[TEXT], width=[1], score=[0.5])
-    assert plan(UrlList(files=(str(file),))).said.endswith("; carried through: input_width, score")
+    assert plan(UrlList(files=(str(file),))).said.endswith("; carried through: width as input_width, score")
 
 
 @pytest.mark.parametrize(

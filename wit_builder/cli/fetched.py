@@ -15,21 +15,19 @@ from wit_builder.cli import complaint, connect, executors, progress, result
 from wit_builder.cli.stopping import repeatable, stoppable
 from wit_builder.download import road
 from wit_builder.download.folder import Totals
-from wit_builder.download.settings import OURS, Download
+from wit_builder.download.settings import OURS, Download, taken
 from wit_builder.errors import ConfigError, many
 from wit_builder.images.picture import ImageSpec, RowRules
-from wit_builder.lists import carried
+from wit_builder.lists import carried, layout
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import check_web
 from wit_builder.report.diagnosis import KINDS
-from wit_builder.shards.layout import Layout
+from wit_builder.shards.layout import OF_IMG2DATASET, Layout
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.optout import OptOut
 from wit_builder.web.politeness import Politeness
 from wit_builder.web.settings import WebSettings
 
-_RESERVED = {"key", "caption", "url", "width", "height", "original_width", "original_height", "status"}
-_RESERVED |= {"error_message", "exif", "md5", "sha256", "sha512"}  # img2dataset's own
 _MAX_PIXELS = 100_000_000
 _MESSAGES = 12  # that are shown
 
@@ -50,6 +48,7 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
     with repeatable(), place.of(out, values["scratch"]) as there:
         where = road.Where(there, hosts, bins=max(1, processes // 4))
         with watcher, stoppable(watcher.say), executors.opened(tasks, watcher.say) as executor:
+            _say_renamed(what, watcher)
             totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
     sentences = (
         report.fetched(place.at(out)).diagnosis.sentences if values["output_format"] != "dummy" else ()
@@ -64,7 +63,8 @@ def asked(values: Values) -> Download:
     shown = (*extras, *([values["bbox_col"]] if values["bbox_col"] not in (None, *extras) else []))
     verified = (*values["verify_hash"][:1], *filter(None, [values["verify_phash"]]))
     columns = tuple(dict.fromkeys((*shown, *verified)))
-    keys = carried.keys(columns)
+    fields = _layout(values, verified)
+    keys = carried.keys(columns, taken(fields, values["output_format"]))
     urls = UrlList(
         files=(*values["inputs"], *values["url_list"]),
         format=(values["input_format"] or "").removesuffix(".gz") or None,
@@ -77,17 +77,28 @@ def asked(values: Values) -> Download:
         output=values["output_format"],
         image=_image(values, keys),
         shards=ShardSpec(values["number_sample_per_shard"], values["oom_shard_count"]),
-        layout=Layout(
-            caption=values["caption_col"] is not None,
-            exif=values["extract_exif"],
-            hash=None if values["compute_hash"] == "None" else values["compute_hash"],
-            format=values["encode_format"],
-            ours=(*OURS, "hash_check") if verified else OURS,
-        ),
+        layout=fields,
         web=_web(values),
         blocklist=Blocklist.named(values["blocklist"]),
         columns=tuple(keys[name] for name in shown),
         retries=values["max_shard_retry"],
+    )
+
+
+def _say_renamed(what: Download, watcher: progress.Follower) -> None:
+    keys = carried.keys(what.urls.columns or (), taken(what.layout, what.output))
+    others = {name: key for name, key in keys.items() if key != name and key in what.columns}
+    if others:
+        watcher.say(f"columns whose names shards have already: {layout.shown(carried.renamed(others))}")
+
+
+def _layout(values: Values, verified: Sequence[str]) -> Layout:
+    return Layout(
+        caption=values["caption_col"] is not None,
+        exif=values["extract_exif"],
+        hash=None if values["compute_hash"] == "None" else values["compute_hash"],
+        format=values["encode_format"],
+        ours=(*OURS, "hash_check") if verified else OURS,
     )
 
 
@@ -100,7 +111,7 @@ def _check(values: Values) -> None:
             "--output_format tfrecord is not carried over from img2dataset: it needs TensorFlow",
             "--output_format webdataset",
         )
-    if taken := _RESERVED.intersection(values["save_additional_columns"]):
+    if taken := OF_IMG2DATASET.intersection(values["save_additional_columns"]):
         raise ConfigError(f"--save_additional_columns {min(taken)}: shards have a field of that name already")
     verify = values["verify_hash"]
     if verify and (len(verify) != 2 or verify[1] not in ("md5", "sha256", "sha512")):

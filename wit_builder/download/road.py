@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from wit_builder import build, publish, storage
 from wit_builder.blocklist import blocked
 from wit_builder.download import folder, state, there
-from wit_builder.download.settings import Download, Mode
+from wit_builder.download.settings import Download, Mode, taken
 from wit_builder.download.windows import Shard, Window, Windows, row_id
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs
@@ -67,7 +67,7 @@ def run(
     """
     if retry and asked.output == "dummy":
         raise ConfigError("--output_format dummy writes down no failures that could be tried again")
-    listed = lists.plan(asked.urls)
+    listed = lists.plan(asked.urls, taken(asked.layout, asked.output))
     _check_digits(_fewest(listed.tasks, asked.shards.samples_per_shard), asked.shards)
     home = where.out / state.FOLDER
     refused = blocked.gathered(asked.blocklist, home)

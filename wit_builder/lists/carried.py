@@ -5,7 +5,7 @@ as they are written, bytes in base64. NaN and infinity become null.
 """
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -25,15 +25,20 @@ _BINARY = (
 )
 
 
-def keys(columns: Iterable[str]) -> dict[str, str]:
+def keys(columns: Iterable[str], taken: Collection[str] = RESERVED) -> dict[str, str]:
     """By column the name that it gets: its own, with `input_` before it where that is taken."""
     named: dict[str, str] = {}
     for column in columns:
         key = column
-        while key in RESERVED or key in named.values():
+        while key in taken or key in named.values():
             key = f"input_{key}"
         named[column] = key
     return named
+
+
+def renamed(keys: Mapping[str, str]) -> list[str]:
+    """What the columns are called, as a message says it."""
+    return [key if key == name else f"{name} as {key}" for name, key in keys.items()]
 
 
 def schema_text(fields: Iterable[tuple[str, pa.DataType]]) -> str:

@@ -1,6 +1,6 @@
 """What is read of a list, and how it is cut into tasks: from names, footers and first rows alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from wit_builder.lists.look import Look, look
 from wit_builder.lists.settings import UrlList
 from wit_builder.lists.slices import Slice
 from wit_builder.remote import Source
+from wit_builder.shards.layout import RESERVED
 
 ROWS_PER_TASK = 1_000_000  # of parquet: 3 s of one core. Other formats are one task a file
 AT_ONCE = 16  # files looked at together, as each look is a wait where they lie on another machine
@@ -33,9 +34,10 @@ class Plan:
     said: str  # what was recognised, in a sentence
 
 
-def plan(urls: UrlList) -> Plan:
+def plan(urls: UrlList, taken: Collection[str] = RESERVED) -> Plan:
     """Look at each file and cut the list into tasks.
 
+    taken: names that a column which is carried through cannot keep.
     Raises ConfigError for a file that is not of its format, holds no row or lacks a column, for files whose
     columns differ in type, and for a list without one row.
     """
@@ -44,7 +46,7 @@ def plan(urls: UrlList) -> Plan:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         looks = list(pool.map(lambda source: look(source, format), sources))
     named = any(it.schema.names for it in looks)  # else what is amiss is that there is nothing
-    made = _cut(looks, format, urls) if named else None
+    made = _cut(looks, format, urls, taken) if named else None
     if made is None or made.rows == 0:
         raise ConfigError(f"{' and '.join(s.url for s in sources[:3])}: there is no row to read")
     return made
@@ -76,14 +78,14 @@ def _format(sources: Sequence[Source]) -> str:
     return str(next(iter(found)))
 
 
-def _cut(looks: Sequence[Look], format: str, urls: UrlList) -> Plan:
+def _cut(looks: Sequence[Look], format: str, urls: UrlList, taken: Collection[str]) -> Plan:
     first = next(it for it in looks if it.schema.names)
     names, file = first.schema.names, first.source.url
     url = layout.url_column(names, urls.url_col, file)
     caption = layout.caption_column(names, urls.caption_col, file)
     extras = [_extras(look, url, caption, urls.columns) for look in looks]
     kinds = carried.united([(it.source.url, extra) for it, extra in zip(looks, extras, strict=True)])
-    keys = carried.keys(kinds.names)
+    keys = carried.keys(kinds.names, taken)
     types = carried.schema_text((keys[field.name], field.type) for field in kinds)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     slices = [
@@ -110,7 +112,7 @@ def _cut(looks: Sequence[Look], format: str, urls: UrlList) -> Plan:
         sources=tuple(it.source for it in looks),
         rows=_rows(looks),
         caption=caption,
-        said=_said(url, caption, list(keys.values())),
+        said=_said(url, caption, carried.renamed(keys)),
     )
 
 
