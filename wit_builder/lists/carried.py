@@ -73,7 +73,7 @@ def back(schema: pa.Schema, file: str) -> pa.Schema:
         except pa.ArrowException as error:
             raise ConfigError(
                 f"column {field.name!r} of {file} is {field.type}, which cannot be carried through",
-                "say with --columns which others to carry",
+                "name only others to be carried through",
             ) from error
     return pa.schema([(field.name, _back(field.type)) for field in schema])
 
@@ -186,7 +186,7 @@ def _wider(name: str, one: pa.DataType, first: str, other: pa.DataType, file: st
     except pa.ArrowException as error:
         raise ConfigError(
             f"column {name!r} is {one} in {first} and {other} in {file}",
-            "say with --columns which others to carry, or list the files apart",
+            "name only others to be carried through, or list the files apart",
         ) from error
 
 

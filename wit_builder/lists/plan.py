@@ -42,7 +42,7 @@ def plan(urls: UrlList, taken: Collection[str] = RESERVED) -> Plan:
     columns differ in type, and for a list without one row.
     """
     sources = remote.expand(urls.files, endings(urls.format))
-    format = urls.format or _format(sources)
+    format = urls.format or _format(sources, urls.files)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         looks = list(pool.map(lambda source: look(source, format), sources))
     named = any(it.schema.names for it in looks)  # else what is amiss is that there is nothing
@@ -65,7 +65,7 @@ def check_unchanged(urls: UrlList, before: Sequence[Source]) -> None:
             )
 
 
-def _format(sources: Sequence[Source]) -> str:
+def _format(sources: Sequence[Source], files: Sequence[str]) -> str:
     found = {format_of(source.url): source.url for source in sources}
     if None in found:
         raise ConfigError(
@@ -74,8 +74,15 @@ def _format(sources: Sequence[Source]) -> str:
         )
     if len(found) > 1:
         (one, url), (other, another) = list(found.items())[:2]
-        raise ConfigError(f"{url} is {one} and {another} is {other}", f"--input-format {one}")
+        apart = [f"--input-format {format}" for format in (one, other) if _means_one(files, str(format))]
+        hint = apart[0] if apart else "name files of one format"
+        raise ConfigError(f"{url} is {one} and {another} is {other}", hint)
     return str(next(iter(found)))
+
+
+def _means_one(files: Sequence[str], format: str) -> bool:
+    """Whether these words mean files of that format alone once it is given: folders then do."""
+    return {format_of(source.url) for source in remote.expand(files, endings(format))} == {format}
 
 
 def _cut(looks: Sequence[Look], format: str, urls: UrlList, taken: Collection[str]) -> Plan:
