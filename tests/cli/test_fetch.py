@@ -115,6 +115,7 @@ def test_limits_of_size_and_shape():
     assert (image.min_side, image.max_pixels, image.max_aspect) == (100, 1_000_000, 2.5)
     unlimited = made("--max_image_area", "inf", "--max_aspect_ratio", "inf").image
     assert (unlimited.max_pixels, unlimited.max_aspect) == (100_000_000, None)
+    assert made("--max_image_area", 2**31 - 1).image.max_pixels == 2**31 - 1
 
 
 def test_columns_that_verify_are_read_and_not_written_those_of_boxes_are_both():
@@ -221,7 +222,13 @@ TYPED = {
     ),
     ("a.parquet", "--max_aspect_ratio", "0.5"): ("--max_aspect_ratio is 0.5, expected 1 or more", ""),
     ("a.parquet", "--max_image_area", "nan"): ("--max_image_area is nan, expected 1 or more", ""),
-    ("a.parquet", "--timeout", "0"): ("WebSettings.deadline_s is 0.0, expected a number above 0", ""),
+    ("a.parquet", "--timeout", "0"): ("--timeout is 0, expected a number of seconds above 0", ""),
+    ("a.parquet", "--timeout", "inf"): ("--timeout is inf, expected a number of seconds above 0", ""),
+    ("a.parquet", "--delay", "-1"): ("--delay is -1, expected a number of seconds, 0 or more", ""),
+    ("a.parquet", "--max_image_area", "2147483648"): (
+        "--max_image_area is 2.14748e+09, expected 2,147,483,647 at most",
+        "",
+    ),
     ("a.parquet", "--user_agent_token", "a b"): (
         "WebSettings.token is 'a b', expected letters, digits, - and _",
         "",

@@ -28,7 +28,8 @@ from wit_builder.web.optout import OptOut
 from wit_builder.web.politeness import Politeness
 from wit_builder.web.settings import WebSettings
 
-_MAX_PIXELS = 100_000_000
+_MAX_PIXELS = 100_000_000  # where nothing is said
+_MOST_PIXELS = 2**31 - 1  # that can be asked for
 _MESSAGES = 12  # that are shown
 
 Values = Mapping[str, Any]
@@ -144,6 +145,8 @@ def _image(values: Values, keys: Mapping[str, str]) -> ImageSpec:
     for name, number in (("max_image_area", area), ("max_aspect_ratio", ratio)):
         if not number >= 1:
             raise ConfigError(f"--{name} is {number:g}, expected 1 or more")
+    if not (math.isinf(area) or area < _MOST_PIXELS + 1):
+        raise ConfigError(f"--max_image_area is {area:g}, expected {_MOST_PIXELS:,} at most")
     verify, digest = values["verify_hash"], values["compute_hash"]
     return ImageSpec(
         size=values["image_size"],
@@ -178,6 +181,10 @@ def _quality(values: Values) -> int:
 
 def _web(values: Values) -> WebSettings:
     delay, timeout = values["delay"], values["timeout"]
+    if not 0 < timeout < math.inf:
+        raise ConfigError(f"--timeout is {timeout:g}, expected a number of seconds above 0")
+    if not 0 <= delay < math.inf:
+        raise ConfigError(f"--delay is {delay:g}, expected a number of seconds, 0 or more")
     ours = OptOut()
     added = tuple(word for word in _directives(values) if word not in ours.directives)
     web = WebSettings(
