@@ -87,15 +87,7 @@ def run(
             road = _Road(replace(asked, layout=layout), where, root, executor, watcher)
             road.refuses(refused)
             windows = road.read(listed.tasks, this.first)
-            try:
-                _check_digits(windows.end, asked.shards, beside=this.first > 0)
-            except ConfigError:
-                publish.clear(root)
-                known.withdraw(where.out, this)
-                there.withdrawn(where.place)
-                raise
-            this.end = windows.end
-            known.write(where.out)
+            _numbered(windows, asked.shards, known, this, where)
             if not whole:
                 road.fetch(windows)
             if retry:
@@ -107,6 +99,19 @@ def run(
         found = folder.totals(where.out, known.shape, range(this.first, this.end))
         there.ended(where.place)
         return found
+
+
+def _numbered(windows: Windows, spec: ShardSpec, known: state.State, this: state.Run, where: Where) -> None:
+    """Write down how many shards the list makes. Where there are too many, it is as if nothing had been begun."""
+    try:
+        _check_digits(windows.end, spec, beside=this.first > 0)
+    except ConfigError:
+        publish.clear(where.out / state.FOLDER / f"run-{this.first:05d}")
+        known.withdraw(where.out, this)
+        there.withdrawn(where.place)
+        raise
+    this.end = windows.end
+    known.write(where.out)
 
 
 def _fewest(tasks: Sequence[Mapping[str, Any]], per_shard: int) -> int:

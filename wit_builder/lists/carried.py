@@ -1,7 +1,8 @@
 """A row's other columns: how they travel as a JSON object, and which Arrow types they come back as.
 
 JSON has numbers, texts, lists and objects. What is none of these travels as text: times and decimals as Arrow
-writes them, durations as their number, bytes in base64; a map is a list of {key, value}. NaN and infinity become null.
+writes them, durations as their number, bytes in base64; a map is a list of {key, value}. NaN and infinity
+become null.
 """
 
 import base64
