@@ -1,10 +1,9 @@
 """What became of every item: counts per stage (the funnel), and the dropped ones as parquet (the ledger)."""
 
-import difflib
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wit_builder import storage
-from wit_builder.errors import ConfigError
 from wit_builder.mirror import here
 from wit_builder.records import LOSS_SCHEMA
 
@@ -148,25 +146,12 @@ def count(out: Path) -> dict[str, Counter[str]]:
     return counts
 
 
-def reasons_meant(words: Sequence[str], present: Mapping[str, int], flag: str = "--only") -> list[str]:
-    """The reasons that these words mean: reasons, or families of them (4xx, 5xx).
-
-    present: how many items were lost for which reason. flag: the option that gave the words. A word that means
-    none of them is passed over, unless it looks like one of them.
-    Raises ConfigError for a word that does, and where no word means any.
-    """
-    meant = {word: _meant(word, present) for word in words}
-    for word in (word for word, reasons in meant.items() if not reasons):
-        nearest = difflib.get_close_matches(word, present, 1)
-        if nearest or not any(meant.values()):
-            raise ConfigError(
-                f"no download failed for {word!r}; seen were {', '.join(sorted(present)) or 'none'}",
-                f"{flag} {nearest[0]}" if nearest else None,
-            )
-    return sorted(set().union(*meant.values()))
+def reasons_meant(words: Iterable[str], present: Iterable[str]) -> list[str]:
+    """Those of the present reasons that these words mean: reasons, or families of them (4xx, 5xx)."""
+    return sorted(set().union(*(_meant(word, present) for word in words)))
 
 
-def _meant(word: str, present: Mapping[str, int]) -> set[str]:
+def _meant(word: str, present: Iterable[str]) -> set[str]:
     pattern = rf"http_{word[0]}\d\d" if re.fullmatch(r"[45]xx", word) else re.escape(word)
     return {reason for reason in present if re.fullmatch(pattern, reason)}
 

@@ -3,6 +3,7 @@
 Every step may be repeated: after a kill the same command goes on, and ends with the same folder.
 """
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,9 +90,18 @@ def _begin(out: Path, root: Path, only: Sequence[str]) -> dict[str, Any]:
 
 
 def _reasons(only: Sequence[str], present: Mapping[str, int]) -> list[str]:
+    """A word that means no failure is passed over, unless it looks like one that does, or none means any."""
     if not only:
         raise ConfigError("which failures shall be retried?", "--only dns,timeout,5xx")
-    return ledger.reasons_meant(only, present)
+    meant = ledger.reasons_meant(only, present)
+    for word in (word for word in only if not ledger.reasons_meant([word], present)):
+        nearest = difflib.get_close_matches(word, present, 1)
+        if nearest or not meant:
+            raise ConfigError(
+                f"no download failed for {word!r}; seen were {', '.join(sorted(present)) or 'none'}",
+                f"--only {nearest[0]}" if nearest else None,
+            )
+    return meant
 
 
 def _pick(out: Path, root: Path, reasons: list[str]) -> pa.Array:

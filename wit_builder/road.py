@@ -154,16 +154,27 @@ class Road:
         """Raises BuildError where nothing was collected; the next run then collects again."""
         count = self.funnel()[stage]
         if not count.kept:
+            seen = self._first_loss()
             mirror.forget(self._root / "collect")
             publish.clear(self._root / "collect")
             reasons = ", ".join(f"{reason} ({n})" for reason, n in count.dropped.most_common(3))
-            raise BuildError(f"{otherwise}: {reasons or 'there is none'}", hint)
+            raise BuildError(f"{otherwise}: {reasons or 'there is none'}{seen}", hint)
+
+    def _first_loss(self) -> str:
+        """What was seen of the first item that was lost, "" where nothing is said of it."""
+        for path in self.files("collect", "losses"):
+            with pq.ParquetFile(mirror.here(path)) as file:
+                for rows in file.iter_batches(1, columns=["evidence"], use_threads=False):
+                    evidence = rows.column(0)[0].as_py()
+                    return evidence and f"; the first is {evidence}"
+        return ""
 
     def _plan_list(self, urls: UrlList) -> tuple[list[Any], dict[str, Any]]:
         plan = lists.plan(urls)
         if not plan.caption:
             raise ConfigError(
-                f"none of the columns is known to hold captions. {plan.said}", "--caption-col NAME"
+                f"none of the columns is known to hold captions. {plan.said}",
+                "--caption-col NAME; a list that has none is for `wit fetch`",
             )
         self._watcher.say(plan.said)
         return plan.tasks, {

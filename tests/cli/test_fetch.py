@@ -70,6 +70,36 @@ def test_a_list_is_said_as_to_img2dataset(words):
     assert made("--save_additional_columns", words).columns == ("NSFW", "similarity")
 
 
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (r'["a,b", "\u00e9 col"]', ("a,b", "é col")),
+        (r'["\ud83d\ude00", "a\/b"]', ("\N{GRINNING FACE}", "a/b")),
+        ("['a,b', 'it\\'s']", ("a,b", "it's")),
+        ("('a,b', c)", ("a,b", "c")),
+        ("['a,b']", ("a,b",)),
+        ("['a b', 5xx]", ("a b", "5xx")),
+        ("[' a']", (" a",)),
+        ("[a-b, 1.50, x y]", ("a-b", "1.50", "x y")),
+        ("1.50,0", ("1.50", "0")),
+        ("01,4xx", ("01", "4xx")),
+        ("[]", ()),
+        ("", ()),
+    ],
+)
+def test_quotes_hold_a_word_of_a_list_together(words, columns):
+    assert made("--save_additional_columns", words).columns == columns
+
+
+NULLABLE = ("caption_col", "bbox_col", "save_additional_columns", "verify_hash")
+NULLABLE += ("user_agent_token", "disallowed_header_directives")
+
+
+@pytest.mark.parametrize("option", NULLABLE)
+def test_none_is_not_given_as_to_img2dataset(option):
+    assert made(f"--{option}", "None") == made()
+
+
 def test_the_list_may_be_named_by_option():
     params = command.make_context("wit fetch", ["--url_list", "a.csv", "--input_format", "csv.gz"]).params
     assert (asked(params).urls.files, asked(params).urls.format) == (("a.csv",), "csv")
@@ -85,6 +115,7 @@ def test_limits_of_size_and_shape():
     assert (image.min_side, image.max_pixels, image.max_aspect) == (100, 1_000_000, 2.5)
     unlimited = made("--max_image_area", "inf", "--max_aspect_ratio", "inf").image
     assert (unlimited.max_pixels, unlimited.max_aspect) == (100_000_000, None)
+    assert made("--max_image_area", 2**31 - 1).image.max_pixels == 2**31 - 1
 
 
 def test_columns_that_verify_are_read_and_not_written_those_of_boxes_are_both():
@@ -98,6 +129,15 @@ def test_a_column_that_has_a_name_of_ours_is_looked_for_under_its_new_one():
     what = made("--verify_hash", "sha256,sha256", "--save_additional_columns", "source")
     assert what.image.row.hash_column == "input_sha256"
     assert what.columns == ("input_source",)
+
+
+def test_a_column_keeps_the_name_of_a_field_that_only_builds_write():
+    names = ("id", "lang", "licence", "page_url", "scores", "hash_check", "jpg")
+    assert made("--save_additional_columns", ",".join(names)).columns == names
+    verified = made("--save_additional_columns", "hash_check", "--verify_hash", "sum,sha256")
+    assert verified.columns == ("input_hash_check",)
+    in_rows = ("--save_additional_columns", "jpg", "--output_format", "parquet")
+    assert made(*in_rows).columns == ("input_jpg",)
 
 
 def test_no_hash_is_none():
@@ -159,6 +199,10 @@ TYPED = {
         "opt-outs are honoured in any case; --disallowed_header_directives can only add to them",
         "",
     ),
+    ("a.parquet", "--retry", "dns,timeuot"): (
+        "--retry timeuot: no download fails for such a reason",
+        "--retry timeout",
+    ),
     ("a.parquet", "--verify_hash", '["md5","md5"]'): (
         "--verify_hash is of md5, --compute_hash is sha256",
         "--compute_hash md5",
@@ -178,7 +222,13 @@ TYPED = {
     ),
     ("a.parquet", "--max_aspect_ratio", "0.5"): ("--max_aspect_ratio is 0.5, expected 1 or more", ""),
     ("a.parquet", "--max_image_area", "nan"): ("--max_image_area is nan, expected 1 or more", ""),
-    ("a.parquet", "--timeout", "0"): ("WebSettings.deadline_s is 0.0, expected a number above 0", ""),
+    ("a.parquet", "--timeout", "0"): ("--timeout is 0, expected a number of seconds above 0", ""),
+    ("a.parquet", "--timeout", "inf"): ("--timeout is inf, expected a number of seconds above 0", ""),
+    ("a.parquet", "--delay", "-1"): ("--delay is -1, expected a number of seconds, 0 or more", ""),
+    ("a.parquet", "--max_image_area", "2147483648"): (
+        "--max_image_area is 2.14748e+09, expected 2,147,483,647 at most",
+        "",
+    ),
     ("a.parquet", "--user_agent_token", "a b"): (
         "WebSettings.token is 'a b', expected letters, digits, - and _",
         "",
@@ -239,3 +289,27 @@ def test_a_column_that_could_be_a_caption_is_carried_when_no_caption_is_asked_fo
     pq.write_table(pa.table({"url": ["no address"], "text": ["x"]}), tmp_path / "a.parquet")
     wit("fetch", "a.parquet", *OUT, "--save_additional_columns", "text")
     assert pq.read_table(tmp_path / "OUT" / "00000.parquet").column("text").to_pylist() == ["x"]
+
+
+def test_a_folder_of_img2dataset_s_that_is_extended_ends_with_its_result(wit, tmp_path):
+    pq.write_table(pa.table({"url": ["no address"]}), tmp_path / "a.parquet")
+    out = tmp_path / "OUT"
+    out.mkdir()
+    pq.write_table(pa.table({"key": ["000000000"], "url": ["http://a.test/"]}), out / "00000.parquet")
+    counts = dict.fromkeys(("count", "successes"), 1) | dict.fromkeys(
+        ("failed_to_download", "failed_to_resize"), 0
+    )
+    (out / "00000_stats.json").write_text(json.dumps(counts | {"status_dict": {"success": 1}}))
+    said = wit("fetch", "a.parquet", *OUT, "--incremental_mode", "extend")
+    assert (said.code, said.out.splitlines()[0]) == (0, "OUT: 0 images of 1")
+
+
+def test_columns_stand_in_the_shards_with_what_they_hold_and_another_name_is_said(wit, tmp_path):
+    scores, sources = [[0.5, 0.25]], ["theirs"]
+    table = {"url": ["http://gone.test/a.png"], "scores": scores, "page_url": ["p"], "source": sources}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    wanted = ("--save_additional_columns", "scores,page_url,source", "--delay", "0", "--connect-to", "*=")
+    said = wit("fetch", "a.parquet", *OUT, *wanted)
+    assert "columns whose names shards have already: source as input_source" in said.err
+    (row,) = pq.read_table(tmp_path / "OUT" / "00000.parquet").to_pylist()
+    assert (row["scores"], row["page_url"], row["input_source"]) == (*scores, "p", *sources)

@@ -70,6 +70,30 @@ def test_the_rates_of_a_plan_do_without_a_trial(wit, planned, web):
     assert len(web.asked) == asked
 
 
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("--size 64", "--size"),
+        ("--mode no --format png", "--mode and --format"),
+        ("--deadline 30 --connect-to *=", "--deadline and --connect-to"),
+        (
+            "--sample 5 --contact me@example.org --allow-network 10.0.0.0/8",
+            "--sample and --contact and --allow",
+        ),
+    ],
+)
+def test_what_only_a_trial_obeys_is_refused_beside_rates(wit, pairs, rates_file, typed, named):
+    said = wit("plan", "--input", "pairs.parquet", "--rates", rates_file, *typed.split())
+    assert (said.code, f"so that {named}" in said.error) == (2, True)
+    kept = ("--delay", "2", "--domain-delay", "1", "--list-rows", "12", "--cores", "2")
+    assert wit("plan", "--input", "pairs.parquet", "--rates", rates_file, *kept).code == 0
+
+
+def test_a_list_is_no_part_of_a_shorter_one(wit, pairs, rates_file):
+    said = wit("plan", "--input", "pairs.parquet", "--rates", rates_file, "--list-rows", "11")
+    assert (said.code, said.error) == (2, "--list-rows is 11, but the files alone have 12 rows")
+
+
 def test_a_plan_of_a_long_list_fits_a_terminal(wit, pairs, rates_file):
     typed = [
         "--list-rows",

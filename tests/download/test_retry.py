@@ -94,15 +94,19 @@ def test_what_fails_again_keeps_its_newest_reason(web, out, tmp_path):
     }
 
 
-def test_a_reason_that_is_not_there_is_refused(web, out, tmp_path):
-    with pytest.raises(ConfigError, match="no download failed for 'dns'; seen were http_404, http_503"):
-        fetched(out, web, one(tmp_path), retry=["dns"])
+def test_reasons_that_nothing_failed_for_change_nothing_and_leave_nothing(web, out, tmp_path):
+    before = {name: (out / name).read_bytes() for name in names(out)}
+    web.asked.clear()
+    assert fetched(out, web, one(tmp_path), retry=["dns", "http_410"]).successes == 7
+    assert ({name: (out / name).read_bytes() for name in names(out)}, web.asked) == (before, [])
+    assert [path.name for path in (out / "_wit").iterdir() if path.name.startswith("run-")] == []
 
 
-def test_dummy_shards_have_no_failures_to_try(web, tmp_path):
+def test_that_dummy_shards_have_no_failures_to_try_is_said_before_anything_is_fetched(web, tmp_path):
     what = asked(listed(tmp_path / "a.parquet", [1]), output="dummy")
     with pytest.raises(ConfigError, match="writes down no failures"):
         fetched(tmp_path / "out", web, what, retry=["5xx"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_retry_that_was_cut_short_is_finished_before_anything_else(web, out, tmp_path, monkeypatch):

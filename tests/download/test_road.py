@@ -174,6 +174,14 @@ def test_columns_of_the_list_verify_and_blur_its_pictures(web, tmp_path):
     )
 
 
+def test_a_column_that_a_build_would_fill_holds_what_the_list_says(web, tmp_path):
+    path = listed(tmp_path / "a.parquet", [0], scores=[[0.5]], lang=["nl"])
+    fetched(tmp_path / "out", web, asked(path, columns=("scores", "lang")))
+    (row,) = rows(tmp_path / "out")
+    assert (row["status"], row["scores"], row["lang"]) == ("success", [0.5], "nl")
+    assert json.loads(members(tmp_path / "out" / "00000.tar")["000000.json"])["scores"] == [0.5]
+
+
 def test_run_again_it_asks_for_nothing(web, tmp_path):
     what = asked(listed(tmp_path / "a.parquet", range(10)))
     once = fetched(tmp_path / "out", web, what)

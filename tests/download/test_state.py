@@ -91,6 +91,9 @@ def test_a_list_more_is_refused(out, web, tmp_path):
 @pytest.mark.parametrize("mode", ["incremental", "extend"])
 def test_other_options_are_refused_and_named(out, web, tmp_path, changes, named, mode):
     assert named in refused(out, web, again(tmp_path, **changes), mode)
+    with pytest.raises(ConfigError) as caught:
+        fetched(out, web, again(tmp_path, **changes), mode)
+    assert caught.value.hint == "`--incremental_mode overwrite` begins anew; or name another --out"
 
 
 def test_other_columns_are_refused(out, web, tmp_path):
@@ -234,13 +237,36 @@ def test_a_state_that_is_damaged_is_named(out, web, tmp_path):
     assert "fetch.json is damaged" in refused(out, web, again(tmp_path))
 
 
-def test_more_shards_than_their_digits_can_number_are_refused(web, tmp_path):
-    what = asked(
-        listed(tmp_path / "a.parquet", range(11)), shards=ShardSpec(samples_per_shard=1, index_digits=1)
-    )
-    with pytest.raises(ConfigError, match="11 shards cannot be numbered with 1 digits") as caught:
+SINGLY = ShardSpec(samples_per_shard=1, index_digits=1)  # ten shards at most
+
+
+def test_more_shards_than_their_digits_can_number_are_refused_before_anything_is_written(web, tmp_path):
+    what = asked(listed(tmp_path / "a.parquet", range(11)), shards=SINGLY)
+    with pytest.raises(ConfigError, match="11 shards cannot be numbered with 1 digit") as caught:
         fetched(tmp_path / "out", web, what)
     assert caught.value.hint.startswith("--oom_shard_count 2")
+    assert not (tmp_path / "out").exists()
+    what = asked(listed(tmp_path / "a.parquet", range(10)), shards=SINGLY)
+    assert fetched(tmp_path / "out", web, what).count == 10
+
+
+def test_where_only_reading_tells_how_many_shards_there_are_what_is_hinted_at_works(web, tmp_path):
+    (tmp_path / "a.csv").write_text("URL,TEXT\n" + "no address,x\n" * 11)
+    with pytest.raises(ConfigError, match="11 shards cannot be numbered with 1 digit"):
+        fetched(tmp_path / "out", web, asked(tmp_path / "a.csv", shards=SINGLY))
+    assert names(tmp_path / "out") == set()
+    assert [path.name for path in (tmp_path / "out" / "_wit").iterdir()] == [".lock"]
+    two = replace(SINGLY, index_digits=2)
+    assert fetched(tmp_path / "out", web, asked(tmp_path / "a.csv", shards=two)).count == 11
+
+
+def test_an_extend_that_outgrows_its_digits_leaves_what_was_there(web, tmp_path):
+    first = asked(listed(tmp_path / "a.parquet", range(6)), shards=SINGLY)
+    fetched(tmp_path / "out", web, first)
+    second = asked(listed(tmp_path / "b.parquet", range(5)), shards=SINGLY)
+    assert "11 shards cannot" in refused(tmp_path / "out", web, second, "extend")
+    assert len(State.read(tmp_path / "out").runs) == 1
+    assert [path.name for path in (tmp_path / "out" / "_wit").glob("run-*")] == []
 
 
 def test_the_state_says_what_was_fetched(out):

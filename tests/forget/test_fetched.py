@@ -148,6 +148,15 @@ def test_shards_of_others_are_said(tmp_path):
         forget(tmp_path, url=url(5))
 
 
+def test_shards_of_others_beside_ours_are_said_too(out):
+    before = content(out)
+    (out / "00007_stats.json").write_text(json.dumps({}))
+    with pytest.raises(ConfigError, match="1 shard that `wit fetch` did not write, such as 00007"):
+        forget(out, url=url(5))
+    (out / "00007_stats.json").unlink()
+    assert content(out) == before
+
+
 def test_a_hash_that_was_not_kept_is_said(web, tmp_path):
     what = asked(listed(tmp_path / "a.parquet", [1]), layout=Layout(ours=OURS, hash="md5"))
     fetched(tmp_path / "out", web, what)

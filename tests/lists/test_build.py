@@ -137,6 +137,12 @@ def test_once_it_is_read_the_list_is_not_needed(out, web, halves):
     assert funnel["select"].kept == len(SUBJECTS)
 
 
+def test_a_list_in_another_charset_is_said_to_be_no_utf_8(out, web, tmp_path):
+    file = write(tmp_path / "a.csv", f"url,text\n{image_url(1)},caf\xe9\n".encode("latin-1"))
+    with pytest.raises(BuildError, match=r"bad_row \(1\); the first is a\.csv#0: not UTF-8"):
+        run(out, web.connect_to, recipe(file))
+
+
 def test_a_list_of_which_no_row_can_be_used_is_said_and_may_be_mended(out, web, tmp_path):
     file = write(tmp_path / "a.csv", "url,text\nnowhere,x\n,x\n,y\n")
     with pytest.raises(BuildError, match=r"not one row of .*a\.csv can be used: no_url \(2\), bad_url \(1\)"):
@@ -151,7 +157,7 @@ def test_a_list_without_captions_is_refused(out, web, tmp_path):
         ConfigError, match=r"none of the columns is known to hold captions.*'url'.*words"
     ) as refused:
         run(out, web.connect_to, recipe(file))
-    assert refused.value.hint == "--caption-col NAME"
+    assert refused.value.hint == "--caption-col NAME; a list that has none is for `wit fetch`"
 
 
 def test_a_recipe_put_right_may_use_the_out_that_was_named(out, web, tmp_path):
@@ -198,7 +204,8 @@ def test_it_is_built_as_typed(tmp_path):
         )
     assert done.returncode == 0, done.stderr
     assert (
-        "URLs are in the column 'URL', captions in 'TEXT'; carried through: input_width, score" in done.stderr
+        "URLs are in the column 'URL', captions in 'TEXT'; carried through: width as input_width, score"
+        in done.stderr
     )
     assert len(kept(tmp_path / "out")) == GOOD
     assert len(tars(tmp_path / "out")) == 3

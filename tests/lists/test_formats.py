@@ -134,6 +134,21 @@ def test_lines_and_arrays_that_were_mixed_up_get_a_hint(tmp_path, name, other):
     assert read(tmp_path, tmp_path / name, format=other).pairs == PAIRS
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_json_by_columns_is_said_with_how_to_write_it_by_rows(tmp_path, name):
+    write(tmp_path / name, '{"url":{"0":"http://a.test/1.jpg"},"caption":{"0":"x"}}')
+    with pytest.raises(
+        ConfigError, match="has an object for each column, expected one for each row"
+    ) as refused:
+        read(tmp_path, tmp_path / name)
+    assert 'orient="records"' in refused.value.hint
+
+
+def test_an_object_in_the_first_field_of_a_row_is_none_of_a_column(tmp_path):
+    write(tmp_path / "a.jsonl", '{"more":{"1":"x"},"url":"http://a.test/1.jpg","caption":"x"}')
+    assert read(tmp_path, tmp_path / "a.jsonl").pairs == [("http://a.test/1.jpg", "x")]
+
+
 def test_a_name_that_lies_about_packing_is_said(tmp_path):
     (tmp_path / "a.csv.gz").write_text(text_of("csv"))
     with pytest.raises(ConfigError, match=r"a\.csv\.gz is not packed with gzip, as its name says: it begins"):
@@ -180,6 +195,14 @@ def test_two_formats_in_one_folder_are_said(tmp_path):
         read(tmp_path, tmp_path)
     assert refused.value.hint == "--input-format parquet"
     assert read(tmp_path, tmp_path, format="parquet").pairs == PAIRS
+
+
+def test_two_formats_named_one_by_one_cannot_be_read_as_one(tmp_path):
+    parquet(tmp_path / "a.parquet", ROWS)
+    write(tmp_path / "b.csv", text_of("csv"))
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, tmp_path / "a.parquet", tmp_path / "b.csv")
+    assert refused.value.hint == "name files of one format"
 
 
 def test_rows_without_captions_in_json_are_counted(tmp_path):

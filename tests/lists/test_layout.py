@@ -34,7 +34,7 @@ def test_the_columns_of_known_lists_are_known_by_name(tmp_path, layout):
 
 def test_what_is_carried_through_is_said(tmp_path):
     file = parquet(tmp_path / "a.parquet", url=[URL], text=[TEXT], width=[1], score=[0.5])
-    assert plan(UrlList(files=(str(file),))).said.endswith("; carried through: input_width, score")
+    assert plan(UrlList(files=(str(file),))).said.endswith("; carried through: width as input_width, score")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def refusal(*files, **more):
     [
         ({"url_col": "URL"}, "--url-col url"),
         ({"caption_col": "captoin"}, "--caption-col caption"),
-        ({"columns": ("widht",)}, "--columns width"),
+        ({"columns": ("widht",)}, "did you mean width?"),
         ({"caption_col": "zzz"}, None),
     ],
 )
@@ -131,11 +131,18 @@ def test_a_column_of_numbers_holds_no_urls(tmp_path):
     assert said.endswith("a.parquet is int64, expected text")
 
 
+@pytest.mark.parametrize("columns", [(), None])
+def test_where_the_caption_stands_twice_only_another_name_helps(tmp_path, columns):
+    file = write(tmp_path / "a.csv", f"url,text,text\n{URL},{TEXT},x\n")
+    said, hint = refusal(file, columns=columns)
+    assert ("several columns of one name: text" in said, hint) == (True, "rename them")
+
+
 def test_two_columns_of_one_name_are_refused_where_they_are_needed(tmp_path):
     file = write(tmp_path / "a.csv", f"url,text,note,note\n{URL},{TEXT},1,2\n")
     said, hint = refusal(file)
     assert "several columns of one name: note" in said
-    assert "--columns" in hint
+    assert hint == "rename them, or name those to carry through"
     assert read(tmp_path, file, columns=()).pairs == [(URL, TEXT)]
 
 

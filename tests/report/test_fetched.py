@@ -55,6 +55,14 @@ def test_a_sidecar_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "00000.parquet").write_bytes(b"PAR1")
     with pytest.raises(ShardError, match="cannot be read"):
         fetched(place.at(tmp_path))
-    pq.write_table(pa.table({"url": ["http://a.test/"]}), tmp_path / "00000.parquet")
-    with pytest.raises(ShardError, match="is no sidecar of wit fetch: it has no reason"):
-        fetched(place.at(tmp_path))
+
+
+def test_sidecars_of_others_are_passed_over_and_counted(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"url": ["http://a.test/"], "status": ["success"]}), tmp_path / "00000.parquet")
+    pq.write_table(pa.table({"reason": ["dns"]}), tmp_path / "00001.parquet")
+    write(tmp_path, 2, [None, "dns"])
+    found = fetched(place.at(tmp_path))
+    assert (found.rows, found.pairs, found.others) == (2, 1, 2)
+    console = Console(file=io.StringIO(), width=200)
+    console.print(render_fetched(str(tmp_path), found))
+    assert "2 sidecars of another program beside them" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -61,6 +61,15 @@ def test_the_objects_are_the_files_of_a_fetch_into_a_folder(here, web, bucket):
     assert not any((here / "scratch").iterdir())
 
 
+def test_a_list_with_too_many_shards_leaves_nothing_at_out(here, web, bucket):
+    (here / "a.csv").write_text("url\n" + "no address\n" * 11)
+    few = ("fetch", here / "a.csv", "--out", f"{bucket.url}/few", "--number_sample_per_shard", "1", "--quiet")
+    said = ran(*few, "--contact", "me@example.org", "--oom_shard_count", "1", cwd=here)
+    assert (said.returncode, "11 shards cannot be numbered with 1 digit" in said.stderr) == (2, True)
+    assert bucket.objects("few") == {}
+    assert ran(*few, "--contact", "me@example.org", "--oom_shard_count", "2", cwd=here).returncode == 0
+
+
 def test_run_again_nothing_is_fetched(here, web, bucket):
     fetched(here, f"{bucket.url}/run", web)
     before, asked = bucket.objects("run"), len(web.asked)

@@ -1,5 +1,8 @@
 """`wit fetch`: img2dataset's options, by its names and with its defaults; what they come to stands in fetched.py."""
 
+import ast
+import json
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,13 +39,53 @@ class Words(click.ParamType[tuple[str, ...]]):
         """The words."""
         if isinstance(value, tuple):
             return value
-        words = [word.strip().strip("\"'") for word in str(value).strip().strip("[]()").split(",")]
+        text = str(value).strip()
+        words = _of_json(text) or _of_python(text) or [_bare(word) for word in text.strip("[]()").split(",")]
         return tuple(word for word in words if word)
+
+
+def _of_json(text: str) -> list[str] | None:
+    """None where it is no list of texts."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) and all(isinstance(word, str) for word in found) else None
+
+
+def _of_python(text: str) -> list[str] | None:
+    """Quoted words are read, others taken as they stand, as fire does; None where it is no list of Python's."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            body = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    items = body.elts if isinstance(body, ast.List | ast.Tuple) else [body]
+    return [_word(item, text) for item in items]
+
+
+def _bare(word: str) -> str:
+    return word.strip().strip("\"'")
+
+
+def _word(item: ast.expr, text: str) -> str:
+    if isinstance(item, ast.Constant) and isinstance(item.value, str):
+        return item.value
+    return ast.get_source_segment(text, item) or ""
 
 
 def _option(name: str, default: Any, help: str, **more: Any) -> click.Option:
     shown = {} if default in (None, "", ()) else {"show_default": True}
     return click.Option([f"--{name}"], default=default, help=help, **shown, **more)
+
+
+def _nullable(name: str, default: Any, help: str, **more: Any) -> click.Option:
+    """One of those that None does not give, as it does not in img2dataset, where None is their default."""
+
+    def given(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        return default if value in ("None", ("None",)) else value
+
+    return _option(name, default, help, callback=given, **more)
 
 
 def _switch(name: str, default: bool, help: str) -> click.Option:
@@ -59,8 +102,8 @@ _INPUT = (
     _option("url_list", (), "The same as LIST: a file, a folder or a glob; local, or a URL.", multiple=True),
     _choice("input_format", None, INPUT_FORMATS, "Of LIST. [default: as its name says]"),
     _option("url_col", None, "Column of the URL. [default: known by name]"),
-    _option("caption_col", None, "Column of the caption; without it no texts are written."),
-    _option("save_additional_columns", (), "Other columns to write.", type=Words()),
+    _nullable("caption_col", None, "Column of the caption; without it no texts are written."),
+    _nullable("save_additional_columns", (), "Other columns to write.", type=Words()),
 )
 _OUTPUT = (
     _option("out", None, "Folder or URL to write. [default: images]", metavar="FOLDER"),
@@ -95,8 +138,8 @@ _IMAGES = (
         "max_image_area", float("inf"), "Pixels, at most; 100 million where it is not given.", type=float
     ),
     _option("max_aspect_ratio", float("inf"), "Longer side to shorter side, at most.", type=float),
-    _option("bbox_col", None, "Column of boxes that are blurred: [left, top, right, bottom] from 0 to 1."),
-    _option("verify_hash", (), "[COLUMN,TYPE]: refuse images of another hash.", type=Words()),
+    _nullable("bbox_col", None, "Column of boxes that are blurred: [left, top, right, bottom] from 0 to 1."),
+    _nullable("verify_hash", (), "[COLUMN,TYPE]: refuse images of another hash.", type=Words()),
     _option("verify_phash", None, "Column of PDQ hashes: keep an image of another hash that looks the same."),
     _choice("upscale_interpolation", "lanczos", ("lanczos", "lanczos4"), "Lanczos in any case."),
     _choice("downscale_interpolation", "area", ("area", "lanczos", "lanczos4"), "Lanczos in any case."),
@@ -109,8 +152,8 @@ _WEB = (
     _option("timeout", 10.0, "Seconds to connect, and without a byte; three times that in all.", type=float),
     _option("retries", 0, "Of a failure that may pass.", type=click.IntRange(0, 100)),
     _option("delay", 1.0, "Seconds between two requests to a host, at least.", type=float),
-    _option("user_agent_token", "", "Name of yours for the User-Agent; rules for it are obeyed too."),
-    _option("disallowed_header_directives", None, "Opt-outs to honour besides ours.", metavar="LIST"),
+    _nullable("user_agent_token", "", "Name of yours for the User-Agent; rules for it are obeyed too."),
+    _nullable("disallowed_header_directives", None, "Opt-outs to honour besides ours.", metavar="LIST"),
     _option(
         "blocklist",
         (),

@@ -1,6 +1,8 @@
 """What the words of `wit fetch` come to: a checked Download, run, and its result in a screenful."""
 
+import difflib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,21 +15,21 @@ from wit_builder.cli import complaint, connect, executors, progress, result
 from wit_builder.cli.stopping import repeatable, stoppable
 from wit_builder.download import road
 from wit_builder.download.folder import Totals
-from wit_builder.download.settings import OURS, Download
+from wit_builder.download.settings import OURS, Download, taken
 from wit_builder.errors import ConfigError, many
 from wit_builder.images.picture import ImageSpec, RowRules
-from wit_builder.lists import carried
+from wit_builder.lists import carried, layout
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import check_web
-from wit_builder.shards.layout import Layout
+from wit_builder.report.diagnosis import KINDS
+from wit_builder.shards.layout import OF_IMG2DATASET, Layout
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.optout import OptOut
 from wit_builder.web.politeness import Politeness
 from wit_builder.web.settings import WebSettings
 
-_RESERVED = {"key", "caption", "url", "width", "height", "original_width", "original_height", "status"}
-_RESERVED |= {"error_message", "exif", "md5", "sha256", "sha512"}  # img2dataset's own
-_MAX_PIXELS = 100_000_000
+_MAX_PIXELS = 100_000_000  # where nothing is said
+_MOST_PIXELS = 2**31 - 1  # that can be asked for
 _MESSAGES = 12  # that are shown
 
 Values = Mapping[str, Any]
@@ -47,6 +49,7 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
     with repeatable(), place.of(out, values["scratch"]) as there:
         where = road.Where(there, hosts, bins=max(1, processes // 4))
         with watcher, stoppable(watcher.say), executors.opened(tasks, watcher.say) as executor:
+            _say_renamed(what, watcher)
             totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
     sentences = (
         report.fetched(place.at(out)).diagnosis.sentences if values["output_format"] != "dummy" else ()
@@ -61,7 +64,8 @@ def asked(values: Values) -> Download:
     shown = (*extras, *([values["bbox_col"]] if values["bbox_col"] not in (None, *extras) else []))
     verified = (*values["verify_hash"][:1], *filter(None, [values["verify_phash"]]))
     columns = tuple(dict.fromkeys((*shown, *verified)))
-    keys = carried.keys(columns)
+    fields = _layout(values, verified)
+    keys = carried.keys(columns, taken(fields, values["output_format"]))
     urls = UrlList(
         files=(*values["inputs"], *values["url_list"]),
         format=(values["input_format"] or "").removesuffix(".gz") or None,
@@ -74,17 +78,28 @@ def asked(values: Values) -> Download:
         output=values["output_format"],
         image=_image(values, keys),
         shards=ShardSpec(values["number_sample_per_shard"], values["oom_shard_count"]),
-        layout=Layout(
-            caption=values["caption_col"] is not None,
-            exif=values["extract_exif"],
-            hash=None if values["compute_hash"] == "None" else values["compute_hash"],
-            format=values["encode_format"],
-            ours=(*OURS, "hash_check") if verified else OURS,
-        ),
+        layout=fields,
         web=_web(values),
         blocklist=Blocklist.named(values["blocklist"]),
         columns=tuple(keys[name] for name in shown),
         retries=values["max_shard_retry"],
+    )
+
+
+def _say_renamed(what: Download, watcher: progress.Follower) -> None:
+    keys = carried.keys(what.urls.columns or (), taken(what.layout, what.output))
+    others = {name: key for name, key in keys.items() if key != name and key in what.columns}
+    if others:
+        watcher.say(f"columns whose names shards have already: {layout.shown(carried.renamed(others))}")
+
+
+def _layout(values: Values, verified: Sequence[str]) -> Layout:
+    return Layout(
+        caption=values["caption_col"] is not None,
+        exif=values["extract_exif"],
+        hash=None if values["compute_hash"] == "None" else values["compute_hash"],
+        format=values["encode_format"],
+        ours=(*OURS, "hash_check") if verified else OURS,
     )
 
 
@@ -97,7 +112,7 @@ def _check(values: Values) -> None:
             "--output_format tfrecord is not carried over from img2dataset: it needs TensorFlow",
             "--output_format webdataset",
         )
-    if taken := _RESERVED.intersection(values["save_additional_columns"]):
+    if taken := OF_IMG2DATASET.intersection(values["save_additional_columns"]):
         raise ConfigError(f"--save_additional_columns {min(taken)}: shards have a field of that name already")
     verify = values["verify_hash"]
     if verify and (len(verify) != 2 or verify[1] not in ("md5", "sha256", "sha512")):
@@ -110,6 +125,13 @@ def _check(values: Values) -> None:
             f"--verify_hash is of {verify[1]}, --compute_hash is {values['compute_hash']}",
             f"--compute_hash {verify[1]}",
         )
+    for word in values["retry"]:
+        if not (word in KINDS or re.fullmatch(r"[45]xx|http_\d{3}", word)):
+            nearest = difflib.get_close_matches(word, KINDS, 1)
+            raise ConfigError(
+                f"--retry {word}: no download fails for such a reason",
+                f"--retry {nearest[0]}" if nearest else f"4xx, 5xx, http_404, {', '.join(KINDS)}",
+            )
     if values["disallowed_header_directives"] is not None and not _directives(values):
         raise ConfigError(
             "opt-outs are honoured in any case; --disallowed_header_directives can only add to them"
@@ -123,6 +145,8 @@ def _image(values: Values, keys: Mapping[str, str]) -> ImageSpec:
     for name, number in (("max_image_area", area), ("max_aspect_ratio", ratio)):
         if not number >= 1:
             raise ConfigError(f"--{name} is {number:g}, expected 1 or more")
+    if not (math.isinf(area) or area < _MOST_PIXELS + 1):
+        raise ConfigError(f"--max_image_area is {area:g}, expected {_MOST_PIXELS:,} at most")
     verify, digest = values["verify_hash"], values["compute_hash"]
     return ImageSpec(
         size=values["image_size"],
@@ -157,6 +181,10 @@ def _quality(values: Values) -> int:
 
 def _web(values: Values) -> WebSettings:
     delay, timeout = values["delay"], values["timeout"]
+    if not 0 < timeout < math.inf:
+        raise ConfigError(f"--timeout is {timeout:g}, expected a number of seconds above 0")
+    if not 0 <= delay < math.inf:
+        raise ConfigError(f"--delay is {delay:g}, expected a number of seconds, 0 or more")
     ours = OptOut()
     added = tuple(word for word in _directives(values) if word not in ours.directives)
     web = WebSettings(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from wit_builder.errors import BuildError, ConfigError
 
@@ -25,6 +26,7 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 _CONNECTIONS = 256  # of a process, in `wit fetch`
 _MAX_RATES = 16 << 20  # bytes of a file of rates
 _MOST_COUNTS = 5  # of machines, that fit a terminal
+_OF_TRIAL = ("sample", "contact", "deadline", "size", "mode", "format", "allow_network", "connect_to")
 
 
 class _Amount(click.ParamType[float]):
@@ -202,7 +204,7 @@ def command(**values: Any) -> None:
     urls = _urls(values)
     recipe = _recipe(urls, values)
     hosts = connect.parsed(values["connect_to"])
-    measured = _read_rates(values["rates"]) if values["rates"] else None
+    measured = _measured(values["rates"]) if values["rates"] else None
     if measured is None:
         connect.check_contact(recipe, hosts)
     drawn = draw(urls, values["sample"], values["list_rows"])
@@ -300,6 +302,22 @@ def _tried(
             return try_rows(rows, recipe.web, recipe.image, executor, Path(folder), hosts, told)
     except Stopped:
         raise BuildError("stopped; there is no plan without a trial", "--sample 100 is quicker") from None
+
+
+def _measured(path: Path) -> "Rates":
+    """The rates of a former trial. Raises ConfigError where an option is given that only a trial obeys."""
+    context = click.get_current_context()
+    given = [
+        "--" + name.replace("_", "-")
+        for name in _OF_TRIAL
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise ConfigError(
+            f"--rates takes what a former trial measured, so that {' and '.join(given)} would change nothing",
+            "leave out the one or the other",
+        )
+    return _read_rates(path)
 
 
 def _read_rates(path: Path) -> "Rates":

@@ -21,17 +21,18 @@ import pyarrow.parquet as pq
 from wit_builder import build, publish, storage
 from wit_builder.blocklist import blocked
 from wit_builder.download import folder, state, there
-from wit_builder.download.settings import Download, Mode
+from wit_builder.download.settings import Download, Mode, taken
 from wit_builder.download.windows import Shard, Window, Windows, row_id
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs
 from wit_builder.engine.stage import number, run_stage
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, many
 from wit_builder.ledger import Funnel, reasons_meant
 from wit_builder.lists import plan as lists
 from wit_builder.place import Place
 from wit_builder.road import BOUNDED, Watcher, write_session
 from wit_builder.shards.layout import carried, carry
+from wit_builder.shards.writer import ShardSpec
 
 Counts = Mapping[str, int]
 
@@ -64,7 +65,10 @@ def run(
     Raises ConfigError when nothing was started, BuildError when a stage stops, engine.task.Stopped when the
     user asked to stop.
     """
-    listed = lists.plan(asked.urls)
+    if retry and asked.output == "dummy":
+        raise ConfigError("--output_format dummy writes down no failures that could be tried again")
+    listed = lists.plan(asked.urls, taken(asked.layout, asked.output))
+    _check_digits(_fewest(listed.tasks, asked.shards.samples_per_shard), asked.shards)
     home = where.out / state.FOLDER
     refused = blocked.gathered(asked.blocklist, home)
     there.taken_up(where.place, mode)
@@ -83,8 +87,7 @@ def run(
             road = _Road(replace(asked, layout=layout), where, root, executor, watcher)
             road.refuses(refused)
             windows = road.read(listed.tasks, this.first)
-            this.end = windows.end
-            known.write(where.out)
+            _numbered(windows, asked.shards, known, this, where)
             if not whole:
                 road.fetch(windows)
             if retry:
@@ -96,6 +99,37 @@ def run(
         found = folder.totals(where.out, known.shape, range(this.first, this.end))
         there.ended(where.place)
         return found
+
+
+def _numbered(windows: Windows, spec: ShardSpec, known: state.State, this: state.Run, where: Where) -> None:
+    """Write down how many shards the list makes. Where there are too many, it is as if nothing had been begun."""
+    try:
+        _check_digits(windows.end, spec, beside=this.first > 0)
+    except ConfigError:
+        publish.clear(where.out / state.FOLDER / f"run-{this.first:05d}")
+        known.withdraw(where.out, this)
+        there.withdrawn(where.place)
+        raise
+    this.end = windows.end
+    known.write(where.out)
+
+
+def _fewest(tasks: Sequence[Mapping[str, Any]], per_shard: int) -> int:
+    """How many shards the list makes at least, by what is known of it before it is read: parquet says its rows."""
+    rows: Counter[int] = Counter()
+    for task in tasks:
+        rows[task["number"]] = max(rows[task["number"]], task["end"] or 0)
+    return sum(-(-n // per_shard) for n in rows.values())
+
+
+def _check_digits(end: int, spec: ShardSpec, beside: bool = False) -> None:
+    """Raise ConfigError where shards up to that number outnumber their digits. beside: OUT has others already."""
+    if end > spec.max_shards:
+        more = f"--oom_shard_count {len(str(end - 1))}, or a larger --number_sample_per_shard"
+        raise ConfigError(
+            f"{many(end, 'shard')} cannot be numbered with {many(spec.index_digits, 'digit')}",
+            "name another --out: those that are there have as many digits" if beside else more,
+        )
 
 
 def _check_retry(out: Path, this: state.Run, retry: Sequence[str]) -> None:
@@ -136,7 +170,7 @@ class _Road:
         self._refused = blocked.write(self._root, entries)
 
     def read(self, tasks: Sequence[Any], first: int) -> Windows:
-        """Read the list into parts. Raises ConfigError where its shards outnumber their digits."""
+        """Read the list into parts."""
         asked = self._asked
         records = run_stage(
             self._executor,
@@ -148,19 +182,13 @@ class _Road:
             BOUNDED,
             self._watcher.stage("read", len(tasks)),
         )
-        windows = Windows(
+        return Windows(
             engine.files(records, "candidates"),
             engine.files(records, "failures"),
             asked.shards.samples_per_shard,
             asked.rows_per_part,
             first,
         )
-        if windows.end > asked.shards.max_shards:
-            raise ConfigError(
-                f"{windows.end} shards cannot be numbered with {asked.shards.index_digits} digits",
-                f"--oom_shard_count {len(str(windows.end))}, or a larger --number_sample_per_shard",
-            )
-        return windows
 
     def fetch(self, windows: Windows) -> None:
         """Fetch what is missing, window by window."""
@@ -173,15 +201,13 @@ class _Road:
             told.ended()
 
     def reasons(self, windows: Windows, words: Sequence[str]) -> list[str]:
-        """The reasons that these words mean, as when it was begun. Raises ConfigError for a word that means none."""
-        if self._asked.output == "dummy":
-            raise ConfigError("--output_format dummy writes down no failures that could be tried again")
+        """The reasons that these words mean, as when it was begun; none where nothing failed for them."""
         path = self._root / "reasons.json"
         if not path.exists():
             present: Counter[str] = Counter()
             for shard in (shard for window in windows for shard in window.shards):
                 present.update(folder.failed(self.out, self._shape, shard.number).values())
-            storage.write_json(path, reasons_meant(words, present, "--retry"))
+            storage.write_json(path, reasons_meant(words, present))
         found: list[str] = engine.read_json(path)
         return found
 

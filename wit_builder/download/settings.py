@@ -8,7 +8,7 @@ from wit_builder.blocklist.settings import Blocklist
 from wit_builder.errors import ConfigError
 from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
-from wit_builder.shards.layout import Layout
+from wit_builder.shards.layout import OF_IMG2DATASET, Layout
 from wit_builder.shards.listed import Output
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.settings import WebSettings
@@ -57,3 +57,8 @@ class Download:
             "shards": settings.encode(self.shards),
             "layout": settings.encode(self.layout),
         }
+
+
+def taken(layout: Layout, output: Output) -> frozenset[str]:
+    """Names that a column of the list cannot keep: of all that the sidecar has, and that img2dataset's may have."""
+    return OF_IMG2DATASET.union(layout.columns().names, [layout.format] if output == "parquet" else [])

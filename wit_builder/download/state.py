@@ -19,6 +19,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.remote import Source
 
 FOLDER = "_wit"  # of OUT, for all that is not img2dataset's
+_ANEW = "`--incremental_mode overwrite` begins anew; or name another --out"
 _ANOTHER = "`--incremental_mode extend` adds it as new shards, `overwrite` begins anew; or name another --out"
 
 
@@ -59,6 +60,14 @@ class State:
         runs = [asdict(run) for run in self.runs]
         storage.write_json(out / FOLDER / "fetch.json", {"shape": self.shape, "runs": runs})
 
+    def withdraw(self, out: Path, run: Run) -> None:
+        """As if it had not been begun: nothing of it was fetched."""
+        self.runs.remove(run)
+        if self.runs:
+            self.write(out)
+        else:
+            (out / FOLDER / "fetch.json").unlink()
+
 
 def admit(out: Path, asked: Download, mode: Mode) -> None:
     """Raise ConfigError when OUT holds something else; nothing is written there then."""
@@ -81,7 +90,7 @@ def begin(out: Path, asked: Download, sources: Sequence[Source], mode: Mode) -> 
         new.first = folder.first_free(out)
         state = State(asked.shape(), [new])
     else:
-        _refuse(out, "options", settings.differences(state.shape, asked.shape()))
+        _refuse(out, "options", settings.differences(state.shape, asked.shape()), _ANEW)
         known = next((run for run in reversed(state.runs) if _same(run, new)), None)
         last = state.runs[-1]
         if mode == "incremental" and known is not None:

@@ -45,6 +45,13 @@ def begun(there: Place) -> None:
             bring(there, stats.name.removesuffix("_stats.json"))
 
 
+def withdrawn(there: Place) -> None:
+    """Show at OUT that what was begun is not any more."""
+    if isinstance(there, Remote):
+        there.push([path for path in [there.folder / _STATE] if path.exists()])
+        there.prune(_STATE)
+
+
 def bring(there: Place, stem: str) -> None:
     """Bring the files of one shard to OUT, unless that was done."""
     if not isinstance(there, Remote):

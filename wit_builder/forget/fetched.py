@@ -15,7 +15,7 @@ from wit_builder.blocklist.tombstones import Tombstone
 from wit_builder.download import folder, state
 from wit_builder.download.state import State
 from wit_builder.engine.task import read_json
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, many
 from wit_builder.forget.request import Forgotten, joined, of_out
 from wit_builder.shards import removal
 
@@ -54,12 +54,24 @@ def _shape(out: Path, new: Sequence[Tombstone]) -> dict[str, object]:
     shape: dict[str, object] = known.shape
     if shape["output_format"] == "dummy":
         raise ConfigError(f"{str(out)!r} was written with --output_format dummy: nothing is kept there")
+    _refuse_others(out, known)
     digest = known.shape["layout"]["hash"]
     if digest != "sha256" and any(stone.kind == "sha256" for stone in new):
         raise ConfigError(
             f"the shards in {str(out)!r} keep no sha256 (--compute_hash {digest})", "--pdq, or --url"
         )
     return shape
+
+
+def _refuse_others(out: Path, known: State) -> None:
+    """Raise ConfigError where OUT has shards of img2dataset too: what those hold would not be forgotten."""
+    ours = {number for run in known.runs for number in range(run.first, run.end or run.first)}
+    if others := [stem for stem in _stems(out) if not (stem.isdecimal() and int(stem) in ours)]:
+        raise ConfigError(
+            f"{str(out)!r} holds {many(len(others), 'shard')} that `wit fetch` did not write, such as "
+            f"{others[0]}: nothing can be forgotten there",
+            "move those to a folder of their own, then forget",
+        )
 
 
 def _stems(out: Path) -> list[str]:

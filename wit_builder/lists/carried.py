@@ -1,11 +1,12 @@
 """A row's other columns: how they travel as a JSON object, and which Arrow types they come back as.
 
-JSON has numbers, texts, lists and objects. What is none of these travels as text: times in ISO 8601, decimals
-as they are written, bytes in base64. NaN and infinity become null.
+JSON has numbers, texts, lists and objects. What is none of these travels as text: times and decimals as Arrow
+writes them, durations as their number, bytes in base64; a map is a list of {key, value}. NaN and infinity
+become null.
 """
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -25,15 +26,20 @@ _BINARY = (
 )
 
 
-def keys(columns: Iterable[str]) -> dict[str, str]:
+def keys(columns: Iterable[str], taken: Collection[str] = RESERVED) -> dict[str, str]:
     """By column the name that it gets: its own, with `input_` before it where that is taken."""
     named: dict[str, str] = {}
     for column in columns:
         key = column
-        while key in RESERVED or key in named.values():
+        while key in taken or key in named.values():
             key = f"input_{key}"
         named[column] = key
     return named
+
+
+def renamed(keys: Mapping[str, str]) -> list[str]:
+    """What the columns are called, as a message says it."""
+    return [key if key == name else f"{name} as {key}" for name, key in keys.items()]
 
 
 def schema_text(fields: Iterable[tuple[str, pa.DataType]]) -> str:
@@ -68,7 +74,7 @@ def back(schema: pa.Schema, file: str) -> pa.Schema:
         except pa.ArrowException as error:
             raise ConfigError(
                 f"column {field.name!r} of {file} is {field.type}, which cannot be carried through",
-                "say with --columns which others to carry",
+                "name only others to be carried through",
             ) from error
     return pa.schema([(field.name, _back(field.type)) for field in schema])
 
@@ -181,7 +187,7 @@ def _wider(name: str, one: pa.DataType, first: str, other: pa.DataType, file: st
     except pa.ArrowException as error:
         raise ConfigError(
             f"column {name!r} is {one} in {first} and {other} in {file}",
-            "say with --columns which others to carry, or list the files apart",
+            "name only others to be carried through, or list the files apart",
         ) from error
 
 

@@ -63,11 +63,13 @@ def others(columns: Sequence[str], used: Sequence[str], given: Sequence[str] | N
     """The columns to carry through: those given, else all that have a name and are not used. Raises ConfigError."""
     names = [name for name in columns if name and name not in used]
     if given is not None:
-        names = [_existing(columns, name, file, "--columns") for name in given if name not in used]
+        names = [_existing(columns, name, file) for name in given if name not in used]
     if twice := sorted({name for name in (*names, *used) if columns.count(name) > 1}):
         raise ConfigError(
             f"{file} has several columns of one name: {shown(twice)}",
-            "rename them, or say with --columns which of the others to carry through",
+            "rename them"
+            if given or set(twice) & set(used)
+            else "rename them, or name those to carry through",
         )
     return names
 
@@ -92,14 +94,14 @@ def _named(
     return next((columns[folded.index(name)] for name in known if name in folded), None)
 
 
-def _existing(columns: Sequence[str], name: str, file: str, flag: str) -> str:
+def _existing(columns: Sequence[str], name: str, file: str, flag: str = "") -> str:
     if name in columns:
         return name
     folded = [_folded(column) for column in columns]
     near = difflib.get_close_matches(_folded(name), folded, 1)
     raise ConfigError(
         f"{file} has no column {name!r}; it has {shown(columns)}",
-        f"{flag} {columns[folded.index(near[0])]}" if near else None,
+        f"{flag or 'did you mean'} {columns[folded.index(near[0])]}{'' if flag else '?'}" if near else None,
     )
 
 

@@ -1,5 +1,6 @@
 """A look at one file of a list: its columns, and whether it holds a row. Only its footer or first rows are read."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -27,6 +28,7 @@ _NO_LISTS = {
     b"%PDF": "a PDF",
 }
 _PAGES = (b"<!doctype html", b"<html", b"<?xml")
+_BY_COLUMNS = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*\{\s*"0"\s*:')  # as pandas' to_json() has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ def _text(file: Opened, format: str) -> Iterator[bytes]:
         what = "a web page"
     if what is not None:
         raise ConfigError(f"{file.url} is {what}, expected {format}")
+    if format in ("json", "jsonl") and _BY_COLUMNS.match(head):
+        raise ConfigError(
+            f"{file.url} has an object for each column, expected one for each row",
+            'of pandas: to_json("list.json", orient="records")',
+        )
     return chain([head], text)
 
 

@@ -1,6 +1,6 @@
 """What is read of a list, and how it is cut into tasks: from names, footers and first rows alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from wit_builder.lists.look import Look, look
 from wit_builder.lists.settings import UrlList
 from wit_builder.lists.slices import Slice
 from wit_builder.remote import Source
+from wit_builder.shards.layout import RESERVED
 
 ROWS_PER_TASK = 1_000_000  # of parquet: 3 s of one core. Other formats are one task a file
 AT_ONCE = 16  # files looked at together, as each look is a wait where they lie on another machine
@@ -33,18 +34,19 @@ class Plan:
     said: str  # what was recognised, in a sentence
 
 
-def plan(urls: UrlList) -> Plan:
+def plan(urls: UrlList, taken: Collection[str] = RESERVED) -> Plan:
     """Look at each file and cut the list into tasks.
 
+    taken: names that a column which is carried through cannot keep.
     Raises ConfigError for a file that is not of its format, holds no row or lacks a column, for files whose
     columns differ in type, and for a list without one row.
     """
     sources = remote.expand(urls.files, endings(urls.format))
-    format = urls.format or _format(sources)
+    format = urls.format or _format(sources, urls.files)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         looks = list(pool.map(lambda source: look(source, format), sources))
     named = any(it.schema.names for it in looks)  # else what is amiss is that there is nothing
-    made = _cut(looks, format, urls) if named else None
+    made = _cut(looks, format, urls, taken) if named else None
     if made is None or made.rows == 0:
         raise ConfigError(f"{' and '.join(s.url for s in sources[:3])}: there is no row to read")
     return made
@@ -63,7 +65,7 @@ def check_unchanged(urls: UrlList, before: Sequence[Source]) -> None:
             )
 
 
-def _format(sources: Sequence[Source]) -> str:
+def _format(sources: Sequence[Source], files: Sequence[str]) -> str:
     found = {format_of(source.url): source.url for source in sources}
     if None in found:
         raise ConfigError(
@@ -72,18 +74,25 @@ def _format(sources: Sequence[Source]) -> str:
         )
     if len(found) > 1:
         (one, url), (other, another) = list(found.items())[:2]
-        raise ConfigError(f"{url} is {one} and {another} is {other}", f"--input-format {one}")
+        apart = [f"--input-format {format}" for format in (one, other) if _means_one(files, str(format))]
+        hint = apart[0] if apart else "name files of one format"
+        raise ConfigError(f"{url} is {one} and {another} is {other}", hint)
     return str(next(iter(found)))
 
 
-def _cut(looks: Sequence[Look], format: str, urls: UrlList) -> Plan:
+def _means_one(files: Sequence[str], format: str) -> bool:
+    """Whether these words mean files of that format alone once it is given: folders then do."""
+    return {format_of(source.url) for source in remote.expand(files, endings(format))} == {format}
+
+
+def _cut(looks: Sequence[Look], format: str, urls: UrlList, taken: Collection[str]) -> Plan:
     first = next(it for it in looks if it.schema.names)
     names, file = first.schema.names, first.source.url
     url = layout.url_column(names, urls.url_col, file)
     caption = layout.caption_column(names, urls.caption_col, file)
     extras = [_extras(look, url, caption, urls.columns) for look in looks]
     kinds = carried.united([(it.source.url, extra) for it, extra in zip(looks, extras, strict=True)])
-    keys = carried.keys(kinds.names)
+    keys = carried.keys(kinds.names, taken)
     types = carried.schema_text((keys[field.name], field.type) for field in kinds)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     told_apart = remote.told_apart([it.source.url for it in looks])
@@ -112,7 +121,7 @@ def _cut(looks: Sequence[Look], format: str, urls: UrlList) -> Plan:
         sources=tuple(it.source for it in looks),
         rows=_rows(looks),
         caption=caption,
-        said=_said(url, caption, list(keys.values())),
+        said=_said(url, caption, carried.renamed(keys)),
     )
 
 

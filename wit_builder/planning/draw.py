@@ -35,7 +35,7 @@ def draw(urls: UrlList, wanted: int, list_rows: float | None = None, seed: int =
     """Read the list, or of a parquet one 5,000,000 rows from all over it.
 
     list_rows: rows of the list of which these files are a random part. Raises ConfigError when the list
-    cannot be read, or has no row with an address.
+    cannot be read, has no row with an address, or more rows than that.
     """
     rng = np.random.default_rng(seed)
     planned = lists.plan(replace(urls, columns=()))
@@ -47,6 +47,12 @@ def draw(urls: UrlList, wanted: int, list_rows: float | None = None, seed: int =
         tally.add(_heard(part, sample))
     if tally.rows == tally.bad:
         raise ConfigError(f"no row of {', '.join(urls.files[:3])} has an http(s) address", "--url-col NAME")
+    held = tally.rows if whole else planned.rows
+    if list_rows is not None and list_rows < (held or 0):
+        raise ConfigError(
+            f"--list-rows is {list_rows:,.0f}, but the files alone have {held:,} rows",
+            "leave it out where the files are the whole list",
+        )
     hosts = tally.hosts(list_rows or (None if whole else planned.rows))
     return Drawn(hosts, sample.rows(), tally.bad / tally.rows, 0 if whole else len(some))
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ class Fetched:
     rows: int
     pairs: int
     diagnosis: Diagnosis
+    others: int = 0  # sidecars beside them that `wit fetch` did not write; their rows are not counted
 
 
 def is_fetched(there: Place) -> bool:
@@ -36,34 +38,35 @@ def is_fetched(there: Place) -> bool:
 def fetched(there: Place) -> Fetched:
     """What became of the rows of all sidecars in OUT, read in bounded memory.
 
-    Raises ShardError for a sidecar that cannot be read, or has no columns url and reason.
+    A sidecar that lacks a column url or reason is another's: img2dataset's in a folder that was extended.
+    Raises ShardError for one that cannot be read.
     """
-    rows, failures = 0, Tally(MOST_HOSTS)
+    rows, others, failures = 0, 0, Tally(MOST_HOSTS)
     reasons: Counter[str] = Counter()
     for name in there.sizes("*.parquet"):
-        for batch in _batches(there, name):
-            rows += batch.num_rows
-            lost = batch.filter(pc.is_valid(batch.column("reason")))
-            found = pc.value_counts(lost.column("reason")).to_pylist()
-            reasons.update({entry["values"]: entry["counts"] for entry in found})
-            hosts = hosts_of(lost.column("url"))
-            failures.add(pc.binary_join_element_wise(hosts, lost.column("reason"), _BETWEEN))
+        with _sidecar(there, name) as file:
+            if not {"url", "reason"} <= set(file.schema_arrow.names):
+                others += 1
+                continue
+            for batch in file.iter_batches(columns=["url", "reason"], use_threads=False):
+                rows += batch.num_rows
+                lost = batch.filter(pc.is_valid(batch.column("reason")))
+                found = pc.value_counts(lost.column("reason")).to_pylist()
+                reasons.update({entry["values"]: entry["counts"] for entry in found})
+                hosts = hosts_of(lost.column("url"))
+                failures.add(pc.binary_join_element_wise(hosts, lost.column("reason"), _BETWEEN))
     by_host: dict[str, Counter[str]] = defaultdict(Counter)
     for joined, n in failures.items():
         host, _, reason = joined.partition(_BETWEEN)
         by_host[host][reason] += n
     pairs = rows - reasons.total()
-    return Fetched(rows, pairs, diagnose(reasons, by_host, pairs, AGAIN))
+    return Fetched(rows, pairs, diagnose(reasons, by_host, pairs, AGAIN), others)
 
 
-def _batches(there: Place, name: str) -> Iterator[pa.RecordBatch]:
+@contextmanager
+def _sidecar(there: Place, name: str) -> Iterator[pq.ParquetFile]:
     try:
         with there.open(name) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
-            missing = {"url", "reason"} - set(file.schema_arrow.names)
-            if missing:
-                raise ShardError(
-                    f"{there.at(name)} is no sidecar of wit fetch: it has no {' and no '.join(sorted(missing))}"
-                )
-            yield from file.iter_batches(columns=["url", "reason"], use_threads=False)
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise ShardError(f"{there.at(name)} cannot be read: {error}") from error

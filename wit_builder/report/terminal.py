@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from wit_builder.errors import many
 from wit_builder.report.fetched import Fetched
 from wit_builder.report.folder import plain
 from wit_builder.report.queries import Queries
@@ -50,12 +51,16 @@ def render_fetched(out: str, shown: Fetched) -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    share = percent(shown.pairs, shown.rows)
+    share = f", {percent(shown.pairs, shown.rows)}" if shown.rows else ""
     head = Text(
-        f"{plain(out, 1000)}: {shown.pairs:,} of {shown.rows:,} rows became pairs, {share}", style="bold"
+        f"{plain(out, 1000)}: {shown.pairs:,} of {shown.rows:,} rows became pairs{share}", style="bold"
     )
-    sentences = shown.diagnosis.sentences
-    return Group(head, *([_diagnosis(sentences)] if sentences else []))
+    parts: list[RenderableType] = [head]
+    if shown.others:
+        parts.append(Text(f"{many(shown.others, 'sidecar')} of another program beside them, not counted"))
+    if shown.diagnosis.sentences:
+        parts.append(_diagnosis(shown.diagnosis.sentences))
+    return Group(*parts)
 
 
 def bytes_text(n: int) -> str:

@@ -51,7 +51,8 @@ OF_BUILDS = tuple(name for name in _OURS if name != "hash_check")
 AS_LISTED = (
     "\0url"  # in a row's `extra`: the address as its list has it, where that is not how it is asked for
 )
-RESERVED = frozenset({"caption", *_PAIR, *_SIZES, "exif", "md5", "sha256", "sha512", *_OURS, *_ASIDE})
+OF_IMG2DATASET = frozenset({"caption", *_PAIR, *_SIZES, "exif", "md5", "sha256", "sha512"})
+RESERVED = OF_IMG2DATASET.union(_OURS, _ASIDE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,9 @@ def meta_of(sample: Sample, key: str, layout: Layout = BUILD) -> dict[str, Any]:
     meta["url"] = _plain(extra.get(AS_LISTED, sample.url))
     if layout.hash not in (None, "sha256"):
         meta[layout.hash] = extra.get(layout.hash)
-    if "scores" in meta:
+    if "scores" in layout.ours:
         meta["scores"] = dict(sample.scores) or None
-    if "hash_check" in meta:
+    if "hash_check" in layout.ours:
         meta["hash_check"] = extra.get("hash_check")
     meta["key"] = key
     meta["status"] = SUCCESS
