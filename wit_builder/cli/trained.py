@@ -81,6 +81,8 @@ def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Sile
     shown.say(f"{training.model} on {made.data.samples:,} samples, {made.data.steps:,} steps an epoch")
     if problem := made.data.problem:
         shown.say(f"problem: {problem}")
+    if passed := made.data.passed_over:
+        shown.say(f"passed over: {', '.join(f'{reason} {n:,}' for reason, n in passed.items())}")
     for line in checked.warm_up(made.steps, training):
         shown.say(line)
     with _alone(Path(values["out"]), ranks):
