@@ -73,20 +73,22 @@ class Cache:
         """A descriptor of the shard's bytes. Raises BuildError when it is not the shard that was listed."""
         return _opened(shard, self.path(shard))
 
-    def indexed(self, shard: Shard, exclude: Exclusion | None = None) -> Indexed:
+    def indexed(self, shard: Shard, exclude: Exclusion | None = None, *, captioned: bool = True) -> Indexed:
         """Where each sample of the shard begins and ends (`index.index`), without those to be left out.
 
-        Raises ConfigError for a shard that is gzip.
+        captioned: whether a sample needs a text. Raises ConfigError for a shard that is gzip.
         """
         tar = self.path(shard)  # before the lock of what is made of it: who holds one lock waits for no other
 
         def make(path: Path) -> None:
-            made = _indexed(shard, tar, exclude.keys(shard.name) if exclude else frozenset[str]())
+            left_out = exclude.keys(shard.name) if exclude else frozenset[str]()
+            made = _indexed(shard, tar, left_out, captioned)
             counts = np.frombuffer(orjson.dumps(made.passed_over), np.uint8)
             with path.open("wb") as file:
                 np.savez(file, bounds=made.bounds, passed_over=counts)
 
-        kept = self._file(_named(shard, "npz", exclude.sha256 if exclude else ""), make)
+        also = f"{exclude.sha256 if exclude else ''} {captioned}"
+        kept = self._file(_named(shard, "npz", also), make)
         with np.load(kept, allow_pickle=False) as arrays:
             return Indexed(arrays["bounds"], orjson.loads(arrays["passed_over"].tobytes()))
 
@@ -131,7 +133,7 @@ def _opened(shard: Shard, path: Path) -> int:
     return descriptor
 
 
-def _indexed(shard: Shard, path: Path, left_out: frozenset[str]) -> Indexed:
+def _indexed(shard: Shard, path: Path, left_out: frozenset[str], captioned: bool) -> Indexed:
     descriptor = _opened(shard, path)
     try:
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
@@ -139,7 +141,7 @@ def _indexed(shard: Shard, path: Path, left_out: frozenset[str]) -> Indexed:
                 raise ConfigError(
                     f"{shard.url} is gzip, and shards are plain tars", f"gunzip -c {shard.name} > OTHER.tar"
                 )
-            made = index.index(tar, left_out)
+            made = index.index(tar, left_out, captioned=captioned)
     finally:
         os.close(descriptor)
     made.counts["absent"] = max(0, len(left_out) - made.counts["excluded"])

@@ -8,7 +8,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from wit_builder.errors import ConfigError, ShardError, WitError, many
 from wit_builder.shards import manifest
 from wit_builder.shards.tar import BLOCK
 from wit_builder.shards.writer import ShardInfo
-from wit_builder.shardset.cache import Cache
+from wit_builder.shardset.cache import Cache, Indexed
 from wit_builder.shardset.exclude import Exclusion
 from wit_builder.shardset.shard import Shard
 
@@ -47,12 +47,14 @@ def weighed(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
     )
 
 
-def shards(words: Sequence[str], cache: Cache, exclude: Exclusion | None = None) -> tuple[Shard, ...]:
+def shards(
+    words: Sequence[str], cache: Cache, exclude: Exclusion | None = None, *, captioned: bool = True
+) -> tuple[Shard, ...]:
     """The shards that these words mean, in their order, each word's own by name.
 
     A shard's samples are counted by the build's manifest beside it, else by img2dataset's stats, else by walking its
     headers, for which a remote one is brought here. exclude: samples to leave out; of shards that it names, the
-    headers say which are there.
+    headers say which are there. captioned: whether a sample needs a text.
     Raises ConfigError for a word that means nothing, and a list of samples of which none is there, and ShardError for
     a shard that is not as its manifest says.
     """
@@ -67,7 +69,8 @@ def shards(words: Sequence[str], cache: Cache, exclude: Exclusion | None = None)
         raise ConfigError("no shards are named", "--shards OUT/shards")
     known = _manifests(sorted({_folder(url) for url in found}))
     named = exclude.shards([PurePosixPath(url).name for url in found]) if exclude else frozenset[str]()
-    described = partial(_described, known=known, named=named, cache=cache, exclude=exclude)
+    indexed = partial(cache.indexed, exclude=exclude, captioned=captioned)
+    described = partial(_described, known=known, named=named, indexed=indexed)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         made = tuple(pool.map(described, found.values()))
     passed = passed_over(made)
@@ -167,8 +170,7 @@ def _described(
     found: tuple[remote.Source, int],
     known: Mapping[str, ShardInfo],
     named: frozenset[str],
-    cache: Cache,
-    exclude: Exclusion | None,
+    indexed: Callable[[Shard], Indexed],
 ) -> Shard:
     source, number = found
     assert source.bytes is not None
@@ -183,7 +185,7 @@ def _described(
     sha256 = info.sha256 if info else _ends(source)
     if told is not None and shard.name not in named:
         return replace(shard, samples=told, sha256=sha256)
-    read = cache.indexed(shard, exclude)
+    read = indexed(shard)
     passed = tuple(read.passed_over.items())
     return replace(shard, samples=len(read.bounds), sha256=sha256, passed_over=passed)
 
