@@ -66,6 +66,13 @@ def test_one_that_cannot_be_loaded_says_why(package):
         recipes.find("broken")
 
 
+def test_where_none_is_installed_that_is_said(package):
+    package()
+    with pytest.raises(ConfigError, match="no recipe is called 'demo': none is installed") as raised:
+        recipes.find("demo")
+    assert "pip install -e ." in raised.value.hint
+
+
 def test_a_refusal_of_an_installed_recipe_is_shown_as_it_is(package):
     package(
         strict="def recipe():\n    raise ValueError('too few')", buggy="def recipe():\n    return {}['x']"

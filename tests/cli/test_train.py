@@ -236,6 +236,19 @@ def test_what_is_wrong_is_one_sentence_before_anything_starts(wit, folder, tmp_p
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"eval-set": "nowhere"}, "the evaluation set 'nowhere' is no folder"),
+        ({"wandb": "mine"}, "wandb is not installed"),
+    ],
+)
+def test_check_looks_at_what_a_run_would_need_besides(wit, folder, options, said):
+    found = wit(*typed(folder, "--check", out="out", **options))
+    assert (found.code, found.out) == (2, "")
+    assert said in found.error
+
+
 def test_options_are_named_as_settings_are():
     """Each is one of a run's, or of its data and output."""
     known = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wit_builder.train.telemetry import Sink
 
 Values = Mapping[str, Any]
+_BOARDS = ("tensorboard", "wandb")  # modules, extras and options of one name
 
 
 def run(values: Values) -> None:
@@ -104,9 +105,14 @@ def _alone(out: Path, ranks: "Ranks") -> Iterator[None]:
 
 def _check(training: Training, values: Values, ranks: "Ranks") -> None:
     from wit_builder.cli import checked
-    from wit_builder.train import start
+    from wit_builder.train import start, telemetry
 
     if ranks.first:
+        for folder in values["eval_set"]:
+            start.held_out(Path(folder))
+        for board in _BOARDS:
+            if values[board]:
+                telemetry.need(board)
         seen = start.look(training, exclude=values["exclude"] or "")
         for line in checked.lines(seen, training, ranks.world):
             click.echo(line)
