@@ -83,7 +83,8 @@ def test_results_are_looked_at_before_the_audit(typed, tmp_path):
         2,
         f"{str(tmp_path / 'results')!r} holds no zero-shot predictions of the set mine",
     )
-    assert not list((tmp_path / "out" / "work").glob("*/done/*"))
+    assert [path.name for path in (tmp_path / "out").rglob("*.*") if path.name != ".lock"] == ["audit.json"]
+    assert (tmp_path / "out" / "work" / "audit.json").exists()  # that which was asked, and nothing done
 
 
 def test_json_is_audit_json(typed, tmp_path):
