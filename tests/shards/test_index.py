@@ -148,6 +148,17 @@ def test_parts_over_their_bounds_are_left_out(monkeypatch):
     assert found(data) == (["b"], {"too_big": 1, "no_image": 1})
 
 
+@pytest.mark.parametrize(("most", "due"), [(2561, ["a", "b"]), (2560, ["b"])])
+def test_a_sample_with_much_between_its_parts_is_left_out(monkeypatch, most, due):
+    """Three headers, the image and what lies between in a block each, and a text of one byte."""
+    monkeypatch.setattr(index, "MAX_SAMPLE_BYTES", most)
+    data = plain(
+        [("a.jpg", b"x"), ("README", b"z"), ("a.txt", b"y"), ("b.jpg", b"x"), ("b.txt", b"y")],
+    )
+    keys, counts = found(data)
+    assert (keys, counts.get("too_big", 0)) == (due, 2 - len(due))
+
+
 def test_links_folders_and_thousands_of_strangers_are_passed_over():
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wit_builder.recipe import Recipe
 
 RecipeFunction = Callable[..., Any]
+INSTALL = "pip install wit-builder, or in its source folder pip install -e ."
 
 
 def installed() -> dict[str, str]:
@@ -41,7 +42,7 @@ def find(name: str) -> RecipeFunction:
     if not points:
         raise ConfigError(
             f"no recipe is called {name!r}: none is installed, for wit-builder itself is not",
-            "pip install wit-builder, or in its source folder pip install -e .",
+            INSTALL,
         )
     if name not in points:
         raise ConfigError(

@@ -20,6 +20,7 @@ IMAGES = ("jpg", "jpeg", "png", "webp")
 TEXTS = ("txt", "json")
 MAX_IMAGE_BYTES = 64 << 20
 MAX_TEXT_BYTES = 16 << 20
+MAX_SAMPLE_BYTES = 256 << 20  # from its first part to its last, with what lies between: it is read as one
 MAX_NAME_BYTES = 4096  # of a long name, and of what a pax header says
 
 _ZERO = bytes(BLOCK)
@@ -50,9 +51,9 @@ class Index:
     """The samples of a tar, by number: where the first member of each begins, and the last one ends.
 
     counts: of what was passed over. no_image, no_text: samples that lack one; duplicate_key: images that their
-    sample has already; too_big: parts of samples over the bounds above; other: members that are no part of a sample;
-    excluded: samples left out on purpose; cut: 1 where the tar ends too early; damaged: 1 where no header stands
-    where one should.
+    sample has already; too_big: samples and parts of them over the bounds above; other: members that are no part of a
+    sample; excluded: samples left out on purpose; cut: 1 where the tar ends too early; damaged: 1 where no header
+    stands where one should.
     """
 
     bounds: "array[int]" = field(default_factory=lambda: array("Q"))  # begin and end of each, by turns
@@ -126,14 +127,17 @@ def walk(tar: mmap.mmap | bytes, start: int, counts: Counter[str]) -> Iterator[M
 
 def _close(made: Index, parts: dict[str, Member], excluded: frozenset[str], captioned: bool) -> None:
     first = next(iter(parts.values()))
+    end = max(part.offset + part.length for part in parts.values())
     if first.key in excluded:
         made.counts["excluded"] += 1
     elif not parts.keys() & set(IMAGES):
         made.counts["no_image"] += 1
     elif captioned and not parts.keys() & set(TEXTS):
         made.counts["no_text"] += 1
+    elif end - first.start > MAX_SAMPLE_BYTES:
+        made.counts["too_big"] += 1
     else:
-        made.bounds.extend((first.start, max(part.offset + part.length for part in parts.values())))
+        made.bounds.extend((first.start, end))
 
 
 def _own_length(header: bytes) -> int:
