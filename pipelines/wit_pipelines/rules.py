@@ -45,7 +45,7 @@ def of_candidates(preset: Preset, languages: tuple[str, ...], model: Path | None
             raise ConfigError(
                 f"--languages {code!r} is no language that {model or 'lid.176'} tells; those near it: "
                 f"{', '.join(near) or 'none'}",
-                f"--languages {near[0] if near else known[0]}",
+                f"--languages {near[0]}" if near else None,
             )
     return (*preset.candidate_filters, *((Language(allowed=languages),) if languages else ()))
 

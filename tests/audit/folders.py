@@ -60,6 +60,14 @@ def turned(n, turn=Image.Transpose.ROTATE_90):
     return encoded(picture(n).transpose(turn))
 
 
+def tar(path, members):
+    """A tar of these (name, body)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as file:
+        for name, body in members:
+            _add(file, name, body)
+
+
 def shards(folder, bodies, per_shard=4, said=lambda n: {}):
     """A sample for each body, its JSON with what `said` says of it; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +96,7 @@ def held(folder, bodies):
 
 def asked(tmp_path, *sets, **more):
     """The audit of tmp_path/shards by these sets."""
-    found = sources.shards([str(tmp_path / "shards")], Cache(tmp_path / "cache"))
+    found = sources.shards([str(tmp_path / "shards")], Cache(tmp_path / "cache"), captioned=False)
     return Asked(found, tuple(map(str, sets)), **more)
 
 

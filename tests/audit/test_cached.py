@@ -37,8 +37,8 @@ def made(tmp_path):
 
     def make(detector, folder=None):
         shard = sources.shards([str(tmp_path / "shards")], Cache(tmp_path / "cache"))[0]
-        tar = cached.make(shard, {detector.id: detector}, folder, Cache(tmp_path / "cache"))
-        return cached.read(cached.path(shard, detector, folder), tar, detector)
+        said = cached.make(shard, {detector.id: detector}, folder, Cache(tmp_path / "cache"))
+        return cached.read(cached.path(shard, detector, folder), said.tar, detector)
 
     return make
 
@@ -110,9 +110,9 @@ def test_what_went_while_it_was_in_use_is_said(tmp_path):
     folders.shards(tmp_path / "shards", [b"a1"])
     shard = sources.shards([str(tmp_path / "shards")], Cache(tmp_path / "cache"))[0]
     detector = Counting([])
-    tar = cached.make(shard, {detector.id: detector}, tmp_path / "own", Cache(tmp_path / "cache"))
+    said = cached.make(shard, {detector.id: detector}, tmp_path / "own", Cache(tmp_path / "cache"))
     with pytest.raises(BuildError, match="removed or changed while it was in use"):
-        cached.read(cached.path(shard, detector, tmp_path / "own"), tar[::-1], detector)
+        cached.read(cached.path(shard, detector, tmp_path / "own"), said.tar[::-1], detector)
 
 
 def test_it_lies_in_the_folder_that_is_named_else_beside_the_shard(tmp_path, made):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.audit.folders import held, jpeg, shards, told
+from tests.audit.folders import held, jpeg, shards, tar, told
 from tests.cli import tiny_web
 from tests.cli.processes import ran
 from wit_builder.audit import labels
@@ -46,6 +46,45 @@ def test_more_than_may_overlap_is_exit_code_1(typed, share, code):
     said = typed("--fail-above", share)
     assert said.code == code
     assert ("more than" in said.err) == bool(code)
+
+
+@pytest.mark.parametrize("beside", [[], [("2.cls", b"1")], [("._2.jpg", b"mac"), ("2.txt", b"a cat")]])
+def test_an_image_needs_no_caption_to_be_found(typed, tmp_path, beside):
+    tar(tmp_path / "shards" / "00000.tar", [("2.jpg", jpeg(2)), *beside, ("3.txt", b"no image")])
+    said = typed("--fail-above", "0")
+    assert (said.code, told(tmp_path / "out")["sets"][0]["overlap"]) == (1, 1)
+    passed = {"no_image": 1} | ({"other": 1} if beside else {})
+    assert told(tmp_path / "out")["passed_over"] == passed
+    assert f"  shards: passed over no_image 1{', other 1' if beside else ''}\n" in said.out
+
+
+def test_images_of_the_shards_that_cannot_be_read_are_said(typed, tmp_path):
+    tar(tmp_path / "shards" / "00000.tar", [("2.jpg", jpeg(2)), ("3.jpg", b"GIF89a")])
+    assert "  shards: 1 of 2 images cannot be read by pdq\n" in typed().out
+
+
+@pytest.mark.parametrize(
+    ("members", "why"), [([], "they are empty"), ([("1.txt", b"a cat"), ("1.cls", b"1")], "no_image 1")]
+)
+def test_shards_without_an_image_are_no_clean_ones(typed, tmp_path, members, why):
+    (tmp_path / "shards" / "00000.tar").unlink()
+    tar(tmp_path / "shards" / "00000.tar", members)
+    said = typed("--fail-above", "0")
+    assert said.code == 2
+    assert said.error.startswith("the shards hold no image that can be looked at: ") and why in said.error
+    shards(tmp_path / "shards", [jpeg(2)])
+    assert typed("--fail-above", "0").code == 1  # nothing of it is in the way
+
+
+def test_results_are_looked_at_before_the_audit(typed, tmp_path):
+    (tmp_path / "results").mkdir()
+    said = typed("--results", tmp_path / "results")
+    assert (said.code, said.error) == (
+        2,
+        f"{str(tmp_path / 'results')!r} holds no zero-shot predictions of the set mine",
+    )
+    assert [path.name for path in (tmp_path / "out").rglob("*.*") if path.name != ".lock"] == ["audit.json"]
+    assert (tmp_path / "out" / "work" / "audit.json").exists()  # that which was asked, and nothing done
 
 
 def test_json_is_audit_json(typed, tmp_path):

@@ -83,6 +83,10 @@ TYPED = {  # what is typed: what is said, what is hinted
         "'nowhere' holds no build",
         "give the folder that `wit build --out` wrote",
     ),
+    ("verify", "nowhere"): (
+        "nowhere holds no finished build: manifest/shards.parquet is not there",
+        "give the folder that `wit build --out` wrote",
+    ),
     ("retry", "nowhere"): ("`wit retry` needs --only", "wit retry --only TEXT"),
     **{
         (*words, "--executor", "outside"): (
@@ -111,6 +115,12 @@ def test_a_mistyped_command_is_one_sentence_and_a_hint(wit, tmp_path, typed):
     assert (said.error, said.hint) == TYPED[typed]
     assert (said.code, said.out) == (2, "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_retry_of_what_was_fetched_names_the_command_that_does_it(wit, tmp_path):
+    (tmp_path / "00000_stats.json").write_text("{}")
+    said = wit("retry", ".", "--only", "dns,5xx")
+    assert (said.code, said.hint) == (2, "wit fetch ... --retry dns,5xx")
 
 
 @pytest.mark.parametrize("network", ["nonsense", "127.0.0.0/99", "300.1.1.1/8"])

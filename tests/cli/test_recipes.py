@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from wit_builder.cli import recipes
+from wit_builder.cli import ablate, filters, recipes
 from wit_builder.errors import ConfigError
 
 GROUP = "wit_builder.recipes"
@@ -64,6 +64,22 @@ def test_one_that_cannot_be_loaded_says_why(package):
         ConfigError, match="recipe broken cannot be loaded: ZeroDivisionError: division by zero"
     ):
         recipes.find("broken")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["build", "demo"], "no recipe is called 'demo': none is installed, for wit-builder itself is not"),
+        (["ablate", ".", "--out", "OUT"], "no preset is installed, for wit-builder itself is not"),
+        (["filters"], "no filter is installed, for wit-builder itself is not"),
+        (["filters", "--presets"], "no preset is installed, for wit-builder itself is not"),
+    ],
+)
+def test_where_nothing_is_installed_that_is_said(wit, monkeypatch, words, error):
+    for module in (recipes, ablate, filters):
+        monkeypatch.setattr(module, "entry_points", lambda group: [])
+    said = wit(*words)
+    assert (said.code, said.error, said.hint) == (2, error, recipes.INSTALL)
 
 
 def test_a_refusal_of_an_installed_recipe_is_shown_as_it_is(package):

@@ -101,7 +101,9 @@ def test_check_trains_nothing(wit, folder, tmp_path):
     (tmp_path / "bad").mkdir()
     whole = (folder / "shards" / "00000.tar").read_bytes()
     (tmp_path / "bad" / "00000.tar").write_bytes(whole[:9000])
-    said = wit(*typed(folder, "--check", shards=tmp_path / "bad", out="out", batch=2))
+    said = wit(
+        *typed(folder, "--check", shards=tmp_path / "bad", out="out", batch=2, **{"max-skipped": 0.25})
+    )
     assert said.code == 0, said.err
     assert "shards: 1, 0.00 GB, " in said.out
     assert "problem: 00000.tar is cut" in said.out
@@ -136,6 +138,27 @@ def test_check_says_why_nothing_can_be_used_and_fails(wit, folder, tmp_path, mem
     assert problem in said.out
     assert error in said.error
     assert "KEY.jpg with KEY.txt" in said.hint
+
+
+def test_what_the_index_passes_over_is_said_and_refused_where_it_is_too_much(wit, folder, tmp_path):
+    """Of 20 samples two have no text: a tenth."""
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for n in range(20):
+            runs.add(tar, f"{n}.jpg", tiny.picture(n, kind="jpeg"))
+            runs.add(tar, f"{n}.txt" if n > 1 else f"._{n}.jpg", b"a cat")
+    once = {"shards": tmp_path / "0.tar", "epochs": 1}
+    said = wit(*typed(folder, out="out", **once, **{"max-skipped": 0.1}))
+    assert "model.json on 18 samples" in said.err
+    assert "\npassed over: other 2, no_text 2\n" in said.err
+    for file in (loop.SETTINGS, loop.RESULT):
+        told = json.loads((tmp_path / "out" / file).read_text())
+        assert told["passed_over"] == {"no_text": 2, "other": 2}
+    for more in ([], ["--check"]):
+        said = wit(*typed(folder, *more, out="other", **once, **{"max-skipped": 0.09}))
+        assert (said.code, said.error) == (
+            2,
+            "2 of 20 samples cannot be used (2 no_text), at most 9% may be",
+        )
 
 
 def test_a_warm_up_longer_than_the_run_is_said(wit, folder):
@@ -211,6 +234,19 @@ def test_what_is_wrong_is_one_sentence_before_anything_starts(wit, folder, tmp_p
     assert hint in found.hint
     assert "Traceback" not in found.err
     assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"eval-set": "nowhere"}, "the evaluation set 'nowhere' is no folder"),
+        ({"wandb": "mine"}, "wandb is not installed"),
+    ],
+)
+def test_check_looks_at_what_a_run_would_need_besides(wit, folder, options, said):
+    found = wit(*typed(folder, "--check", out="out", **options))
+    assert (found.code, found.out) == (2, "")
+    assert said in found.error
 
 
 def test_options_are_named_as_settings_are():

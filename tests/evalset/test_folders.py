@@ -13,10 +13,23 @@ def test_a_folder_a_class_is_numbered_by_the_names_order(tmp_path):
     (tmp_path / "ant" / "more" / "9.WEBP").write_bytes(b"x")
     (tmp_path / "ant" / "notes.md").write_text("no image")
     (tmp_path / ".hidden").mkdir()
+    (tmp_path / "__MACOSX" / "ant").mkdir(parents=True)
+    (tmp_path / "__MACOSX" / "ant" / "0.jpeg").write_bytes(b"x")
     found = folders.read(tmp_path)
     assert (found.folders, found.labels.tolist()) == (("ant", "zebra"), [0, 0, 0, 1, 1])
     assert found.keys == ("ant/0.jpeg", "ant/1.jpeg", "ant/more/9.WEBP", "zebra/0.jpeg", "zebra/1.jpeg")
     assert found.images[3].read() == made.picture(0)
+
+
+def test_a_class_without_an_image_is_an_error(tmp_path):
+    made.classes(tmp_path, ["ant", "zebra"])
+    (tmp_path / "bee" / "deeper").mkdir(parents=True)
+    (tmp_path / "bee" / "notes.md").write_text("no image")
+    with pytest.raises(
+        ConfigError, match=r"1 of 3 classes in .* have no image, the first is 'bee'"
+    ) as raised:
+        folders.read(tmp_path)
+    assert raised.value.hint == f"rm -r {tmp_path / 'bee'}, where it is no class"
 
 
 def test_splits_are_told_by_their_names(tmp_path):

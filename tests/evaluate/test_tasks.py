@@ -11,6 +11,7 @@ import pytest
 
 from tests.evaluate.folders import ALONE, NAMES, add, folders
 from tests.model import tiny
+from wit_builder.cli.evaluated import line
 from wit_builder.errors import ConfigError
 from wit_builder.evalset import sets
 from wit_builder.evaluate import compare, few_shot, metrics, probe, results, retrieval, run, training
@@ -71,6 +72,15 @@ def test_few_shots_are_as_many_as_the_smallest_class_has(tmp_path):
     assert found.more["left_out"] == {
         str(shots): "'blue thing' has 3 training images to draw from" for shots in (4, 8, 16)
     }
+
+
+def test_draws_of_the_same_images_have_no_interval(tmp_path):
+    (found,) = done(tmp_path, split(tmp_path / "set", "train", "test", per_class=3), few_shot.TASK)
+    one, two = found.metrics["acc1_1_shot"], found.metrics["acc1_2_shot"]  # each class has two to draw from
+    assert one.low is not None and one.method == "t, over draws"
+    assert (two.low, two.high, two.method) == (None, None, few_shot.SAME)
+    assert len(set(found.more["shots"][1]["draws"])) == 1
+    assert f"acc1_2_shot {two.value:.1%} (no interval, all draws take the same images)" in line(found)
 
 
 def test_another_training_image_is_another_result(tmp_path):

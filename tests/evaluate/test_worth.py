@@ -56,6 +56,13 @@ def test_beyond_the_shots_the_whole_training_split_says_how_far(tmp_path):
     assert written(tmp_path / "c", FEW, best, PROBE)["words"] == "> 64"
 
 
+def test_shots_without_an_interval_are_drawn_too(tmp_path):
+    all_of_them = Estimate(0.4, None, None, 0.95, 5, "none: all draws take the same images")
+    few = replace(FEW, metrics=FEW.metrics | {"acc1_4_shot": all_of_them})
+    assert written(tmp_path, few, ZERO)["shots"]["4"]["low"] is None
+    assert (tmp_path / f"{worth.CURVES}.png").exists()
+
+
 def test_results_of_other_images_say_nothing_of_these(tmp_path):
     assert written(tmp_path / "a", FEW, replace(ZERO, data_sha256="e"))["words"] == ""
     assert written(tmp_path / "b", FEW, ZERO, replace(PROBE, fingerprint="other"))["whole"] is None

@@ -73,3 +73,9 @@ def test_what_is_no_rates_is_refused_in_a_sentence(broken) -> None:
     with pytest.raises(ConfigError, match="these are no rates of a trial") as refused:
         Rates.from_json(broken)
     assert "--rates plan.json" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(("broken", "why"), [({}, "they lack 'rows'"), ([], "an object was expected")])
+def test_it_says_what_is_amiss_with_them(broken, why) -> None:
+    with pytest.raises(ConfigError, match=f"these are no rates of a trial: {why}"):
+        Rates.from_json(broken)

@@ -1,5 +1,7 @@
 """The page of an evaluation: its numbers, its worst mistakes, nothing that a set's names could run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -119,6 +121,13 @@ def test_figures_of_few_shot_are_shown(out, pets):
     results.write_all(out, MODEL, [shot])
     worth.write(out)
     assert evaluation.write(out, [pets]).read_text().count("data:image/png") == before + 2
+
+
+def test_a_number_without_an_interval_says_so(out, pets):
+    alone = Result("few-shot", "pets", "test", {"acc1_1_shot": replace(RIGHT, low=None, high=None)}, "f")
+    results.write(out, alone)
+    results.write_all(out, MODEL, [alone])
+    assert evaluation.write(out, [pets]).read_text().count("no interval") == 1
 
 
 def test_the_same_results_give_the_same_plot(out, pets):

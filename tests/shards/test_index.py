@@ -12,9 +12,9 @@ from wit_builder.shards import index
 from wit_builder.shards.tar import BLOCK
 
 
-def found(data, excluded=frozenset()):
+def found(data, excluded=frozenset(), **more):
     """Keys of the samples, and what was passed over."""
-    made = index.index(data, excluded)
+    made = index.index(data, excluded, **more)
     bounds = made.bounds.tolist()
     parts = [index.parts_of(data[begin:end]) for begin, end in zip(bounds[::2], bounds[1::2], strict=True)]
     return [next(iter(one.values())).key for one in parts], {k: v for k, v in made.counts.items() if v}
@@ -74,6 +74,23 @@ def test_a_sample_without_image_or_text_is_counted_and_passed_over():
     assert found(data) == (["c"], {"no_image": 1, "no_text": 1, "other": 1})
 
 
+def test_where_captions_are_not_asked_for_an_image_is_a_sample():
+    data = plain([("a.txt", b"y"), ("b.jpg", b"x"), ("c.jpg", b"x"), ("c.txt", b"y"), ("d.cls", b"1")])
+    assert found(data, captioned=False) == (["b", "c"], {"no_image": 1, "other": 1})
+
+
+@pytest.mark.parametrize("stranger", ["._a.jpg", "folder/._a.txt", "README", ".jpg"])
+def test_a_name_without_a_key_parts_no_sample(stranger):
+    data = plain([("a.jpg", b"x"), (stranger, b"z"), ("a.txt", b"y"), (stranger, b"z"), ("b.png", b"x")])
+    assert found(data, captioned=False) == (["a", "b"], {"other": 2})
+    assert found(data) == (["a"], {"other": 2, "no_text": 1})
+
+
+def test_a_sample_behind_one_of_its_key_is_counted_once():
+    data = plain([(f"{key}.{end}", b"x") for key in "aabbb" for end in ("jpg", "txt")])
+    assert found(data) == (["a", "b"], {"duplicate_key": 3, "other": 3})
+
+
 def test_of_two_members_of_one_kind_the_first_counts():
     data = plain([("a.jpg", b"first"), ("a.txt", b"y"), ("a.jpg", b"second")])
     (begin, end), sample = index.index(data).bounds, data
@@ -131,6 +148,17 @@ def test_parts_over_their_bounds_are_left_out(monkeypatch):
     assert found(data) == (["b"], {"too_big": 1, "no_image": 1})
 
 
+@pytest.mark.parametrize(("most", "due"), [(2561, ["a", "b"]), (2560, ["b"])])
+def test_a_sample_with_much_between_its_parts_is_left_out(monkeypatch, most, due):
+    """Three headers, the image and what lies between in a block each, and a text of one byte."""
+    monkeypatch.setattr(index, "MAX_SAMPLE_BYTES", most)
+    data = plain(
+        [("a.jpg", b"x"), ("README", b"z"), ("a.txt", b"y"), ("b.jpg", b"x"), ("b.txt", b"y")],
+    )
+    keys, counts = found(data)
+    assert (keys, counts.get("too_big", 0)) == (due, 2 - len(due))
+
+
 def test_links_folders_and_thousands_of_strangers_are_passed_over():
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
@@ -153,6 +181,13 @@ def test_samples_named_are_left_out(tmp_path):
     data = tars.shard(tmp_path / "00000.tar", SAMPLES).read_bytes()
     keys = list(SAMPLES)
     assert found(data, frozenset(keys[1:3])) == ([keys[0], keys[3]], {"excluded": 2})
+
+
+def test_they_are_though_they_have_no_text():
+    assert found(plain([("a.jpg", b"x"), ("b.jpg", b"x")]), frozenset("a")) == (
+        [],
+        {"excluded": 1, "no_text": 1},
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 8000), st.integers(0, 255)), max_size=20), st.integers(0, 12_000))

@@ -1,5 +1,6 @@
 """What users write means shards: braces, globs, folders, stores, weights; counted, fingerprinted, each once."""
 
+import gzip
 import json
 
 import fsspec
@@ -87,13 +88,28 @@ def test_an_empty_file_is_refused(tmp_path, cache):
         names([str(tmp_path)], cache)
 
 
-def test_a_manifest_counts_without_a_look_at_the_tars(tmp_path, cache):
-    path = tars.shard(tmp_path / "out" / "shards" / "00000.tar", 3)
+def listed_shard(out, samples):
+    """A shard of three samples in a build whose manifest says that it has so many."""
+    path = tars.shard(out / "shards" / "00000.tar", 3)
     written = ShardInfo(
-        shard=0, file=path.name, sha256="f" * 64, bytes=path.stat().st_size, samples=2, failures=0, first_key="",
-        last_key="", sidecar="", sidecar_sha256="", sidecar_bytes=0, stats="", stats_sha256="", stats_bytes=0,
+        shard=0, file=path.name, sha256="f" * 64, bytes=path.stat().st_size, samples=samples, failures=0,
+        first_key="", last_key="", sidecar="", sidecar_sha256="", sidecar_bytes=0, stats="", stats_sha256="",
+        stats_bytes=0,
     )  # fmt: skip
-    manifest.write_manifest(tmp_path / "out", [written])
+    manifest.write_manifest(out, [written])
+    return path
+
+
+def excluding(path, rows):
+    """A file that leaves out these (shard, key)."""
+    pq.write_table(
+        pa.table(dict(zip(("shard", "key"), map(list, zip(*rows, strict=True)), strict=True))), path
+    )
+    return exclude.read(str(path))
+
+
+def test_a_manifest_counts_without_a_look_at_the_tars(tmp_path, cache):
+    path = listed_shard(tmp_path / "out", 2)
     (found,) = sources.shards([str(path.parent)], cache)
     assert (found.samples, found.sha256) == (2, "f" * 64)  # the manifest's word
     assert not (tmp_path / "cache").exists()
@@ -128,30 +144,50 @@ def test_shards_of_a_store_are_brought_here_once(tmp_path, cache):
         assert [shard.samples for shard in found] == [3, 2]
         assert cache.path(found[0]).read_bytes() == (local / "00000.tar").read_bytes()
         store.rm("/bucket", recursive=True)
-        assert len(cache.bounds(found[0])) == 3  # from here
+        assert len(cache.indexed(found[0]).bounds) == 3  # from here
     finally:
         store.store.clear()
 
 
 def test_samples_left_out_are_not_counted(tmp_path, cache):
     folder = tars.folder(tmp_path / "set", [3, 2])
-    listed = tmp_path / "exclude.parquet"
-    pq.write_table(
-        pa.table(
-            {"shard": ["00000.tar", "00000", "00001.tar"], "key": ["000000001", "000000001", "000000003"]}
-        ),
-        listed,
-    )
-    left_out = exclude.read(str(listed))
+    rows = [("00000.tar", "000000001"), ("00000", "000000001"), ("00001.tar", "000000003")]
+    left_out = excluding(tmp_path / "exclude.parquet", rows)
     found = sources.shards([str(folder)], cache, left_out)
     assert [shard.samples for shard in found] == [2, 1]
     assert sources.fingerprint(found, left_out) != sources.fingerprint(found)
 
 
+@pytest.mark.parametrize("counted", ["by headers", "by a manifest", "by stats"])
+def test_those_are_left_out_that_are_really_there(tmp_path, cache, counted):
+    path = listed_shard(tmp_path / "out", 3)
+    if counted != "by a manifest":
+        (tmp_path / "out" / manifest.FILE).unlink()
+    if counted == "by stats":
+        path.with_name("00000_stats.json").write_text('{"successes": 3}')
+    rows = [
+        ("00000.tar", "000000001"),
+        ("00000", "000000001"),
+        ("00000", "forgotten"),
+        ("00009", "elsewhere"),
+    ]
+    left_out = excluding(tmp_path / "exclude.parquet", rows)
+    (found,) = sources.shards([str(path.parent)], cache, left_out)
+    assert found.samples == len(cache.indexed(found, left_out).bounds) == 2
+    assert sources.passed_over([found]) == {"excluded": 1, "absent": 1}
+
+
+def test_a_shard_that_is_gzip_is_named_so(tmp_path, cache):
+    packed = tmp_path / "00000.tar"
+    packed.write_bytes(gzip.compress(tars.shard(tmp_path / "plain.tar", 1).read_bytes()))
+    with pytest.raises(ConfigError, match=r"00000\.tar is gzip, and shards are plain tars"):
+        sources.shards([str(packed)], cache)
+
+
 def test_a_list_for_other_shards_is_refused(tmp_path, cache):
     listed = tmp_path / "exclude.parquet"
     pq.write_table(pa.table({"shard": ["00000.tar"], "key": ["nobody"]}), listed)
-    with pytest.raises(ConfigError, match=r"1 samples of 00000\.tar are to be left out, 0 are in it"):
+    with pytest.raises(ConfigError, match=r"names 1 sample, and none of them is in these shards"):
         sources.shards([str(tars.folder(tmp_path / "a", [2]))], cache, exclude.read(str(listed)))
     pq.write_table(pa.table({"shard": ["/data/00000.tar", "9"], "key": ["a", "b"]}), listed)
     with pytest.raises(ConfigError, match=r"leaves out samples of /data/00000\.tar, and no shard has one of"):

@@ -46,8 +46,11 @@ def test_a_caption_may_stand_in_the_json_alone_and_bad_json_is_no_caption():
         assert prepared(parts | {"json": broken, "txt": b"text"}, Preparation(32)).caption == "text"
 
 
-def test_texts_that_are_no_utf8_are_read_as_far_as_they_are():
-    assert prepared(tars.members(1) | {"txt": b"caf\xe9 photo"}, Preparation(32)).caption == "caf\ufffd photo"
+def test_a_text_that_is_no_utf8_is_none():
+    parts = tars.members(1, caption="said in JSON") | {"txt": b"caf\xe9 photo"}
+    assert prepared(parts, Preparation(32)).caption == "said in JSON"
+    with pytest.raises(Dropped, match="no_caption"):
+        prepared(parts | {"json": b"{}"}, Preparation(32))
 
 
 def test_the_same_picture_has_the_same_id_and_another_has_not():

@@ -42,13 +42,28 @@ class Kept:
     """What a detector made of a shard.
 
     rows: of all images that could be read, in the order of the tar. sample: int64 [rows], whose row it is: the number
-    of the sample in the tar, as `index.index` counts.
+    of the sample in the tar, as `bounds` counts.
     """
 
     rows: Rows
     sample: NDArray[np.int64]
     samples: int
     unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a shard. tar: the sha256 of its bytes. passed_over: what is no sample, as `bounds` counts."""
+
+    tar: str
+    samples: int
+    passed_over: dict[str, int]
+
+
+def bounds(tar: mmap.mmap) -> tuple[NDArray[np.int64], dict[str, int]]:
+    """Where the samples of a tar begin and end, int64 [N, 2], and what is none; an image needs no text to be one."""
+    made = index.index(tar, captioned=False)
+    return np.array(made.bounds, np.int64).reshape(-1, 2), dict(+made.counts)
 
 
 def path(shard: Shard, detector: Detector, folder: Path | None) -> Path:
@@ -79,8 +94,8 @@ def make(
     folder: Path | None,
     shards: Cache,
     tell: Callable[[int], None] = lambda samples: None,
-) -> str:
-    """See that what these detectors make of the shard is kept; the sha256 of its tar.
+) -> Told:
+    """See that what these detectors make of the shard is kept; what is told of it.
 
     tell: is told of samples as they are looked at. Raises BuildError when the shard is not as it was listed, or
     changes meanwhile.
@@ -88,9 +103,10 @@ def make(
     paths = {name: path(shard, detector, folder) for name, detector in detectors.items()}
     known = {name: _said(paths[name], detector) for name, detector in detectors.items()}
     sign = _remote_sign(shard) or _sign(shards.path(shard).stat())
-    tars = {said.get("tar", "") for said in known.values() if sign and said.get("sign") == sign}
+    tars = {said.get("tar", ""): said for said in known.values() if sign and said.get("sign") == sign}
     if len(tars) == 1 and all(said.get("sign") == sign for said in known.values()):
-        return str(tars.pop())
+        ((digest, said),) = tars.items()
+        return Told(digest, said["samples"], said["passed_over"])
     descriptor = shards.open(shard)
     try:
         opened = _sign(os.fstat(descriptor))
@@ -98,7 +114,8 @@ def make(
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
             digest = hashlib.sha256(tar).hexdigest()
             missing = {n: one for n, one in detectors.items() if known[n].get("tar") != digest}
-            made = _made(tar, missing, tell)
+            where, passed = bounds(tar)
+            made = _made(tar, where, missing, tell)
         if _sign(os.fstat(descriptor)) != opened:
             raise BuildError(f"{shard.url} changed while it was read", "run the same command again")
         if abs(time.time() - os.fstat(descriptor).st_ctime) < SETTLED_S and not _remote_sign(shard):
@@ -107,16 +124,17 @@ def make(
         os.close(descriptor)
     for name, detector in detectors.items():
         kept = made.get(name) or read(paths[name], digest, detector)
-        write(paths[name], kept, {"tar": digest, "detector": detector.sha256, "sign": sign})
-    return digest
+        said = {"tar": digest, "detector": detector.sha256, "sign": sign, "passed_over": passed}
+        write(paths[name], kept, said)
+    return Told(digest, len(where), passed)
 
 
 def _said(kept: Path, detector: Detector) -> dict[str, Any]:
-    """What the file says of itself, nothing where it is of another detector, damaged, or not there."""
+    """What the file says of itself, nothing where it is of another detector or format, damaged, or not there."""
     try:
         with kept.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             said: dict[str, Any] = orjson.loads(arrays["said"].tobytes())
-            return said if said["detector"] == detector.sha256 else {}
+            return said if said["detector"] == detector.sha256 and "passed_over" in said else {}
     except _DAMAGED:
         return {}
 
@@ -130,15 +148,19 @@ def _remote_sign(shard: Shard) -> str:
     return f"{shard.bytes} {shard.version}" if store.protocol(shard.url) and shard.version else ""
 
 
-def _made(tar: mmap.mmap, detectors: Mapping[str, Detector], tell: Callable[[int], None]) -> dict[str, Kept]:
+def _made(
+    tar: mmap.mmap,
+    where: NDArray[np.int64],
+    detectors: Mapping[str, Detector],
+    tell: Callable[[int], None],
+) -> dict[str, Kept]:
     found: dict[str, list[tuple[int, Rows | None]]] = {name: [] for name in detectors}
-    bounds = np.array(index.index(tar).bounds, np.int64).reshape(-1, 2)
-    for start in range(0, len(bounds) if detectors else 0, _TOGETHER):
-        images = [_image(tar[begin:end]) for begin, end in bounds[start : start + _TOGETHER]]
+    for start in range(0, len(where) if detectors else 0, _TOGETHER):
+        images = [_image(tar[begin:end]) for begin, end in where[start : start + _TOGETHER]]
         for name, detector in detectors.items():
             found[name] += enumerate(detector.of(images, False), start)
         tell(start + len(images))
-    return {name: _joined(rows, len(bounds)) for name, rows in found.items()}
+    return {name: _joined(rows, len(where)) for name, rows in found.items()}
 
 
 def _image(body: bytes) -> Image:
@@ -154,7 +176,7 @@ def _joined(found: Sequence[tuple[int, Rows | None]], samples: int) -> Kept:
 
 
 def write(where: Path, kept: Kept, said: Mapping[str, Any]) -> None:
-    """Keep it. said: tar, detector (their sha256), and sign, by which the tar is known again."""
+    """Keep it. said: tar, detector (their sha256), sign, by which the tar is known again, and passed_over."""
     said = {**said, "samples": kept.samples, "unreadable": kept.unreadable}
     with storage.whole(where) as temporary, temporary.open("wb") as file:
         np.savez(file, said=np.frombuffer(orjson.dumps(said), np.uint8), rows=kept.rows, sample=kept.sample)

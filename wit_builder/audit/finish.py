@@ -4,12 +4,13 @@ May be done again whenever there is more to say: with the results of another che
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_builder import storage
@@ -28,11 +29,7 @@ def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
     told = orjson.loads((out / FILE).read_bytes())
     pairs = pq.read_table(out / PAIRS)
     named = {one.name: one for one in pictures.sets}
-    said = {
-        one.name: scored.predictions(results, one.name, told["asked"]["sets"][one.name])
-        for one in pictures.sets
-        if results and one.kind == "classes"
-    }
+    said = predictions(results, pictures.sets, told["asked"]["sets"])
     images = pq.read_table(out / IMAGES)
     effects = scored.effects(images, said)
     rows, copies = pairs.to_pylist(), pq.read_table(out / COPIES)
@@ -45,6 +42,20 @@ def finish(out: Path, pictures: Pictures, results: Path | None) -> None:
     told["results"] = str(results.absolute()) if results else None
     storage.write_json(out / FILE, told)
     page.write(out, told, pairs, effects, pictures)
+
+
+def predictions(
+    results: Path | None, sets: Sequence[EvalSet], hashes: Mapping[str, str]
+) -> dict[str, pa.Table]:
+    """What a model said of those that have classes, by name. hashes: of their images.
+
+    Raises ConfigError when `results` holds nothing of one of them, or of other images.
+    """
+    return {
+        one.name: scored.predictions(results, one.name, hashes[one.name])
+        for one in sets
+        if results and one.kind == "classes"
+    }
 
 
 def results_of(out: Path) -> Path | None:

@@ -11,6 +11,7 @@ the audit runs; killed, the same command goes on.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -84,6 +85,13 @@ def _begun(encoded: dict[str, Any], out: Path) -> bool:
     return False
 
 
+def sets_in(out: Path) -> dict[str, str]:
+    """The hashes of the sets' images, by name, of the audit that OUT holds, begun or finished."""
+    begun = out / "work" / FILE
+    asked = engine.read_json(begun) if begun.exists() else engine.read_json(out / FILE)["asked"]
+    return dict(asked["sets"])
+
+
 def asked_in(out: Path) -> Asked:
     """What the audit in OUT was asked. Raises ConfigError when there is none, or one of another version."""
     hint = f"wit audit --shards WORD --eval-set SET --out {out}"
@@ -122,19 +130,38 @@ def _refuse_other(out: Path) -> None:
 def run(asked: Asked, out: Path, executor: Executor, watcher: Watcher) -> None:
     """Audit, and write what came of it into OUT, which is ready.
 
-    Raises BuildError when a stage stops or a shard changes meanwhile, engine.task.Stopped when asked to stop.
+    Raises BuildError when a stage stops or a shard changes meanwhile, ConfigError when the shards hold no image, and
+    engine.task.Stopped when asked to stop.
     """
     with build.only_one(out):
         publish.tidy(out)
         work = out / "work"
         own = _Run(asked, work, executor, watcher)
         read, hashed = own.images(), own.hashed()
+        passed = _passed_over(hashed, work)
         tried = _tried(asked, out) or own.tried(read, hashed)
         thresholds = tried.thresholds(asked)
         found = _merged(asked, own.searched(read, hashed, thresholds))
         images = held.load(tuple(_paths(read, "rows")), asked.counts)
-        _publish(asked, out, images, found, own.samples(found), tried)
+        _publish(asked, out, images, found, own.samples(found), tried, passed)
         publish.clear(work)
+
+
+def _passed_over(told: Sequence[str], work: Path) -> dict[str, int]:
+    """What of the shards is no sample, by reason. Raises ConfigError, and leaves no work, where that is all of it."""
+    samples, passed = 0, Counter[str]()
+    for path in told:
+        one = engine.read_json(Path(path))
+        samples += one["samples"]
+        passed.update(one["passed_over"])
+    if not samples:
+        publish.clear(work)
+        why = ", ".join(f"{reason} {times:,}" for reason, times in passed.most_common()) or "they are empty"
+        raise ConfigError(
+            f"the shards hold no image that can be looked at: {why}",
+            "KEY.jpg in a tar (jpeg, png, webp), with or without KEY.txt or KEY.json",
+        )
+    return dict(passed.most_common())
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +308,13 @@ def _merged(asked: Asked, searched: list[engine.Done]) -> _Merged:
 
 
 def _publish(
-    asked: Asked, out: Path, images: Held, merged: _Merged, samples: pa.Table, tried: _Tried
+    asked: Asked,
+    out: Path,
+    images: Held,
+    merged: _Merged,
+    samples: pa.Table,
+    tried: _Tried,
+    passed: Mapping[str, int],
 ) -> None:
     names = asked.names
     keys = [key for one in asked.opened for key in one.keys]
@@ -298,7 +331,7 @@ def _publish(
     backs.insert(1, overlap.back_of(found[1]))
     state = overlap.states(found, images)
     left_out = overlap.excluded(backs, images, names, keys, samples)
-    told = _told(asked, merged, images, state, found, left_out, tried)
+    told = _told(asked, merged, images, state, found, left_out, tried) | {"passed_over": passed}
     with storage.plain_errors(out):
         tables.write_parquet(out / PAIRS, overlap.pairs(found, images, names, keys, samples))
         tables.write_parquet(out / IMAGES, overlap.images(state, images, names, keys, asked.labels))

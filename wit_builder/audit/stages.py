@@ -52,14 +52,14 @@ def make_rows(task: Task) -> None:
     """Sees that what the detectors make of a shard is kept.
 
     arg: number of the shard; params: shards, detectors, cache (folder or None).
-    Hands on `told` (JSON: tar, its sha256).
+    Hands on `told` (JSON of cached.Told).
     """
-    digest = _hashed(task, task.params["shards"][task.arg])
-    task.new_file("told", ".json").write_bytes(orjson.dumps({"tar": digest}))
+    told = _hashed(task, task.params["shards"][task.arg])
+    task.new_file("told", ".json").write_bytes(orjson.dumps(told))
 
 
-def _hashed(task: Task, shard: Shard) -> str:
-    """The sha256 of its tar, of which the detectors' rows are kept now."""
+def _hashed(task: Task, shard: Shard) -> cached.Told:
+    """What is told of it, and the detectors' rows are kept now."""
     cache = task.params["cache"] and Path(task.params["cache"])
     return cached.make(
         shard, task.params["detectors"], cache, Cache(), lambda samples: task.report({"done": samples})
@@ -145,7 +145,7 @@ def read_matched(task: Task) -> None:
     """
     place, told = task.arg
     shard: Shard = task.params["shards"][place]
-    if _hashed(task, shard) != read_json(Path(told))["tar"]:
+    if _hashed(task, shard).tar != read_json(Path(told))["tar"]:
         raise BuildError(f"{shard.url} changed while it was audited", "--out OTHER_FOLDER")
     numbers, pixels = _wanted(task.params["wanted"])
     begin, end = np.searchsorted(numbers, [place << SHARD_BITS, (place + 1) << SHARD_BITS])
@@ -153,7 +153,7 @@ def read_matched(task: Task) -> None:
     descriptor = Cache().open(shard)
     try:
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
-            bounds = np.array(index.index(tar).bounds, np.int64).reshape(-1, 2)[own]
+            bounds = cached.bounds(tar)[0][own]
             rows = [
                 _row(shard, (place << SHARD_BITS) + int(number), tar[first:last], of_pixels)
                 for number, (first, last), of_pixels in zip(own, bounds, pixels[begin:end], strict=True)

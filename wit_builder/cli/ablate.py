@@ -10,6 +10,7 @@ import click
 
 from wit_builder.cli import executors
 from wit_builder.cli.folder import Folder
+from wit_builder.cli.recipes import INSTALL
 from wit_builder.errors import ConfigError, many
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def _presets(names: tuple[str, ...], given: tuple[str, ...]) -> "dict[str, Prese
     from wit_builder.preset import NO_FILES, Files
 
     points = {point.name: point for point in entry_points(group="wit_builder.presets")}
+    if not points:
+        raise ConfigError("no preset is installed, for wit-builder itself is not", INSTALL)
     for name in names:
         if name not in points:
             nearest = difflib.get_close_matches(name, points, 1)

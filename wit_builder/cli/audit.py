@@ -149,7 +149,7 @@ def command(
 
     results = results or results_of(out)
     asked = Asked(
-        sources.shards(shards, Cache()),
+        sources.shards(shards, Cache(), captioned=False),
         tuple(map(_from_anywhere, eval_set)),
         (*DETECTORS, *named(detector)),
         thresholds(threshold),
@@ -160,7 +160,7 @@ def command(
     if not threshold:
         asked = labels.following(asked, labels.read(out), run.calibrated_in(out))
     where = {"workers": workers, "executor": executor, "address": address}
-    run_audit(asked, out, where, quiet, json)
+    run_audit(asked, out, where, quiet, json, results)
     if model:
         results = _evaluated(
             asked, out, {"model": model, "checkpoint": checkpoint, "quiet": quiet or json, **where}
@@ -201,14 +201,18 @@ def _evaluated(asked: "Asked", out: Path, values: dict[str, Any]) -> Path:
     return out / "results"
 
 
-def run_audit(asked: "Asked", out: Path, where: Mapping[str, Any], quiet: bool, json: bool) -> None:
-    """Audit into OUT, or go on there. where: of executors.OPTIONS."""
-    from wit_builder.audit import run
+def run_audit(
+    asked: "Asked", out: Path, where: Mapping[str, Any], quiet: bool, json: bool, results: Path | None
+) -> None:
+    """Audit into OUT, or go on there. where: of executors.OPTIONS. results: that it will be finished with."""
+    from wit_builder.audit import finish, run
     from wit_builder.cli import progress
     from wit_builder.cli.stopping import repeatable, stoppable
 
     watcher = progress.watcher(quiet=quiet, json=json, stages=run.STAGES)
-    if run.start(asked, out):
+    done = run.start(asked, out)
+    finish.predictions(results, asked.opened, run.sets_in(out))
+    if done:
         watcher.say(f"{out} is complete already")
         return
     with repeatable(), watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as executor:
@@ -249,6 +253,12 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     if told["cut"]:
         yield f"  {told['cut']}"
+    if passed := told.get("passed_over"):
+        said = ", ".join(f"{reason} {n:,}" for reason, n in passed.items())
+        yield f"  shards: passed over {said}"
+    for name, n in told["unreadable"].items():
+        if n:
+            yield f"  shards: {n:,} of {many(told['samples'], 'image')} cannot be read by {name}"
     for one in sets:
         apart = {"unreadable": one["unreadable"], **one["degenerate"]}
         if any(apart.values()):

@@ -52,6 +52,6 @@ def command(out: Path, port: int, results: Path | None, recall: float) -> None:
         if value != before[name, detector]:
             click.echo(f"{name}: {detector} from {value:.4f} on, before {before[name, detector]:.4f}")
     if after != before:
-        run_audit(followed, out, executors.HERE, False, False)
+        run_audit(followed, out, executors.HERE, False, False, results)
         finish(followed, out, results)
         show(out)

@@ -140,6 +140,8 @@ def line(result: "Result") -> str:
 
 
 def _estimate(one: "Estimate") -> str:
+    if one.low is None or one.high is None:
+        return f"{one.value:.1%} (no interval, {one.method.removeprefix('none: ')})"
     return f"{one.value:.1%} ({one.confidence:.1%}: {one.low:.1%} to {one.high:.1%})"
 
 

@@ -7,6 +7,8 @@ from typing import get_type_hints
 import click
 
 from wit_builder.cli import complaint
+from wit_builder.cli.recipes import INSTALL
+from wit_builder.errors import ConfigError
 
 
 @click.command()
@@ -21,11 +23,15 @@ def command(presets: bool) -> None:
       wit filters
       wit filters --presets
     """
+    what = "preset" if presets else "filter"
+    points = sorted(entry_points(group=f"wit_builder.{what}s"), key=lambda point: point.name)
+    if not points:
+        raise ConfigError(f"no {what} is installed, for wit-builder itself is not", INSTALL)
     if presets:
-        for point in sorted(entry_points(group="wit_builder.presets"), key=lambda point: point.name):
+        for point in points:
             click.echo(f"{point.load()()}\n")
         return
-    for point in sorted(entry_points(group="wit_builder.filters"), key=lambda point: point.name):
+    for point in points:
         try:
             title, text = _described(point)
         except Exception as error:  # noqa: BLE001  (somebody else's package, and not the only one)

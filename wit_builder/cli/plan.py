@@ -322,11 +322,11 @@ def _measured(path: Path) -> "Rates":
 
 def _read_rates(path: Path) -> "Rates":
     """The rates in a file: of a plan, or alone."""
-    from wit_builder.planning.rates import Rates
+    from wit_builder.planning.rates import MAKE, Rates
 
     try:
         with path.open("rb") as file:
             value = json_.loads(file.read(_MAX_RATES))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {error}", "--rates plan.json") from error
+        raise ConfigError(f"{str(path)!r} cannot be read: {error}", MAKE) from error
     return Rates.from_json(value["rates"] if isinstance(value, dict) and "rates" in value else value)

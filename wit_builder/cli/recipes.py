@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wit_builder.recipe import Recipe
 
 RecipeFunction = Callable[..., Any]
+INSTALL = "pip install wit-builder, or in its source folder pip install -e ."
 
 
 def installed() -> dict[str, str]:
@@ -38,6 +39,11 @@ def find(name: str) -> RecipeFunction:
     if _is_file(name):
         return _in_file(Path(name))
     points = _points()
+    if not points:
+        raise ConfigError(
+            f"no recipe is called {name!r}: none is installed, for wit-builder itself is not",
+            INSTALL,
+        )
     if name not in points:
         raise ConfigError(
             f"no recipe is called {name!r}; installed are {', '.join(sorted(points))}", _meant(name, points)

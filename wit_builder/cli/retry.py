@@ -40,6 +40,8 @@ def command(
     from wit_builder import delivery, place, report, retry
     from wit_builder.cli import connect, progress, result
     from wit_builder.cli.stopping import repeatable, stoppable
+    from wit_builder.errors import ConfigError
+    from wit_builder.report.fetched import AGAIN
 
     reasons = [word.strip() for word in only.split(",") if word.strip()]
     hosts = dict(connect.parsed(connect_to))
@@ -47,6 +49,11 @@ def command(
     executors.check_scratch(executor, out)
     watcher = progress.watcher(quiet=quiet, json=json, stages=("select", "fetch", "clean", "pack"))
     with place.of(out, scratch) as there:
+        if report.is_fetched(there):
+            raise ConfigError(
+                f"{there.name} holds shards of `wit fetch`, which itself tries again what failed",
+                f"{AGAIN} {only}",
+            )
         waiting = delivery.claim(there, delivery.RETRIED)
         with repeatable(), watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as tasks:
             tried, kept = (0, 0) if waiting else retry.run(there, reasons, hosts, tasks, watcher)

@@ -96,5 +96,5 @@ def _lines(found: Sequence["Shift"]) -> Iterator[str]:
 
 
 def _points(one: "Estimate") -> str:
-    low, high = 100 * one.low, 100 * one.high
+    low, high = (100 * end for end in one.ends)
     return f"{100 * one.value:+.1f} points ({one.confidence:.1%}: {low:+.1f} to {high:+.1f})"

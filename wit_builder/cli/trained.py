@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wit_builder.train.telemetry import Sink
 
 Values = Mapping[str, Any]
+_BOARDS = ("tensorboard", "wandb")  # modules, extras and options of one name
 
 
 def run(values: Values) -> None:
@@ -81,6 +82,8 @@ def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Sile
     shown.say(f"{training.model} on {made.data.samples:,} samples, {made.data.steps:,} steps an epoch")
     if problem := made.data.problem:
         shown.say(f"problem: {problem}")
+    if passed := made.data.passed_over:
+        shown.say(f"passed over: {', '.join(f'{reason} {n:,}' for reason, n in passed.items())}")
     for line in checked.warm_up(made.steps, training):
         shown.say(line)
     with _alone(Path(values["out"]), ranks):
@@ -102,9 +105,14 @@ def _alone(out: Path, ranks: "Ranks") -> Iterator[None]:
 
 def _check(training: Training, values: Values, ranks: "Ranks") -> None:
     from wit_builder.cli import checked
-    from wit_builder.train import start
+    from wit_builder.train import start, telemetry
 
     if ranks.first:
+        for folder in values["eval_set"]:
+            start.held_out(Path(folder))
+        for board in _BOARDS:
+            if values[board]:
+                telemetry.need(board)
         seen = start.look(training, exclude=values["exclude"] or "")
         for line in checked.lines(seen, training, ranks.world):
             click.echo(line)

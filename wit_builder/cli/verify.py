@@ -23,6 +23,11 @@ def command(out: str) -> None:
             f"{there.name} holds shards of `wit fetch`, which have no manifest to be compared with",
             "`wit fetch` itself finds shards that are missing: the same command again",
         )
+    if there.size(manifest.FILE) is None:
+        raise ConfigError(
+            f"{there.name} holds no finished build: {manifest.FILE} is not there",
+            "give the folder that `wit build --out` wrote",
+        )
     manifest.verify(there)
     publish.refuse_half_forgotten(there.folder)
     click.echo(f"{there.name}: every shard is what its manifest says", err=True)

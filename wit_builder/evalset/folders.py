@@ -5,12 +5,14 @@ SPLIT/CLASS/*.jpg ...         the same, in splits
 *.jpg with *.txt beside       images with captions, one a line
 *.jpg ...                     images alone, to be looked for in shards
 
-classnames.txt and zeroshot_classification_templates.txt may lie in the uppermost folder.
+classnames.txt and zeroshot_classification_templates.txt may lie in the uppermost folder. Names that begin with a dot
+are passed over, and __MACOSX, which macOS puts into a zip.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -48,6 +50,13 @@ def read(folder: Path, split: str = "") -> Found:
     if not classes:
         return _flat(images, own)
     found = [(path, number) for number, one in enumerate(classes) for path in _below(one)]
+    filled = {number for _, number in found}
+    if empty := [one for number, one in enumerate(classes) if found and number not in filled]:
+        raise ConfigError(
+            f"{len(empty):,} of {len(classes):,} classes in {str(images)!r} have no image, the first is "
+            f"{empty[0].name!r}",
+            f"rm -r {quote(str(empty[0]))}, where it is no class",
+        )
     return Found(
         tuple(path.relative_to(images).as_posix() for path, _ in found),
         tuple(Place(path) for path, _ in found),
@@ -82,7 +91,11 @@ def _captions(image: Path) -> tuple[str, ...]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not _is_passed_over(path.name))
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _images(folder: Path) -> list[Path]:
@@ -92,9 +105,9 @@ def _images(folder: Path) -> list[Path]:
 def _below(folder: Path) -> Iterator[Path]:
     """The images in that folder and in those below it, by their paths' order."""
     for path, below, names in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
+        below[:] = sorted(name for name in below if not _is_passed_over(name))
         yield from (Path(path, name) for name in sorted(names) if _is_image(name))
 
 
 def _is_image(name: str) -> bool:
-    return not name.startswith(".") and name.rpartition(".")[2].lower() in IMAGES
+    return not _is_passed_over(name) and name.rpartition(".")[2].lower() in IMAGES

@@ -26,6 +26,7 @@ from wit_builder.evaluate.work import Work
 TASK = "few-shot"
 SHOTS = (1, 2, 4, 8, 16)  # images of each class
 DRAWS = 5
+SAME = "none: all draws take the same images"  # for an interval
 CONFIDENCE = 0.95  # of the mean of the draws; five say little of the tails
 
 Ints = npt.NDArray[np.int64]
@@ -57,6 +58,7 @@ def evaluate(work: Work) -> Result | None:
         device=work.ranks.device,
     )
     readable = work.embedded.readable
+    most = int(np.bincount(lesson.train.labels).max())  # from here on nothing is drawn
     scores = {
         shot.shots: [
             metrics.value(which.metric, which.labels, metrics.with_lost(which.labels, logits, readable))
@@ -68,7 +70,10 @@ def evaluate(work: Work) -> Result | None:
         TASK,
         which.name,
         work.split,
-        {f"{which.metric}_{shots}_shot": _estimate(some) for shots, some in scores.items()},
+        {
+            f"{which.metric}_{shots}_shot": _estimate(some, is_drawn=shots < most)
+            for shots, some in scores.items()
+        },
         work.fingerprint,
         _more(work, found, scores, lesson),
     )
@@ -149,9 +154,12 @@ def _shot(
     return Shot(shots, STRENGTHS[best], tuple(fit.logits(test) for fit in fits[best]))
 
 
-def _estimate(scores: Sequence[float]) -> Estimate:
+def _estimate(scores: Sequence[float], is_drawn: bool) -> Estimate:
+    mean = float(np.mean(scores))
+    if not is_drawn:
+        return Estimate(mean, None, None, CONFIDENCE, len(scores), SAME)
     low, high = stats.t_interval(scores, CONFIDENCE)
-    return Estimate(float(np.mean(scores)), low, high, CONFIDENCE, len(scores), "t, over draws")
+    return Estimate(mean, low, high, CONFIDENCE, len(scores), "t, over draws")
 
 
 def _more(

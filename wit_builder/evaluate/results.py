@@ -33,11 +33,19 @@ class Estimate:
     """A number that was measured, and between which the true one is."""
 
     value: float
-    low: float
-    high: float
+    low: float | None  # None: there is no interval, and method says why
+    high: float | None
     confidence: float  # of the interval, from 0 to 1
     n: int  # what was counted or drawn from
     method: str  # of the interval: clopper-pearson, bootstrap
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval as it is drawn, where there is none the value."""
+        return (
+            self.value if self.low is None else self.low,
+            self.value if self.high is None else self.high,
+        )
 
 
 @dataclass(frozen=True, slots=True)

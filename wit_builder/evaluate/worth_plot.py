@@ -46,7 +46,7 @@ def curves(found: Sequence[Drawn]) -> Figure:
         axes.plot(
             at, [100 * each.value for each in estimates], marker="o", markersize=4, linewidth=1.2, **own
         )
-        low, high = ([100 * getattr(each, side) for each in estimates] for side in ("low", "high"))
+        low, high = ([100 * each.ends[side] for each in estimates] for side in (0, 1))
         axes.fill_between(at, low, high, color=_OURS, alpha=0.12, linewidth=0)
         if one.zero_shot:
             axes.plot([_NONE], [100 * one.zero_shot.value], marker="*", markersize=11, **own)

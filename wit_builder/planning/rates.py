@@ -115,6 +115,8 @@ class Rates:
     def from_json(cls, value: Any) -> Self:
         """The inverse of `as_json`. Raises ConfigError for anything else."""
         try:
+            if not isinstance(value, Mapping):
+                raise TypeError("an object was expected")
             known = {f.name: value[f.name] for f in fields(cls)}
             for name in ("down", "staged", "pixels"):
                 known[name] = Mean(**known[name])
@@ -130,7 +132,8 @@ class Rates:
             ):
                 raise ValueError("its numbers do not add up")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ConfigError(f"these are no rates of a trial: {error!r}", _MAKE) from error
+            why = f"they lack {error}" if isinstance(error, KeyError) else error
+            raise ConfigError(f"these are no rates of a trial: {why}", MAKE) from error
         return rates
 
 
@@ -138,7 +141,7 @@ UNDECODED = frozenset(
     {"decode_error", "unsupported_format", "too_many_pixels", "image_timeout", "image_crash"}
 )
 
-_MAKE = "wit plan --input pairs.parquet --json > plan.json, then --rates plan.json"
+MAKE = "wit plan --input pairs.parquet --json > plan.json, then --rates plan.json"
 
 
 def undecoded(lost: Mapping[str, int]) -> int:

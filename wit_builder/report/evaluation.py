@@ -117,9 +117,8 @@ def _plot(out: Path, found: Sequence[Result]) -> None:
         FigureCanvasAgg(figure)
         axes = figure.subplots()
         for at, (_, _, one, chance) in enumerate(rows):
-            axes.plot(
-                [100 * one.low, 100 * one.high], [at, at], color=_DOT, linewidth=2, solid_capstyle="butt"
-            )
+            low, high = one.ends
+            axes.plot([100 * low, 100 * high], [at, at], color=_DOT, linewidth=2, solid_capstyle="butt")
             axes.plot(100 * one.value, at, "o", color=_DOT, markersize=5)
             if chance is not None:
                 axes.plot(100 * chance, at, "|", color=_CHANCE, markersize=11)

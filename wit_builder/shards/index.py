@@ -2,7 +2,8 @@
 
 Shards may come from anywhere: ours, img2dataset's, webdataset's, GNU tar's. A sample is a run of members with one
 key, KEY.jpg (jpeg, png, webp) with KEY.txt or KEY.json; a key is a member's name up to the first dot of its last
-part, as webdataset has it. Whatever else lies in the tar is passed over.
+part, as webdataset has it; a name without one (`README`, `._KEY.jpg`) has no key. Whatever else lies in the tar is
+passed over.
 """
 
 import mmap
@@ -19,6 +20,7 @@ IMAGES = ("jpg", "jpeg", "png", "webp")
 TEXTS = ("txt", "json")
 MAX_IMAGE_BYTES = 64 << 20
 MAX_TEXT_BYTES = 16 << 20
+MAX_SAMPLE_BYTES = 256 << 20  # from its first part to its last, with what lies between: it is read as one
 MAX_NAME_BYTES = 4096  # of a long name, and of what a pax header says
 
 _ZERO = bytes(BLOCK)
@@ -29,7 +31,7 @@ _PLAIN, _PAX, _LONG_NAME = b"0\0", b"x", b"L"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in a tar; only plain files have a key."""
+    """A plain file in a tar whose name has a key."""
 
     key: str
     extension: str  # lower case
@@ -48,31 +50,36 @@ class Member:
 class Index:
     """The samples of a tar, by number: where the first member of each begins, and the last one ends.
 
-    counts: of what was passed over. no_image, no_text: samples that lack one; too_big: parts of samples over the
-    bounds above; other: members that are no part of a sample; excluded: samples left out on purpose; cut: 1 where the
-    tar ends too early; damaged: 1 where no header stands where one should.
+    counts: of what was passed over. no_image, no_text: samples that lack one; duplicate_key: images that their
+    sample has already; too_big: samples and parts of them over the bounds above; other: members that are no part of a
+    sample; excluded: samples left out on purpose; cut: 1 where the tar ends too early; damaged: 1 where no header
+    stands where one should.
     """
 
     bounds: "array[int]" = field(default_factory=lambda: array("Q"))  # begin and end of each, by turns
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def index(tar: mmap.mmap | bytes, excluded: frozenset[str] = frozenset()) -> Index:
-    """All samples of the tar that can be used, up to where it is cut or damaged. About 3 us a member."""
+def index(tar: mmap.mmap | bytes, excluded: frozenset[str] = frozenset(), *, captioned: bool = True) -> Index:
+    """All samples of the tar that can be used, up to where it is cut or damaged. About 3 us a member.
+
+    captioned: a sample needs a text; else its image is enough.
+    """
     made = Index()
     parts: dict[str, Member] = {}
     for member in walk(tar, 0, made.counts):
         if parts and member.key != next(iter(parts.values())).key:
-            _close(made, parts, excluded)
+            _close(made, parts, excluded, captioned)
             parts = {}
         if member.usable:
-            parts.setdefault(member.extension, member)
+            if parts.setdefault(member.extension, member) is not member:
+                made.counts["duplicate_key" if member.extension in IMAGES else "other"] += 1
         elif member.extension in (*IMAGES, *TEXTS):
             made.counts["too_big"] += 1
         else:
             made.counts["other"] += 1
     if parts:
-        _close(made, parts, excluded)
+        _close(made, parts, excluded, captioned)
     return made
 
 
@@ -86,7 +93,7 @@ def parts_of(sample: bytes) -> dict[str, Member]:
 
 
 def walk(tar: mmap.mmap | bytes, start: int, counts: Counter[str]) -> Iterator[Member]:
-    """The plain files from that header on, as long as they are whole; counts what ends the walk, and others."""
+    """The members from that header on, as long as they are whole; counts what ends the walk, and others."""
     size, at, first, name, length = len(tar), start, start, "", -1
     while at + BLOCK <= size:
         header = tar[at : at + BLOCK]
@@ -102,8 +109,11 @@ def walk(tar: mmap.mmap | bytes, start: int, counts: Counter[str]) -> Iterator[M
             break
         following = data + length + -length % BLOCK
         if kind in _PLAIN:
-            key, extension = _split(name or _name(header))
-            yield Member(key, extension, first, data, length)
+            found = _NAME.fullmatch(name or _name(header))
+            if found:
+                yield Member(found[1], found[2].lower(), first, data, length)
+            else:
+                counts["other"] += 1
             first, name, length = following, "", -1
         elif kind in (_PAX, _LONG_NAME) and length <= MAX_NAME_BYTES:
             said = tar[data : data + length]
@@ -115,16 +125,19 @@ def walk(tar: mmap.mmap | bytes, start: int, counts: Counter[str]) -> Iterator[M
     counts["cut"] = 1
 
 
-def _close(made: Index, parts: dict[str, Member], excluded: frozenset[str]) -> None:
+def _close(made: Index, parts: dict[str, Member], excluded: frozenset[str], captioned: bool) -> None:
     first = next(iter(parts.values()))
-    if not parts.keys() & set(IMAGES):
-        made.counts["no_image"] += 1
-    elif not parts.keys() & set(TEXTS):
-        made.counts["no_text"] += 1
-    elif first.key in excluded:
+    end = max(part.offset + part.length for part in parts.values())
+    if first.key in excluded:
         made.counts["excluded"] += 1
+    elif not parts.keys() & set(IMAGES):
+        made.counts["no_image"] += 1
+    elif captioned and not parts.keys() & set(TEXTS):
+        made.counts["no_text"] += 1
+    elif end - first.start > MAX_SAMPLE_BYTES:
+        made.counts["too_big"] += 1
     else:
-        made.bounds.extend((first.start, max(part.offset + part.length for part in parts.values())))
+        made.bounds.extend((first.start, end))
 
 
 def _own_length(header: bytes) -> int:
@@ -151,12 +164,6 @@ def _name(header: bytes) -> str:
 
 def _text(raw: bytes) -> str:
     return raw.rstrip(b"\0").decode("utf-8", "replace")
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Key and extension; a name without a dot is all key."""
-    found = _NAME.fullmatch(name)
-    return (found[1], found[2].lower()) if found else (name, "")
 
 
 def _pax(said: bytes, name: str) -> tuple[str, int]:

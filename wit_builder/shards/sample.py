@@ -32,13 +32,22 @@ def fields(sample: bytes, parts: Mapping[str, Member]) -> dict[str, Any]:
 
 
 def captions(sample: bytes, parts: Mapping[str, Member], fields: Mapping[str, Any]) -> list[str]:
-    """The sample's captions, each once: its text, or its JSON's `caption`, then its JSON's `alt_texts`."""
+    """The sample's captions, each once: its text, or its JSON's `caption`, then its JSON's `alt_texts`.
+
+    A text that is not UTF-8 is none.
+    """
     alts = fields.get("alt_texts")
     others = alts[:MAX_ALT_TEXTS] if isinstance(alts, list) else []
-    text = _data(sample, parts.get("txt")).decode("utf-8", "replace")
-    given = [text.strip() or fields.get("caption")]
+    given = [_text(_data(sample, parts.get("txt"))).strip() or fields.get("caption")]
     given += [other.get("text") if isinstance(other, dict) else other for other in others]
     return list(dict.fromkeys(one.strip() for one in given if isinstance(one, str) and one.strip()))
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _data(sample: bytes, member: Member | None) -> bytes:

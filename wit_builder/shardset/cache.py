@@ -12,10 +12,12 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from wit_builder import remote, storage, store
 from wit_builder.errors import BuildError, ConfigError
@@ -25,9 +27,21 @@ from wit_builder.shardset.shard import Shard
 
 DEFAULT_BYTES = 100 << 30
 _LOCKS = 64
+_GZIP = b"\x1f\x8b"
 _SETTLED_S = 60.0  # what was used within this time does not make room
 
 Bounds = npt.NDArray[np.uint64]  # [N, 2]: begin and end of each sample, in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Where the samples of a shard lie, and how much of it was passed over, by reason.
+
+    passed_over: as `index.Index` counts, and absent: samples that were to be left out and are not there.
+    """
+
+    bounds: Bounds
+    passed_over: dict[str, int]
 
 
 def default_folder() -> Path:
@@ -59,20 +73,24 @@ class Cache:
         """A descriptor of the shard's bytes. Raises BuildError when it is not the shard that was listed."""
         return _opened(shard, self.path(shard))
 
-    def bounds(self, shard: Shard, exclude: Exclusion | None = None) -> Bounds:
+    def indexed(self, shard: Shard, exclude: Exclusion | None = None, *, captioned: bool = True) -> Indexed:
         """Where each sample of the shard begins and ends (`index.index`), without those to be left out.
 
-        Raises ConfigError when a sample to be left out is not there.
+        captioned: whether a sample needs a text. Raises ConfigError for a shard that is gzip.
         """
         tar = self.path(shard)  # before the lock of what is made of it: who holds one lock waits for no other
 
         def make(path: Path) -> None:
             left_out = exclude.keys(shard.name) if exclude else frozenset[str]()
+            made = _indexed(shard, tar, left_out, captioned)
+            counts = np.frombuffer(orjson.dumps(made.passed_over), np.uint8)
             with path.open("wb") as file:
-                np.save(file, np.array(_indexed(shard, tar, left_out).bounds, np.uint64).reshape(-1, 2))
+                np.savez(file, bounds=made.bounds, passed_over=counts)
 
-        kept: Bounds = np.load(self._file(_named(shard, "npy", exclude.sha256 if exclude else ""), make))
-        return kept
+        also = f"{exclude.sha256 if exclude else ''} {captioned}"
+        kept = self._file(_named(shard, "npz", also), make)
+        with np.load(kept, allow_pickle=False) as arrays:
+            return Indexed(arrays["bounds"], orjson.loads(arrays["passed_over"].tobytes()))
 
     def _file(self, name: str, make: Callable[[Path], None]) -> Path:
         path = self.folder / name
@@ -115,19 +133,19 @@ def _opened(shard: Shard, path: Path) -> int:
     return descriptor
 
 
-def _indexed(shard: Shard, path: Path, left_out: frozenset[str]) -> index.Index:
+def _indexed(shard: Shard, path: Path, left_out: frozenset[str], captioned: bool) -> Indexed:
     descriptor = _opened(shard, path)
     try:
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as tar:
-            made = index.index(tar, left_out)
+            if tar[: len(_GZIP)] == _GZIP:
+                raise ConfigError(
+                    f"{shard.url} is gzip, and shards are plain tars", f"gunzip -c {shard.name} > OTHER.tar"
+                )
+            made = index.index(tar, left_out, captioned=captioned)
     finally:
         os.close(descriptor)
-    if made.counts["excluded"] != len(left_out):
-        raise ConfigError(
-            f"{len(left_out)} samples of {shard.name} are to be left out, {made.counts['excluded']} are in it",
-            "audit these shards again: the list was written for others",
-        )
-    return made
+    made.counts["absent"] = max(0, len(left_out) - made.counts["excluded"])
+    return Indexed(np.array(made.bounds, np.uint64).reshape(-1, 2), dict(+made.counts))
 
 
 def _named(shard: Shard, suffix: str, also: str = "") -> str:

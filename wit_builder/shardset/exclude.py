@@ -22,31 +22,31 @@ class Exclusion:
     url: str
     sha256: str
 
-    def counts(self, names: Sequence[str]) -> Counter[str]:
-        """How many samples are left out of each shard, by its name (00012.tar).
+    def shards(self, names: Sequence[str]) -> frozenset[str]:
+        """The shards of which it names samples (00012.tar).
 
         names: of all shards of the run. Raises ConfigError when the file means several of them by one name, or none.
         """
-        table = pa.Table.from_batches(self._read(), _SCHEMA).group_by(["shard", "key"]).aggregate([])
-        counts = Counter(_full(str(shard)) for shard in table["shard"].to_pylist())
-        if counts and not counts.keys() & set(names):
+        own = {shard for batch in self._read() for shard in pc.unique(batch["shard"]).to_pylist()}
+        named = frozenset(f"{shard.removesuffix('.tar')}.tar" for shard in own - {None})
+        if named and not named & set(names):
             raise ConfigError(
-                f"{self.url} leaves out samples of {min(counts)}, and no shard has one of its names",
+                f"{self.url} leaves out samples of {min(named)}, and no shard has one of its names",
                 "the column shard has names without folders, such as 00012.tar",
             )
-        shared = [name for name, times in Counter(names).items() if times > 1 and name in counts]
+        shared = [name for name, times in Counter(names).items() if times > 1 and name in named]
         if shared:
             raise ConfigError(
                 f"{self.url} leaves out samples of {shared[0]}, and several shards have that name",
                 "train on one of them, or give the shards of each source names of their own",
             )
-        return counts
+        return named
 
     def keys(self, name: str) -> frozenset[str]:
         """The keys to leave out of the shard of that name."""
         names = pa.array([name, name.removesuffix(".tar")])
         own = (batch.filter(pc.is_in(batch["shard"], names)) for batch in self._read())
-        return frozenset(key for batch in own for key in batch["key"].to_pylist())
+        return frozenset(key for batch in own for key in batch["key"].to_pylist()) - {None}
 
     def _read(self) -> Iterator[pa.RecordBatch]:
         try:
@@ -65,7 +65,3 @@ def read(url: str) -> Exclusion:
     """The file at that path or URL. Raises ConfigError when it is not there."""
     with remote.opened(url) as file:
         return Exclusion(url, hashlib.file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]
-
-
-def _full(shard: str) -> str:
-    return f"{shard.removesuffix('.tar')}.tar"

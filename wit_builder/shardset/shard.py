@@ -14,6 +14,7 @@ class Shard:
     sha256: str  # of the tar, as its manifest says; elsewhere of its first and last 64 KiB, or of its version
     version: str  # differs when the content does
     source: int  # number of the word that means it
+    passed_over: tuple[tuple[str, int], ...] = ()  # what its headers show besides, by reason; unread: nothing
 
     @property
     def name(self) -> str:

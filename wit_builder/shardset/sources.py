@@ -8,8 +8,9 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice, product
 from pathlib import Path, PurePosixPath
@@ -17,11 +18,11 @@ from pathlib import Path, PurePosixPath
 import orjson
 
 from wit_builder import place, remote, store
-from wit_builder.errors import ConfigError, ShardError, WitError
+from wit_builder.errors import ConfigError, ShardError, WitError, many
 from wit_builder.shards import manifest
 from wit_builder.shards.tar import BLOCK
 from wit_builder.shards.writer import ShardInfo
-from wit_builder.shardset.cache import Cache
+from wit_builder.shardset.cache import Cache, Indexed
 from wit_builder.shardset.exclude import Exclusion
 from wit_builder.shardset.shard import Shard
 
@@ -46,12 +47,16 @@ def weighed(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
     )
 
 
-def shards(words: Sequence[str], cache: Cache, exclude: Exclusion | None = None) -> tuple[Shard, ...]:
+def shards(
+    words: Sequence[str], cache: Cache, exclude: Exclusion | None = None, *, captioned: bool = True
+) -> tuple[Shard, ...]:
     """The shards that these words mean, in their order, each word's own by name.
 
     A shard's samples are counted by the build's manifest beside it, else by img2dataset's stats, else by walking its
-    headers, for which a remote one is brought here. exclude: samples to leave out.
-    Raises ConfigError for a word that means nothing, and ShardError for a shard that is not as its manifest says.
+    headers, for which a remote one is brought here. exclude: samples to leave out; of shards that it names, the
+    headers say which are there. captioned: whether a sample needs a text.
+    Raises ConfigError for a word that means nothing, and a list of samples of which none is there, and ShardError for
+    a shard that is not as its manifest says.
     """
     found: dict[str, tuple[remote.Source, int]] = {}
     for number, word in enumerate(words):
@@ -63,10 +68,23 @@ def shards(words: Sequence[str], cache: Cache, exclude: Exclusion | None = None)
     if not found:
         raise ConfigError("no shards are named", "--shards OUT/shards")
     known = _manifests(sorted({_folder(url) for url in found}))
-    left_out = exclude.counts([PurePosixPath(url).name for url in found]) if exclude else Counter[str]()
-    described = partial(_described, known=known, left_out=left_out, cache=cache, exclude=exclude)
+    named = exclude.shards([PurePosixPath(url).name for url in found]) if exclude else frozenset[str]()
+    indexed = partial(cache.indexed, exclude=exclude, captioned=captioned)
+    described = partial(_described, known=known, named=named, indexed=indexed)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return tuple(pool.map(described, found.values()))
+        made = tuple(pool.map(described, found.values()))
+    passed = passed_over(made)
+    if exclude and passed["absent"] and not passed["excluded"]:
+        raise ConfigError(
+            f"{exclude.url} names {many(passed['absent'], 'sample')}, and none of them is in these shards",
+            "audit these shards again: the list was written for others",
+        )
+    return made
+
+
+def passed_over(shards: Sequence[Shard]) -> Counter[str]:
+    """What lies in these shards and is not used, by reason (`cache.Indexed`), as far as headers were read."""
+    return sum((Counter(dict(shard.passed_over)) for shard in shards), Counter[str]())
 
 
 def cut(shards: Sequence[Shard]) -> str:
@@ -151,9 +169,8 @@ def _manifests(folders: Sequence[str]) -> dict[str, ShardInfo]:
 def _described(
     found: tuple[remote.Source, int],
     known: Mapping[str, ShardInfo],
-    left_out: Mapping[str, int],
-    cache: Cache,
-    exclude: Exclusion | None,
+    named: frozenset[str],
+    indexed: Callable[[Shard], Indexed],
 ) -> Shard:
     source, number = found
     assert source.bytes is not None
@@ -164,19 +181,13 @@ def _described(
             f"{source.url} has {source.bytes} bytes, its manifest says {info.bytes}",
             "put back an undamaged copy, or build again into another folder with `--out`",
         )
-    samples = info.samples if info else _in_stats(source.url)
-    if samples is None:
-        samples = len(cache.bounds(shard, exclude))
-    else:
-        samples -= left_out.get(shard.name, 0)
-    return Shard(
-        source.url,
-        source.bytes,
-        max(0, samples),
-        info.sha256 if info else _ends(source),
-        source.version,
-        number,
-    )
+    told = info.samples if info else _in_stats(source.url)
+    sha256 = info.sha256 if info else _ends(source)
+    if told is not None and shard.name not in named:
+        return replace(shard, samples=told, sha256=sha256)
+    read = indexed(shard)
+    passed = tuple(read.passed_over.items())
+    return replace(shard, samples=len(read.bounds), sha256=sha256, passed_over=passed)
 
 
 def _in_stats(url: str) -> int | None:

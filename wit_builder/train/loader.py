@@ -80,6 +80,11 @@ class Loader:
         """A sentence where shards on this disk end too early, else ""."""
         return sources.cut(self.plan.shards)
 
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """What of the shards is not trained on, by reason, as far as their headers were read."""
+        return dict(sources.passed_over(self.plan.shards).most_common())
+
     def keys(self, step: int) -> list[tuple[str, str]]:
         """Shard and key of each sample of that step, of all ranks; the key of one that is missing is ""."""
         epoch, at = divmod(step, self.steps)

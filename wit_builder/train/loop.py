@@ -69,6 +69,9 @@ class Data(Protocol):
     @property
     def problem(self) -> str: ...  # noqa: D102
 
+    @property
+    def passed_over(self) -> dict[str, int]: ...  # noqa: D102
+
     def batches(self, first_step: int = 0, skipped: Mapping[str, int] = ...) -> Batches: ...  # noqa: D102
 
 
@@ -93,6 +96,7 @@ class Outcome:
     steps: int
     images_seen: int
     skipped: dict[str, int]  # of them, by reason
+    passed_over: dict[str, int]  # what of the shards is not trained on, by reason
     checkpoint: str  # the newest
     best: Best | None
     scores: list[Record]  # of the last evaluation
@@ -329,6 +333,7 @@ class Trainer:
                 "deviations": deviations(self.training),
                 "data": self.fingerprint,
                 "samples": self.data.samples,
+                "passed_over": self.data.passed_over,
                 "steps": self.steps,
                 "ranks": self.ranks.world,
             }
@@ -344,6 +349,7 @@ class Trainer:
             self.steps,
             self.step * self.training.batch,
             dict(self.skipped),
+            self.data.passed_over,
             self._newest(),
             self.best,
             [one for one in scores if one["step"] == scores[-1]["step"]],

@@ -131,7 +131,7 @@ class Reader:
             self._open.move_to_end(number)
             return self._open[number]
         shard = self._plan.shards[number]
-        found = self._cache.open(shard), self._cache.bounds(shard, self._plan.exclude)
+        found = self._cache.open(shard), self._cache.indexed(shard, self._plan.exclude).bounds
         self._open[number] = found
         if len(self._open) > _OPEN:
             os.close(self._open.popitem(last=False)[1][0])

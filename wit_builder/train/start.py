@@ -22,6 +22,8 @@ from wit_builder.train.reader import Plan
 from wit_builder.train.samples import Preparation
 from wit_builder.train.settings import Training
 
+UNUSABLE = ("no_text", "no_image", "duplicate_key")  # of what headers show: reasons that are a sample each
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -42,14 +44,19 @@ def look(training: Training, *, exclude: str = "", cache: Cache | None = None) -
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     facts = check.inspect(plan.shards, plan.context)
     length = max(1, int(check.spread(facts.tokens)[2]))
-    return Look(facts, needs(objective.network, training, length), *_steps(plan, cache, facts))
+    steps = _steps(plan, cache, facts, training.max_skipped)
+    return Look(facts, needs(objective.network, training, length), *steps)
 
 
-def _steps(plan: Plan, cache: Cache, facts: check.Facts) -> tuple[int, ConfigError | None]:
+def _steps(
+    plan: Plan, cache: Cache, facts: check.Facts, max_skipped: float
+) -> tuple[int, ConfigError | None]:
+    steps = 0
     try:
         steps = Loader(plan, cache, workers=0).steps
+        _refuse_unusable(plan, max_skipped)
     except ConfigError as error:
-        return 0, error
+        return steps, error
     if facts.captions and facts.short_sides:
         return steps, None
     what = "an image that can be read" if facts.captions else "a caption"
@@ -75,8 +82,22 @@ def trainer(
     objective = objectives.make(training)
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     loader = Loader(plan, cache, ranks.rank, ranks.world, workers, max_skipped=training.max_skipped)
+    _refuse_unusable(plan, training.max_skipped)
     fingerprint = sources.fingerprint(plan.shards, plan.exclude)
     return Trainer(training, run, objective, loader, fingerprint, ranks, held)
+
+
+def _refuse_unusable(plan: Plan, most: float) -> None:
+    """Raises ConfigError where more than this share of the samples cannot be used, by the headers of the shards."""
+    passed = sources.passed_over(plan.shards)
+    lost = {reason: passed[reason] for reason in UNUSABLE if passed[reason]}
+    there = sum(shard.samples for shard in plan.shards) + sum(lost.values())
+    if sum(lost.values()) > most * there:
+        reasons = ", ".join(f"{times:,} {reason}" for reason, times in lost.items())
+        raise ConfigError(
+            f"{sum(lost.values()):,} of {there:,} samples cannot be used ({reasons}), at most {most:.0%} may be",
+            "`wit train --check` looks at each shard; `--max-skipped` allows more",
+        )
 
 
 def readers() -> int:

@@ -163,7 +163,7 @@ class TensorBoard:
     """Numbers as TensorBoard's curves, in OUT/tensorboard. Raises ConfigError where it is not installed."""
 
     def __init__(self, folder: Path) -> None:
-        _need("tensorboard", "tensorboard")
+        need("tensorboard")
         board = importlib.import_module("torch.utils.tensorboard")
         self._board: _Board = board.SummaryWriter(str(folder))
 
@@ -178,7 +178,7 @@ class WeightsAndBiases:
     """Numbers to Weights & Biases. Raises ConfigError where it is not installed."""
 
     def __init__(self, project: str, out: Path, settings: Mapping[str, Any]) -> None:
-        wandb: Any = _need("wandb", "wandb")
+        wandb: Any = need("wandb")
         name = out.resolve().name
         self._run = wandb.init(
             project=project, name=name, id=name, resume="allow", dir=out, config=dict(settings)
@@ -199,11 +199,12 @@ def numbers(told: Record) -> dict[str, float]:
     }
 
 
-def _need(module: str, extra: str) -> Any:
+def need(board: str) -> Any:
+    """The module of that name, which is an extra's too. Raises ConfigError where it is not installed."""
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(board)
     except ImportError as error:
-        raise ConfigError(f"{module} is not installed", f"pip install 'wit-builder[{extra}]'") from error
+        raise ConfigError(f"{board} is not installed", f"pip install 'wit-builder[{board}]'") from error
 
 
 def _memory(device: torch.device) -> float:

@@ -131,7 +131,7 @@ class Source:
             if len(self._open) == MOST_OPEN:
                 os.close(self._open.pop(next(iter(self._open)))[0])
             found = self._shards[shard]
-            self._open[shard] = self._cache.open(found), self._cache.bounds(found)
+            self._open[shard] = self._cache.open(found), self._cache.indexed(found).bounds
         tar, bounds = self._open[shard]
         if member >= len(bounds):
             return b"", 0
