@@ -168,7 +168,7 @@ def align(files: Files = NO_FILES) -> Preset:
             Step(ImageSize(min_side=201, max_side=NO_LIMIT), f"{paper}: shorter dimension larger than 200"),
             Step(ImageAspect(BELOW_3), f"{paper}: aspect ratio smaller than 3"),
         ),
-        duplicates=_none(placeholder_captions=1_001, max_images_per_caption=10),
+        duplicates=_none(placeholder_captions=1_001, max_images_per_caption=10, max_captions_per_image=1_000),
         left_out=(
             "a classifier of pornography",
             "near-duplicates of the test sets",
@@ -392,6 +392,7 @@ def _none(
     placeholder_captions: int = NO_LIMIT,
     max_images_per_caption: int | None = None,
     max_pages_per_image: int | None = None,
+    max_captions_per_image: int | None = None,
 ) -> Duplicates:
     """Only copies to the byte are one, as with every build; and how widely something may be spread."""
     return Duplicates(
@@ -399,4 +400,5 @@ def _none(
         placeholder_captions=placeholder_captions,
         max_images_per_caption=max_images_per_caption,
         max_pages_per_image=max_pages_per_image,
+        max_captions_per_image=max_captions_per_image,
     )

@@ -273,14 +273,25 @@ def test_an_image_on_more_pages_than_the_limit_goes_with_all_its_captions(tmp_pa
     assert len(kept) == (0 if reasons else 1)
 
 
+@pytest.mark.parametrize(("captions", "reasons"), [(3, set()), (4, {"image_under_many_captions"})])
+def test_an_image_under_more_captions_than_the_limit_goes_with_all_of_them(tmp_path, captions, reasons):
+    rows = [candidate(caption=f"caption {n % captions}", page=f"http://{n}.test/") for n in range(8)]
+    kept, dropped, _ = selected(tmp_path, rows, duplicates=Duplicates(max_captions_per_image=3))
+    assert {reason for reason, _ in dropped} - {"duplicate_pair", "duplicate_url"} == reasons
+    assert len(kept) == (0 if reasons else 1)
+
+
 def test_how_widely_it_is_spread_is_the_evidence(tmp_path):
     rows = [candidate(f"http://a.test/{n}.jpg", "logo", page=f"http://a.test/{n}") for n in range(2)]
     rows += [candidate("http://b.test/1.jpg", page=f"http://b.test/{n}") for n in range(3)]
-    selected(tmp_path, rows, duplicates=Duplicates(max_images_per_caption=1, max_pages_per_image=2))
+    rows += [candidate("http://c.test/1.jpg", f"caption {n}") for n in range(3)]
+    limits = {"max_images_per_caption": 1, "max_pages_per_image": 2, "max_captions_per_image": 2}
+    selected(tmp_path, rows, duplicates=Duplicates(**limits))
     found = [loss for path in tmp_path.glob("unique/*losses*") for loss in losses(pq.read_table(path))]
     assert sorted((loss.reason, loss.evidence) for loss in found) == [
         *[("boilerplate", "on 2 images")] * 2,
         *[("image_on_many_pages", "on 3 pages")] * 3,
+        *[("image_under_many_captions", "under 3 captions")] * 3,
     ]
 
 
@@ -294,6 +305,7 @@ RULES = st.builds(
     Duplicates,
     max_images_per_caption=st.none() | st.integers(1, 3),
     max_pages_per_image=st.none() | st.integers(1, 3),
+    max_captions_per_image=st.none() | st.integers(1, 3),
 )
 
 

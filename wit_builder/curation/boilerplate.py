@@ -1,8 +1,9 @@
-"""Which captions stand on too many images, and which images on too many pages, to say anything of one?
+"""Which captions stand on too many images, and which images on too many pages or under too many captions, to say
+anything of one?
 
-Both are counted over all candidates that pass the filters. Those of a URL lie in one bin, so pages of images
-are counted where `select.unique` looks for duplicates; for the images of a caption there is a stage of its own,
-`captions`, over as many partitions of captions. Nothing of it is done where the recipe sets no limit.
+All are counted over all candidates that pass the filters. Those of a URL lie in one bin, so pages and captions of
+images are counted where `select.unique` looks for duplicates; for the images of a caption there is a stage of
+its own, `captions`, over as many partitions of captions. Nothing of it is done where the recipe sets no limit.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,11 @@ Read = Callable[[list[str]], Iterable[pa.Table]]  # some columns of some candida
 
 ROWS = 2_000_000  # captions with their URLs that are counted at a time: 0.3 GB
 
-_LIMITS = (("boilerplate", "images"), ("image_on_many_pages", "pages"))  # reason, and what is counted
+_LIMITS = (  # reason, and what is counted
+    ("boilerplate", "on", "images"),
+    ("image_on_many_pages", "on", "pages"),
+    ("image_under_many_captions", "under", "captions"),
+)
 _KEY = pa.binary(16)  # 128 bits of a text
 _CAPTION_OF_URL = pa.schema([("caption", _KEY), ("url", _KEY), ("bin", pa.int64())])
 _BINS = pa.schema([("caption", _KEY), ("bin", pa.int64())])
@@ -108,11 +113,11 @@ def found(task: Task, read: Read, rows: int) -> tuple[NDArray[np.int8], NDArray[
 
 def losses(rows: pa.Table, over: NDArray[np.int8], counts: NDArray[np.int64]) -> Iterator[pa.Table]:
     """Those of these rows that are spread too widely, as `found` says, with over how many."""
-    for limit, (reason, what) in enumerate(_LIMITS):
+    for limit, (reason, where, what) in enumerate(_LIMITS):
         here = over == limit
         if here.any():
             number = pa.array(counts[here]).cast(pa.string())
-            evidence = pc.binary_join_element_wise("on", number, what, " ")
+            evidence = pc.binary_join_element_wise(where, number, what, " ")
             yield tables.losses_of(rows.filter(columns.mask(here)), "select", reason, evidence)
 
 
@@ -121,9 +126,13 @@ def _limits(task: Task, read: Read) -> Iterator[tuple[int, pa.ChunkedArray, pa.T
     rules = task.params["duplicates"]
     if rules.max_images_per_caption is not None:
         yield 0, _keys(read, "caption"), widespread(task)
-    if rules.max_pages_per_image is not None:
-        urls = _keys(read, "url")
-        yield 1, urls, _above(rules.max_pages_per_image, [_counts(urls, _keys(read, "page_url"))])
+    for limit, most, name in (
+        (1, rules.max_pages_per_image, "page_url"),
+        (2, rules.max_captions_per_image, "caption"),
+    ):
+        if most is not None:
+            urls = _keys(read, "url")
+            yield limit, urls, _above(most, [_counts(urls, _keys(read, name))])
 
 
 def _counts(keys: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.Table:

@@ -14,6 +14,7 @@ _LEAST = {
     "placeholder_hosts": 2,
     "max_images_per_caption": 1,
     "max_pages_per_image": 1,
+    "max_captions_per_image": 1,
 }
 
 
@@ -48,13 +49,16 @@ class Duplicates:
     radius: PDQ bits, 0 to 255, in which two pictures may differ and still be one; None keeps near-duplicates.
         31 is the value PDQ's authors advise.
     placeholder_captions: an image (by its bytes) under at least so many different captions shows none of
-        them ("image not available") and is dropped altogether.
+        them ("image not available") and is dropped altogether. Captions of one URL are one image's by then, and
+        count as its strongest one: max_captions_per_image looks at these.
     placeholder_hosts: the same for an image (by its bytes) that pages of at least so many registrable domains
         show under more than one caption; where no page is known, the image's own domain counts. None: not asked.
     max_images_per_caption: a caption on more different image URLs than that is boilerplate, and all its pairs go,
         before the download (ALIGN and COYO say 10). None: not asked.
     max_pages_per_image: an image URL on more different pages than that goes with all its pairs, before the
         download (OBELICS says 10). None: not asked.
+    max_captions_per_image: an image URL under more different captions than that goes with all its pairs, before the
+        download (ALIGN says 1,000). None: not asked.
     semantic: pictures that show the same are one, see semantic.py; None keeps them.
     """
 
@@ -63,6 +67,7 @@ class Duplicates:
     placeholder_hosts: int | None = None
     max_images_per_caption: int | None = None
     max_pages_per_image: int | None = None
+    max_captions_per_image: int | None = None
     semantic: Semantic | None = None
 
     def __post_init__(self) -> None:
