@@ -5,6 +5,7 @@ import subprocess
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,11 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from tests import builds
-from tests.builds import GOOD, Killed, Silent, recipe, run, tell
+from tests.builds import GOOD, SEED, Killed, Silent, recipe, run, tell
 from tests.journeys.folders import kept, lost, tars
-from tests.site.told import told
+from tests.site.told import Say, told
 from wit_builder import build, publish
 from wit_builder.cli import wit
+from wit_builder.crawl.settings import Crawl
 from wit_builder.demo_web.web import DemoWeb
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import BuildError, ConfigError
@@ -74,6 +76,23 @@ def test_the_card_has_the_name_of_the_data_set(finished):
 
 def test_the_card_names_the_command_that_was_given(finished):
     assert "wit build ./tiny.py" in (finished / "README.md").read_text()
+
+
+def test_what_hosts_asked_the_crawl_for_holds_in_the_fetch(out):
+    slow, busy = "http://slow.test/", "http://busy.test/"
+    with told() as web:
+        for seed in (slow, busy):
+            web.page(seed, {f"{seed}pictures/1.png": "A picture of a boat"})
+        rules = b"User-agent: *\nCrawl-delay: 3\nDisallow: /pictures"
+        web.answers[f"{slow}robots.txt"] = Say(rules, type="text/plain")
+        web.answers[busy] = Say(web.answers[busy].body + b"<a href=/last>", type="text/html")
+        web.answers[f"{busy}last"] = Say(status=429, headers=(("Retry-After", "4"),))
+        run(out, web.connect_to, recipe(source=Crawl(seeds=(slow, busy))), until="fetch")
+    times = {host: [at for at, name, _ in web.log if name == host] for host in ("slow.test", "busy.test")}
+    assert min(after - before for before, after in pairwise(times["slow.test"])) > 2.7
+    told_at = next(at for at, _, url in web.log if url == f"{busy}last")
+    assert web.asked[-2:] == [f"{busy}last", f"{busy}pictures/1.png"]
+    assert min(at for at in times["busy.test"] if at > told_at) - told_at > 3.7
 
 
 # -- what is in OUT when a build begins
@@ -324,6 +343,20 @@ def test_seeds_out_of_reach_stop_the_build_with_reasons_and_the_same_command_ask
     assert "--resume asks again" in caught.value.hint
     run(out, web.connect_to)
     assert same(out, finished)
+
+
+def test_a_host_that_asked_to_be_left_alone_is_when_the_same_command_asks_again(out):
+    busy = Say(status=429, headers=(("Retry-After", "3"),))
+    with told() as web:
+        builds.tell(web)
+        web.answers[SEED] = [busy, web.answers[SEED]]
+        with pytest.raises(BuildError, match=r"http_429 \(1\)"):
+            run(out, web.connect_to, until="collect")
+        run(out, web.connect_to, until="collect")
+    told_at, next_at = [at for at, host, url in web.log if host == "site.test" and not url.endswith(".json")][
+        1:3
+    ]
+    assert next_at - told_at > 2.7
 
 
 # -- disks

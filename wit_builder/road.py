@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 
-from wit_builder import mirror, publish, remote, settings
+from wit_builder import mirror, publish, remote, settings, storage
 from wit_builder.archive import inputs
 from wit_builder.archive.settings import Archives
 from wit_builder.crawl.settings import Crawl
@@ -155,10 +155,18 @@ class Road:
         count = self.funnel()[stage]
         if not count.kept:
             seen = self._first_loss()
-            mirror.forget(self._root / "collect")
-            publish.clear(self._root / "collect")
+            self._begin_anew()
             reasons = ", ".join(f"{reason} ({n})" for reason, n in count.dropped.most_common(3))
             raise BuildError(f"{otherwise}: {reasons or 'there is none'}{seen}", hint)
+
+    def _begin_anew(self) -> None:
+        """Nothing was collected, but what hosts asked for holds."""
+        wishes = {Path(path): mirror.here(path).read_bytes() for path in self.files("collect", "wishes")}
+        mirror.forget(self._root / "collect")
+        publish.clear(self._root / "collect")
+        for path, data in wishes.items():
+            storage.write_bytes(path, data)
+            mirror.renew(path)
 
     def _first_loss(self) -> str:
         """What was seen of the first item that was lost, "" where nothing is said of it."""
@@ -231,7 +239,11 @@ class Road:
 
     def fetch(self) -> None:
         """Download what was selected, the largest bin first: it takes longest."""
-        params = self.selected() | {"web": self._recipe.web, "image": self._recipe.image}
+        params = self.selected() | {
+            "web": self._recipe.web,
+            "image": self._recipe.image,
+            "wishes": self.files("collect", "wishes"),
+        }
         kept = [record.funnel["select"].kept for record in self.done["select-unique"]]
         bins = sorted(range(params["bins"]), key=lambda bin_: -kept[bin_])
         self._run("fetch", "wit_builder.fetch.fetch:fetch", bins, params, Needs(io=True))

@@ -32,7 +32,15 @@ def main(port: int, pages: int, concurrency: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         began, cpu = time.perf_counter(), time.process_time()
         result = uvloop.run(
-            crawl(settings, web, Extraction(), Path(folder), stop=lambda: False, report=lambda counts: None)
+            crawl(
+                settings,
+                web,
+                Extraction(),
+                Path(folder),
+                attempt="0000000a",
+                stop=lambda: False,
+                report=lambda counts: None,
+            )
         )
         run = {
             "pages": result.funnel["pages"].kept,

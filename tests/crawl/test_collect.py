@@ -26,6 +26,7 @@ def test_the_stage_hands_on_files_and_counts(task):
     assert task.files == {
         "candidates": [f"00000/candidates/part-00000.{task.attempt}.parquet"],
         "losses": [f"00000/losses/part-00000.{task.attempt}.parquet"],
+        "wishes": ["00000/journal.jsonl"],
     }
     assert task.funnel["pages"].kept == task.funnel["extract"].kept == 1
 

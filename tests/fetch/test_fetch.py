@@ -1,5 +1,6 @@
 import time
 from collections import Counter
+from contextlib import closing
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,6 +14,8 @@ from wit_builder.fetch import chunks as chunks_
 from wit_builder.fetch import fetch as fetch_
 from wit_builder.fetch.fetch import fetch
 from wit_builder.shards.tar import TarWriter
+from wit_builder.web.journal import Journal
+from wit_builder.web.politeness import Wish
 
 
 @pytest.fixture
@@ -145,6 +148,21 @@ def test_a_second_attempt_asks_for_nothing_that_is_settled(web, tmp_path, in_pla
     fetch(again)
     assert sorted(web.asked) == sorted(set(images) - settled)
     assert (kept(again), sorted(lost(again))) == (images[:8], images[8:])
+
+
+@pytest.mark.parametrize(("attempts_before", "waits"), [(0, True), (1, False)])
+def test_the_first_attempt_waits_for_what_hosts_asked_the_crawl_for(
+    web, tmp_path, in_place, attempts_before, waits
+):
+    done = task(tmp_path, urls(1), web.connect_to)
+    crawls = tmp_path / "journal.jsonl"
+    for path, pause in [(crawls, 1.0), (done.home / "journal.jsonl", 0.0)][: 1 + attempts_before]:
+        with closing(Journal(path)) as journal:
+            journal.begin(0, 1, {"h0.test": Wish(pause=pause)})
+    done.params["wishes"] = [str(crawls)]
+    began = time.monotonic()
+    fetch(done)
+    assert (web.log[0][0] - began >= 1.0) == waits
 
 
 def test_what_is_settled_does_not_wait_for_the_slowest_to_be_committed(web, tmp_path, in_place, monkeypatch):

@@ -7,13 +7,14 @@ import uvloop
 from wit_builder.crawl.crawler import crawl
 from wit_builder.engine import lease
 from wit_builder.engine.task import Stopped, Task
+from wit_builder.web import journal
 
 
 def collect(task: Task) -> None:
     """Crawls into the task's own folder.
 
     params: crawl (Crawl), web (WebSettings), extraction (Extraction). Hands on `candidates` and `losses`
-    (parquet), and the funnel of the stages pages and extract.
+    (parquet), `wishes` (its journal), and the funnel of the stages pages and extract.
     """
     web, extraction = task.params["web"], task.params["extraction"]
     with lease.alone(task.home):
@@ -35,4 +36,5 @@ def collect(task: Task) -> None:
         task.keep("candidates", path)
     for path in result.loss_parts:
         task.keep("losses", path)
+    task.keep("wishes", task.home / journal.NAME)
     task.funnel.add(result.funnel)

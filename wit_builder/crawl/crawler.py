@@ -15,14 +15,17 @@ the same depth, one hop further**, had once however many lead there, at one requ
 depend on the order: which pages of a host are not asked for any more, when it fails so often in a row that it
 is given up.
 
-A crawl stops at once and goes on where it was: what is not committed is fetched again.
+A crawl stops at once and goes on where it was: what is not committed is fetched again. What hosts asked for holds on
+(web/journal.py).
 """
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from wit_builder import mirror
 from wit_builder.crawl.frontier import Address, Frontier
 from wit_builder.crawl.harvest import Harvester, Job
 from wit_builder.crawl.levels import page_level, sitemap_level
@@ -37,6 +40,7 @@ from wit_builder.extract.settings import Extraction
 from wit_builder.ledger import Funnel
 from wit_builder.records import url_id
 from wit_builder.settings import differences, encode
+from wit_builder.web.journal import NAME, Journal
 from wit_builder.web.politeness import HostQueues
 from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of, normalise
@@ -79,12 +83,18 @@ async def crawl(
         _begin(frontier, settings)
         parts = Parts(folder, attempt, frontier)
         saved = Saved(folder, attempt, number, frontier, parts)
-        if not _is_finished(frontier):
-            queues: HostQueues[Job] = HostQueues(web.politeness)
-            scope = Scope(settings)
-            async with CrawlVisitor.open(web, queues, connect_to=connect_to) as visitor:
-                harvester = Harvester(settings, extraction, scope, visitor, queues)
-                await Rounds(settings, frontier, parts, scope, harvester, queues, saved, stop, report).run()
+        with closing(Journal(mirror.here(folder / NAME))) as journal:
+            journal.begin(0, 1, journal.wishes)
+            if not _is_finished(frontier):
+                queues: HostQueues[Job] = HostQueues(web.politeness, heard=journal.hear)
+                queues.take_over(journal.wishes)
+                scope = Scope(settings)
+                async with CrawlVisitor.open(web, queues, connect_to=connect_to) as visitor:
+                    harvester = Harvester(settings, extraction, scope, visitor, queues)
+                    await Rounds(
+                        settings, frontier, parts, scope, harvester, queues, saved, journal, stop, report
+                    ).run()
+                journal.begin(0, 1, queues.wishes())
         return CrawlResult(
             finished=_is_finished(frontier),
             funnel=_funnel(frontier),

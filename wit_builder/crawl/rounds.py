@@ -17,6 +17,7 @@ from wit_builder.crawl.scope import Scope
 from wit_builder.crawl.settings import Crawl
 from wit_builder.crawl.window import Window
 from wit_builder.errors import BuildError, Dropped
+from wit_builder.web.journal import Journal
 from wit_builder.web.politeness import HostQueues
 
 COMMIT_S = 5.0  # seconds after which a batch is committed, however small
@@ -37,6 +38,7 @@ class Rounds:
         harvester: Harvester,
         queues: HostQueues[Job],
         saved: Saved,
+        journal: Journal,
         stop: Callable[[], bool],
         report: Callable[[dict[str, int]], None],
     ) -> None:
@@ -45,6 +47,7 @@ class Rounds:
         self._harvester = harvester
         self._queues = queues
         self._saved = saved
+        self._journal = journal
         self._ask_to_stop = stop
         self._stopped = False
         self._report = report
@@ -122,6 +125,7 @@ class Rounds:
             if now - self._committed >= COMMIT_S:
                 self._commit()
             await self._saved.save_when_due()
+            self._journal.sync(self._queues.wishes)
             if now - self._reported >= REPORT_S:
                 self._reported = now
                 self._report(self._progress())

@@ -4,7 +4,7 @@ Every candidate of the bin ends as a sample or as a failure with its reason. The
 hosts take turns (HostQueues), so a slow one delays nobody else; transient failures wait at the back of their host's
 queue. Queues, connections and what robots.txt said last from one window to the next.
 
-    HOME/journal.jsonl      what the next attempt must know (journal.py)
+    HOME/journal.jsonl      what the next attempt must know (web/journal.py)
     HOME/files.jsonl        what it need not ask again (files.py)
     HOME/00000/             the chunks of each window (chunks.py)
 """
@@ -13,6 +13,7 @@ import asyncio
 import gc
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -24,11 +25,12 @@ from wit_builder.errors import Dropped, Transient
 from wit_builder.fetch import windows
 from wit_builder.fetch.chunks import Chunks
 from wit_builder.fetch.files import Files
-from wit_builder.fetch.journal import Journal
 from wit_builder.fetch.pixels import Pixels
 from wit_builder.fetch.room import Backlog, ImageVisitor
+from wit_builder.mirror import here
 from wit_builder.records import CANDIDATE_SCHEMA
-from wit_builder.web.politeness import HostQueues, backoff
+from wit_builder.web.journal import Journal
+from wit_builder.web.politeness import HostQueues, Wish, backoff
 from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of
 
@@ -43,7 +45,7 @@ def fetch(task: Task) -> None:
     """Fetches one bin.
 
     arg: bin; params: inputs ([shuffle path]), bins, stays (of each bin [npy path] which rows to take; none: all),
-    web (WebSettings), image (ImageSpec).
+    web (WebSettings), image (ImageSpec), wishes (journals of those who asked the web before, where there are any).
     Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
     """
     with Journal.open(task.home) as journal, Files.open(task.home) as files:
@@ -73,11 +75,18 @@ class _Fetch:
         self._blocked = blocked.of(task)
         self._web: WebSettings = task.params["web"]
         self._queues: HostQueues[_Item] = HostQueues(self._web.politeness, heard=journal.hear)
-        self._queues.take_over(journal.wishes)  # whoever came before, another attempt, stage or command
+        self._queues.take_over(self._wishes())  # whoever came before, another attempt, stage or command
         self._backlog = Backlog(BODIES_A_PROCESS * task.cpus)
         self._rng = random.Random()  # only spreads retries in time
         self._lost: Counter[str] = Counter()
         self._kept = 0
+
+    def _wishes(self) -> Mapping[str, Wish]:
+        """What hosts asked the attempt before for, or, before the first, those that hand on what they heard."""
+        if self._journal.windows is not None:
+            return self._journal.wishes
+        before = [Journal(here(path)).wishes for path in self._task.params.get("wishes", ())]
+        return {host: wish for wishes in before for host, wish in wishes.items()}
 
     async def run(self) -> None:
         """Until all is settled. Raises Stopped when the task is to stop; what was settled is committed either way.
@@ -200,7 +209,7 @@ class _Fetch:
             if not self._backlog.bodies:  # all who work wait for slow hosts, or there is no more work
                 self._backlog.wake()
             self._chunks.commit_when_due()
-            self._journal.sync()
+            self._journal.sync(self._queues.wishes)
             self._files.sync()
             passed += STOP_S
             if passed >= REPORT_S:

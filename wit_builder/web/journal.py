@@ -1,6 +1,8 @@
-"""What an attempt must know of those before it: how far they came in their bin, and what hosts asked them for.
+"""What whoever asks hosts must know of those before it: how far they came, and what hosts asked them for.
 
     HOME/journal.jsonl      [windows, the one at work], then for each wish [host, delay, pause] (politeness.Wish)
+
+The tasks of collect and fetch keep one each. Collect hands its own on, and a fetch without one begins with that.
 
 No time is written down, as machines' clocks differ: an attempt begins as if every host had been asked, and every wish
 heard, just now. A wish is written before the host is asked again: kill -9 loses none, a machine that
@@ -10,7 +12,7 @@ is lost at most those of its last tenth of a second, or where HOME is a store's 
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -24,14 +26,16 @@ from wit_builder.web.politeness import Wish
 
 NAME = "journal.jsonl"
 SENT_S = 1.0  # between two writes of it to a store
+MOST = 1 << 20  # bytes of wishes, 25,000 about, that it grows by before it is begun anew
 PATIENCE_S = 10.0  # with a process that was killed and still holds its files
 
 
 class Journal:
     """The journal of one task.
 
-    windows: of the task's bin, None before the first attempt; window: the first that is not known to be settled;
-    wishes: of hosts, by name; alone: no other process can be at the task (without locks nobody can tell).
+    windows: of the task's bin, None before the first attempt; window: the first that is not known to be settled; a
+    crawl is one window. wishes: of hosts, by name; alone: no other process can be at the task (without locks nobody
+    can tell).
     """
 
     windows: int | None = None
@@ -49,11 +53,12 @@ class Journal:
             finally:
                 journal.close()
 
-    def __init__(self, path: Path, alone: bool) -> None:
+    def __init__(self, path: Path, alone: bool = True) -> None:
         self.alone = alone
         self._path = path
         self._file: int | None = None  # before the first window of this attempt
         self._heard = False  # since the last `sync`
+        self._room = MOST
         self._due = 0.0  # when that may be sent to a store again, on the monotonic clock
         self.wishes: dict[str, Wish] = {}
         if path.exists():
@@ -67,18 +72,28 @@ class Journal:
         self._heard = False
         self.close()
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        self._room = MOST
         self.windows, self.window = windows, window
 
     def hear(self, host: str, wish: Wish) -> None:
         """Write down a wish."""
         assert self._file is not None
+        line = _line([host, *wish])
         with storage.plain_errors(self._path):
-            os.write(self._file, _line([host, *wish]))
+            os.write(self._file, line)
+        self._room -= len(line)
         self._heard = True
 
-    def sync(self) -> None:
-        """What was heard outlasts the machine."""
-        if not self._heard or self._file is None or time.monotonic() < self._due:
+    def sync(self, wishes: Callable[[], Mapping[str, Wish]]) -> None:
+        """What was heard outlasts the machine; where that has become much, only what is of interest still does."""
+        if self._room < 0:
+            assert self.windows is not None
+            self.begin(self.window, self.windows, wishes())
+        elif time.monotonic() >= self._due:
+            self._sync()
+
+    def _sync(self) -> None:
+        if not self._heard or self._file is None:
             return
         if mirror.behind(self._path):
             mirror.renew(self._path)
@@ -90,8 +105,7 @@ class Journal:
     def close(self) -> None:
         """Nothing more is written."""
         if self._file is not None:
-            self._due = 0.0
-            self.sync()
+            self._sync()
             os.close(self._file)
             self._file = None
 

@@ -5,14 +5,14 @@ import pytest
 
 from tests.cli.processes import ROOT
 from wit_builder.errors import BuildError
-from wit_builder.fetch import journal as journal_
-from wit_builder.fetch.journal import NAME, Journal
+from wit_builder.web import journal as journal_
+from wit_builder.web.journal import NAME, Journal
 from wit_builder.web.politeness import Wish
 
 HOLDS_IT = """
 import sys
 from pathlib import Path
-from wit_builder.fetch.journal import Journal
+from wit_builder.web.journal import Journal
 
 with Journal.open(Path(sys.argv[1])):
     print("held", flush=True)
@@ -44,6 +44,20 @@ def test_of_a_window_that_is_over_only_what_still_counts_is_kept(tmp_path):
         journal.hear("a.test", Wish(pause=9.0))
         journal.begin(1, 2, {"b.test": Wish(delay=2.0)})
     assert read(tmp_path) == (2, 1, {"b.test": Wish(2.0, 0.0)})
+
+
+@pytest.mark.parametrize(("heard", "kept"), [(2, 2), (3, 1)])
+def test_once_it_has_grown_by_much_only_what_still_counts_is_kept(tmp_path, monkeypatch, heard, kept):
+    monkeypatch.setattr(journal_, "MOST", 2 * len(b'["a.test",0.0,9.0]\n'))
+    with Journal.open(tmp_path) as journal:
+        journal.begin(1, 5, {})
+        for name in "abc"[:heard]:
+            journal.hear(f"{name}.test", Wish(pause=9.0))
+        journal.sync(lambda: {"d.test": Wish(delay=3.0)})
+        journal.hear("e.test", Wish(pause=1.0))
+    windows, window, wishes = read(tmp_path)
+    assert (windows, window) == (5, 1)
+    assert len(wishes) == kept + 1 and ("d.test" in wishes) == (kept == 1)
 
 
 def test_a_wish_that_was_half_written_is_none(tmp_path):
