@@ -132,12 +132,12 @@ def _write_incumbents(out: Path, root: Path) -> Path:
     """The hashes of all published samples, as clean.py wants them."""
     path = root / "incumbents.parquet"
     if not path.exists():
-        names = pa.schema([(name, pa.string()) for name in clean.INCUMBENT_COLUMNS])
-        found = [names.empty_table()]
+        names = clean.INCUMBENTS.names
+        found = [clean.INCUMBENTS.empty_table()]
         for info in manifest.read_manifest(out):
-            table = pq.read_table(out / "shards" / info.sidecar, columns=[*names.names, "status"])
+            table = pq.read_table(out / "shards" / info.sidecar, columns=[*names, "status"])
             kept = table.filter(pc.equal(table.column("status"), "success"))
-            found.append(kept.select(names.names).cast(names))
+            found.append(kept.select(names).cast(clean.INCUMBENTS))
         tables.write_parquet(path, pa.concat_tables(found))
     return path
 
