@@ -220,6 +220,7 @@ def test_what_comes_now_has_the_captions_of_its_url_as_if_it_had_come_at_once(tm
         for out in (tmp_path / "whole", tmp_path / "out")
     )
     assert mended == whole
+    assert "pages" not in json.loads((tmp_path / "out" / "funnel.json").read_text())
     assert len(mended[image_url(1)][1]) == 1
 
 
