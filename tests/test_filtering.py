@@ -30,14 +30,14 @@ def test_a_reason_of_another_shape_is_refused(reason):
         (5, "", (), "reason is 5, expected snake_case"),
         ("dark", 5, (), "evidence is 5, expected a text"),
         ("dark", None, (), "evidence is None"),
-        (None, "", (("x", float("nan")),), "scores is .*nan.*, expected a name and a finite number of each"),
-        (None, "", (("x", float("inf")),), "scores is"),
-        (None, "", (("x", "high"),), "scores is"),
-        (None, "", (("x", None),), "scores is"),
-        (None, "", ("x", 0.5), "scores is"),
-        (None, "", {"x": 0.5}, "scores is"),
-        (None, "", ((5, 0.5),), "scores is"),
-        (None, "", (("x", 0.5), ("x", 1.0)), "scores is .*no name twice"),
+        (None, "", (("x", float("nan")),), "scores are .*nan.*, expected a name and a finite number of each"),
+        (None, "", (("x", float("inf")),), "scores are"),
+        (None, "", (("x", "high"),), "scores are"),
+        (None, "", (("x", None),), "scores are"),
+        (None, "", ("x", 0.5), "scores are"),
+        (None, "", {"x": 0.5}, "scores are"),
+        (None, "", ((5, 0.5),), "scores are"),
+        (None, "", (("x", 0.5), ("x", 1.0)), "scores are .*no name twice"),
     ],
 )
 def test_a_verdict_that_no_table_could_hold_is_refused(reason, evidence, scores, said):
@@ -131,7 +131,7 @@ class SaysItWrong:
 @pytest.mark.parametrize(
     ("rule", "kind", "words"),
     [
-        (Forgets(), ConfigError, "filter Forgets: judge returns 1 verdicts of 2 items"),
+        (Forgets(), ConfigError, "filter Forgets: judge returns 1 verdict of 2 items"),
         (SaysOne(), ConfigError, "filter SaysOne: judge returns Verdict.*, expected a list of Verdicts"),
         (Divides(), RuntimeError, "filter Divides: ZeroDivisionError: division by zero"),
         (SaysNothing(), ConfigError, "filter SaysNothing: it returns None, expected a Verdict"),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from wit_builder.errors import ConfigError, WitError
+from wit_builder.errors import ConfigError, WitError, many
 
 _VERDICT = 'from wit_builder.filtering import KEPT, Verdict: return KEPT, or Verdict("too_dark")'
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9_]*")
@@ -28,12 +28,12 @@ class Verdict:
 
     def __post_init__(self) -> None:
         if self.reason is not None and not _is_snake_case(self.reason):
-            raise _wrong("reason", self.reason, "snake_case", 'Verdict("too_dark")')
+            raise _wrong("reason is", self.reason, "snake_case", 'Verdict("too_dark")')
         if not isinstance(self.evidence, str):
-            raise _wrong("evidence", self.evidence, "a text", 'Verdict("too_dark", f"{mean} of 255")')
+            raise _wrong("evidence is", self.evidence, "a text", 'Verdict("too_dark", f"{mean} of 255")')
         if self.scores and not _are_scores(self.scores):
             expected = "a name and a finite number of each, no name twice"
-            raise _wrong("scores", self.scores, expected, 'Verdict(scores=(("brightness", 0.5),))')
+            raise _wrong("scores are", self.scores, expected, 'Verdict(scores=(("brightness", 0.5),))')
 
     @property
     def kept(self) -> bool:
@@ -61,7 +61,7 @@ def _is_score(pair: object) -> bool:
 
 
 def _wrong(what: str, value: object, expected: str, hint: str) -> ConfigError:
-    return ConfigError(f"a verdict's {what} is {value!r:.100}, expected {expected}", hint)
+    return ConfigError(f"a verdict's {what} {value!r:.100}, expected {expected}", hint)
 
 
 KEPT = Verdict()
@@ -161,6 +161,7 @@ def verdicts_of(
             raise ConfigError(f"it returns {verdict!r:.100}, expected a Verdict", _VERDICT)
     if len(found) != len(items):
         raise ConfigError(
-            f"judge returns {len(found):,} verdicts of {len(items):,} items, expected one of each"
+            f"judge returns {many(len(found), 'verdict')} of {many(len(items), 'item')}, expected one of each",
+            "return [KEPT for _ in items]",
         )
     return list(found)

@@ -158,7 +158,7 @@ def test_a_batch_filter_with_one_verdict_whatever_it_is_given_is_refused():
         def judge(self, items, images):
             return [KEPT]
 
-    with pytest.raises(ConfigError, match="filter Batch: judge returns 1 verdicts of 2 items"):
+    with pytest.raises(ConfigError, match="filter Batch: judge returns 1 verdict of 2 items"):
         try_filters(recipe(sample_filters=(Batch(),)))
 
 
