@@ -129,7 +129,7 @@ def judge(
     """For each item the verdict of the first filter that drops it, or that it is kept.
 
     A filter sees what those before it kept; the scores of all that saw it add up.
-    image: gives an item's stored image, a whole file; None where no filter is a BatchFilter.
+    image: gives an item's stored image, a whole file; None of candidates, which have none.
     called_for: for each filter which items it must be called for, bool [items]; None: all.
     """
     verdicts = [KEPT] * len(items)
@@ -148,7 +148,10 @@ def judge(
 def verdicts_of(
     rule: Filter[ItemT] | BatchFilter[ItemT], items: Sequence[ItemT], image: Callable[[ItemT], bytes] | None
 ) -> list[Verdict]:
-    """What one filter says of each item. Raises ConfigError for whatever else it returns."""
+    """What one filter says of each item. Raises ConfigError for whatever else it returns.
+
+    image: see `judge`; None of candidates, which have no place for scores.
+    """
     if isinstance(rule, BatchFilter):
         assert image is not None, "a BatchFilter stands where nothing is downloaded"
         found = rule.judge(items, map(image, items))
@@ -159,6 +162,10 @@ def verdicts_of(
     for verdict in found:
         if not isinstance(verdict, Verdict):
             raise ConfigError(f"it returns {verdict!r:.100}, expected a Verdict", _VERDICT)
+        if verdict.scores and image is None:
+            raise ConfigError(
+                "it gives scores, which a candidate does not store", "put it among sample_filters"
+            )
     if len(found) != len(items):
         raise ConfigError(
             f"judge returns {many(len(found), 'verdict')} of {many(len(items), 'item')}, expected one of each",

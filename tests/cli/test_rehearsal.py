@@ -162,6 +162,11 @@ def test_a_batch_filter_with_one_verdict_whatever_it_is_given_is_refused():
         try_filters(recipe(sample_filters=(Batch(),)))
 
 
+def test_a_score_of_a_candidate_is_refused_as_nothing_stores_it():
+    with pytest.raises(ConfigError, match="filter Says: it gives scores, which a candidate does not store"):
+        try_filters(recipe((Says(Verdict(scores=(("x", 0.5),))),)))
+
+
 def test_a_score_that_two_rules_store_is_refused():
     rule = Says(Verdict(scores=(("x", 0.5),)))
     with pytest.raises(ConfigError, match="two of sample_filters store a score 'x'"):

@@ -61,10 +61,10 @@ def try_language(recipe: Recipe) -> None:
     language.read(recipe.language.path)
 
 
-def _try(rule: Any, item: Any, picture: bytes = b"") -> Verdict:
+def _try(rule: Any, item: Any, picture: bytes | None = None) -> Verdict:
     name = type(rule).__name__
     try:
-        said, _ = verdicts_of(rule, [item, item], lambda _: picture)
+        said, _ = verdicts_of(rule, [item, item], None if picture is None else lambda _: picture)
         called_for = may_drop(rule, _rows(item))
     except WitError as error:
         raise ConfigError(f"filter {name}: {error}", error.hint) from error
