@@ -24,6 +24,40 @@ def test_a_reason_of_another_shape_is_refused(reason):
         Verdict(reason)
 
 
+@pytest.mark.parametrize(
+    ("reason", "evidence", "scores", "said"),
+    [
+        (5, "", (), "reason is 5, expected snake_case"),
+        ("dark", 5, (), "evidence is 5, expected a text"),
+        ("dark", None, (), "evidence is None"),
+        (None, "", (("x", float("nan")),), "scores are .*nan.*, expected a name and a finite number of each"),
+        (None, "", (("x", float("inf")),), "scores are"),
+        (None, "", (("x", "high"),), "scores are"),
+        (None, "", (("x", None),), "scores are"),
+        (None, "", ("x", 0.5), "scores are"),
+        (None, "", {"x": 0.5}, "scores are"),
+        (None, "", ((5, 0.5),), "scores are"),
+        (None, "", (("x", 0.5), ("x", 1.0)), "scores are .*no name twice"),
+    ],
+)
+def test_a_verdict_that_no_table_could_hold_is_refused(reason, evidence, scores, said):
+    with pytest.raises(ConfigError, match=f"a verdict's {said}"):
+        Verdict(reason, evidence, scores)
+
+
+@pytest.mark.parametrize("score", [0, -1.5, np.float32(0.5), np.int64(3)])
+def test_any_finite_number_is_a_score(score):
+    assert Verdict(scores=(("x", score), ("y", 1))).kept
+
+
+def test_a_score_that_two_filters_give_names_the_second():
+    class Again(Batch):
+        """The same."""
+
+    with pytest.raises(ConfigError, match=r"filter Again: a verdict's scores .*no name twice"):
+        judge(["1c"], [Batch("a"), Again("a")], lambda _: b"")
+
+
 def test_the_first_filter_that_drops_decides():
     rules = [lambda _: KEPT, lambda _: Verdict("second"), lambda _: Verdict("third")]
     assert judge(["item"], rules) == [Verdict("second")]
@@ -80,6 +114,13 @@ class SaysNothing:
         return None
 
 
+class SaysOne:
+    """One verdict for all."""
+
+    def judge(self, items, images):
+        return KEPT
+
+
 class SaysItWrong:
     """A reason of two words."""
 
@@ -90,9 +131,10 @@ class SaysItWrong:
 @pytest.mark.parametrize(
     ("rule", "kind", "words"),
     [
-        (Forgets(), RuntimeError, "filter Forgets: ValueError: .* shorter"),
+        (Forgets(), ConfigError, "filter Forgets: judge returns 1 verdict of 2 items"),
+        (SaysOne(), ConfigError, "filter SaysOne: judge returns Verdict.*, expected a list of Verdicts"),
         (Divides(), RuntimeError, "filter Divides: ZeroDivisionError: division by zero"),
-        (SaysNothing(), RuntimeError, "filter SaysNothing: AttributeError: 'NoneType' object has no"),
+        (SaysNothing(), ConfigError, "filter SaysNothing: it returns None, expected a Verdict"),
         (SaysItWrong(), ConfigError, "filter SaysItWrong: .*'Too Low', expected snake_case"),
     ],
 )

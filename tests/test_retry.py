@@ -20,6 +20,7 @@ from wit_builder.curation.settings import Balance
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import ConfigError
 from wit_builder.ledger import Funnel
+from wit_builder.lists.settings import UrlList
 from wit_builder.queries.settings import Queries
 from wit_builder.shards import manifest
 
@@ -195,6 +196,32 @@ def test_a_build_without_a_shard_gets_its_first(tmp_path):
         assert again(out, ["http_404"], web) == (2, 1)
     assert list(tars(out)) == ["00000.tar"]
     assert reasons(out) == [("http_404", image_url(0))]
+
+
+def test_what_comes_now_has_the_captions_of_its_url_as_if_it_had_come_at_once(tmp_path):
+    made = builds.recipe(source=UrlList(files=(str(tmp_path / "list.csv"),)))
+    texts = [
+        (0, "A boat on a lake"),
+        (1, "A red tower"),
+        (1, "The tower at dawn"),
+        (2, "A picture of a hill"),
+    ]
+    lines = ["url,caption", *(f"{image_url(n)},{text}" for n, text in texts)]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    with told() as web:
+        web.answers |= {image_url(n): Say(picture(n)) for n in range(3)}
+        builds.run(tmp_path / "whole", web.connect_to, made)
+        web.answers[image_url(1)] = Say(status=503)
+        builds.run(tmp_path / "out", web.connect_to, made)
+        web.answers[image_url(1)] = Say(picture(1))
+        assert again(tmp_path / "out", ["5xx"], web) == (1, 1)
+    whole, mended = (
+        {row["url"]: (row["caption"], row["alt_texts"]) for row in _rows(out) if row["status"] == "success"}
+        for out in (tmp_path / "whole", tmp_path / "out")
+    )
+    assert mended == whole
+    assert "pages" not in json.loads((tmp_path / "out" / "funnel.json").read_text())
+    assert len(mended[image_url(1)][1]) == 1
 
 
 def test_killed_at_any_step_of_the_publication_the_same_command_ends_the_same(web, out, retried, monkeypatch):

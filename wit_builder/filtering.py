@@ -1,5 +1,6 @@
 """How filters speak: a verdict that carries its reason, and the function that applies them in order."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from wit_builder.errors import ConfigError, WitError
+from wit_builder.errors import ConfigError, WitError, many
 
+_VERDICT = 'from wit_builder.filtering import KEPT, Verdict: return KEPT, or Verdict("too_dark")'
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -25,10 +27,13 @@ class Verdict:
     scores: tuple[tuple[str, float], ...] = ()  # what was measured, by name; stored with the sample
 
     def __post_init__(self) -> None:
-        if self.reason is not None and not _SNAKE_CASE.fullmatch(self.reason):
-            raise ConfigError(
-                f"a verdict's reason is {self.reason!r}, expected snake_case", 'Verdict("too_dark")'
-            )
+        if self.reason is not None and not _is_snake_case(self.reason):
+            raise _wrong("reason is", self.reason, "snake_case", 'Verdict("too_dark")')
+        if not isinstance(self.evidence, str):
+            raise _wrong("evidence is", self.evidence, "a text", 'Verdict("too_dark", f"{mean} of 255")')
+        if self.scores and not _are_scores(self.scores):
+            expected = "a name and a finite number of each, no name twice"
+            raise _wrong("scores are", self.scores, expected, 'Verdict(scores=(("brightness", 0.5),))')
 
     @property
     def kept(self) -> bool:
@@ -37,6 +42,26 @@ class Verdict:
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Verdict is neither true nor false; read verdict.kept")
+
+
+def _is_snake_case(reason: object) -> bool:
+    return isinstance(reason, str) and _SNAKE_CASE.fullmatch(reason) is not None
+
+
+def _are_scores(scores: object) -> bool:
+    if not isinstance(scores, tuple) or not all(map(_is_score, scores)):
+        return False
+    return len({name for name, _ in scores}) == len(scores)
+
+
+def _is_score(pair: object) -> bool:
+    if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+        return False
+    return isinstance(pair[1], int | float | np.integer | np.floating) and math.isfinite(pair[1])
+
+
+def _wrong(what: str, value: object, expected: str, hint: str) -> ConfigError:
+    return ConfigError(f"a verdict's {what} {value!r:.100}, expected {expected}", hint)
 
 
 KEPT = Verdict()
@@ -104,7 +129,7 @@ def judge(
     """For each item the verdict of the first filter that drops it, or that it is kept.
 
     A filter sees what those before it kept; the scores of all that saw it add up.
-    image: gives an item's stored image, a whole file; None where no filter is a BatchFilter.
+    image: gives an item's stored image, a whole file; None of candidates, which have none.
     called_for: for each filter which items it must be called for, bool [items]; None: all.
     """
     verdicts = [KEPT] * len(items)
@@ -112,7 +137,7 @@ def judge(
     for rule, asked in zip(filters, [left] * len(filters) if called_for is None else called_for, strict=True):
         numbers = np.flatnonzero(left & asked).tolist()
         with naming(rule):
-            said = _said(rule, [items[i] for i in numbers], image)
+            said = verdicts_of(rule, [items[i] for i in numbers], image)
             for i, verdict in zip(numbers, said, strict=True):
                 before = verdicts[i].scores
                 verdicts[i] = replace(verdict, scores=before + verdict.scores) if before else verdict
@@ -120,10 +145,30 @@ def judge(
     return verdicts
 
 
-def _said(
+def verdicts_of(
     rule: Filter[ItemT] | BatchFilter[ItemT], items: Sequence[ItemT], image: Callable[[ItemT], bytes] | None
-) -> Iterable[Verdict]:
+) -> list[Verdict]:
+    """What one filter says of each item. Raises ConfigError for whatever else it returns.
+
+    image: see `judge`; None of candidates, which have no place for scores.
+    """
     if isinstance(rule, BatchFilter):
         assert image is not None, "a BatchFilter stands where nothing is downloaded"
-        return rule.judge(items, map(image, items))
-    return map(rule, items)
+        found = rule.judge(items, map(image, items))
+        if not isinstance(found, Sequence):
+            raise ConfigError(f"judge returns {found!r:.100}, expected a list of Verdicts", _VERDICT)
+    else:
+        found = list(map(rule, items))
+    for verdict in found:
+        if not isinstance(verdict, Verdict):
+            raise ConfigError(f"it returns {verdict!r:.100}, expected a Verdict", _VERDICT)
+        if verdict.scores and image is None:
+            raise ConfigError(
+                "it gives scores, which a candidate does not store", "put it among sample_filters"
+            )
+    if len(found) != len(items):
+        raise ConfigError(
+            f"judge returns {many(len(found), 'verdict')} of {many(len(items), 'item')}, expected one of each",
+            "return [KEPT for _ in items]",
+        )
+    return list(found)

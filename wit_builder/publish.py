@@ -94,7 +94,8 @@ def recounted(at: Path | Place) -> Funnel:
     out = place.at(at).folder
     funnel = Funnel.from_json(orjson.loads((out / "funnel.json").read_bytes()))
     for stage, reasons in ledger.count(out).items():
-        funnel[stage].dropped = reasons
+        if reasons or stage in funnel:
+            funnel[stage].dropped = reasons
     funnel["clean"].kept = sum(info.samples for info in manifest.read_manifest(out))
     funnel["fetch"].kept = funnel["clean"].seen
     funnel["select"].kept = funnel["fetch"].seen  # what is on a list now is lost there

@@ -19,6 +19,7 @@ from wit_builder.blocklist import blocked
 from wit_builder.curation import clean, histogram, tables
 from wit_builder.curation.select import pair_heads
 from wit_builder.curation.settings import Balance, Top
+from wit_builder.engine import columns
 from wit_builder.engine.local import Executor
 from wit_builder.engine.task import read_json
 from wit_builder.errors import ConfigError
@@ -115,10 +116,10 @@ def _pick(out: Path, root: Path, reasons: list[str]) -> pa.Array:
         ]
         ids = pa.chunked_array([chunk for column in failed for chunk in column.chunks], pa.string())
         parts = sorted((out / "candidates").glob("part-*.parquet"))
-        rows = pa.concat_tables([CANDIDATE_SCHEMA.empty_table(), *_rows_of(parts, ids)])
-        first = pair_heads(rows) == np.arange(rows.num_rows)
+        found = pa.concat_tables([CANDIDATE_SCHEMA.empty_table(), *_rows_of(parts, ids)])
+        rows = _with_texts(out, found.filter(columns.mask(pair_heads(found) == np.arange(found.num_rows))))
         carried = pq.read_schema(parts[0]).metadata if parts else None  # see lists.collect
-        tables.write_parquet(path, rows.filter(pa.array(first)).replace_schema_metadata(carried))
+        tables.write_parquet(path, rows.replace_schema_metadata(carried))
     return pq.read_table(path, columns=["id"]).sort_by("id").column("id").combine_chunks()
 
 
@@ -128,16 +129,32 @@ def _rows_of(parts: Sequence[Path], ids: pa.ChunkedArray) -> Iterator[pa.Table]:
         yield table.filter(pc.is_in(table.column("id"), ids))
 
 
+def _with_texts(out: Path, rows: pa.Table) -> pa.Table:
+    """The candidates with the texts of their sidecars' rows: those of their URL too, which are dropped by then.
+
+    As they are where no sidecar has them.
+    """
+    told = [rows.select(["id", "alt_texts"])]
+    for info in manifest.read_manifest(out):
+        table = pq.read_table(out / "shards" / info.sidecar, columns=["id", "alt_texts"])
+        told.insert(0, table.filter(pc.is_in(table.column("id"), rows.column("id"))))
+    of = pa.concat_tables(told)
+    texts = of.column("alt_texts").take(pc.index_in(rows.column("id"), of.column("id")))
+    return rows.set_column(
+        rows.schema.get_field_index("alt_texts"), CANDIDATE_SCHEMA.field("alt_texts"), texts
+    )
+
+
 def _write_incumbents(out: Path, root: Path) -> Path:
     """The hashes of all published samples, as clean.py wants them."""
     path = root / "incumbents.parquet"
     if not path.exists():
-        names = pa.schema([(name, pa.string()) for name in clean.INCUMBENT_COLUMNS])
-        found = [names.empty_table()]
+        names = clean.INCUMBENTS.names
+        found = [clean.INCUMBENTS.empty_table()]
         for info in manifest.read_manifest(out):
-            table = pq.read_table(out / "shards" / info.sidecar, columns=[*names.names, "status"])
+            table = pq.read_table(out / "shards" / info.sidecar, columns=[*names, "status"])
             kept = table.filter(pc.equal(table.column("status"), "success"))
-            found.append(kept.select(names.names).cast(names))
+            found.append(kept.select(names).cast(clean.INCUMBENTS))
         tables.write_parquet(path, pa.concat_tables(found))
     return path
 

@@ -31,7 +31,10 @@ def hashes(task: engine.Task) -> None:
     """Makes a file of hashes. arg: its number. Hands on `samples` (parquet)."""
     row = np.arange(task.arg * FILE, (task.arg + 1) * FILE, dtype=np.uint64)
     column = made.digits([made.mixed(row, word) for word in range(4)])
-    tables.write_parquet(task.new_file("samples", ".parquet"), pa.table({"phash": column}))
+    tables.write_parquet(
+        task.new_file("samples", ".parquet"),
+        pa.table({"phash": column, "phash_quality": np.full(FILE, 100, np.int64)}),
+    )
 
 
 @click.command()

@@ -86,8 +86,7 @@ def read(path: Path, min_count: int = 0) -> Words:
     min_count: entries that a line with a tab gives a smaller number are left out (`word<TAB>count`; a column between
     them is passed over). Raises ConfigError for a file that is missing, empty, no UTF-8, or holds what is no entry.
     """
-    entries = [words(entry) for entry in _entries(path, min_count)]
-    phrases = {" ".join(entry[:MAX_PHRASE]) for entry in entries if 0 < len(entry) <= MAX_PHRASE}
+    phrases = {" ".join(entry) for entry in _entries(path, min_count) if entry}
     if not phrases:
         raise ConfigError(f"the list of words {str(path)!r} holds none", _HINT)
     dense = sorted(phrase for phrase in phrases if not phrase.isascii() and UNSPACED.search(phrase))
@@ -98,7 +97,7 @@ def read(path: Path, min_count: int = 0) -> Words:
 _HINT = "one word or phrase a line, in UTF-8"
 
 
-def _entries(path: Path, min_count: int) -> Iterator[str]:
+def _entries(path: Path, min_count: int) -> Iterator[list[str]]:
     try:
         if path.stat().st_size > MAX_LIST_BYTES:
             raise ConfigError(f"the list of words {str(path)!r} is larger than 1 GiB", _HINT)
@@ -110,13 +109,22 @@ def _entries(path: Path, min_count: int) -> Iterator[str]:
                         f"{path}, line {number}: {len(entry):,} characters, {MAX_ENTRY:,} at most", _HINT
                     )
                 if not tab or not min_count or _count(path, number, rest) >= min_count:
-                    yield fold(entry)
+                    yield _phrase(path, number, entry)
     except OSError as error:
         raise ConfigError(
             f"the list of words {str(path)!r} cannot be read: {error.strerror}", _HINT
         ) from None
     except UnicodeDecodeError:
         raise ConfigError(f"the list of words {str(path)!r} is no UTF-8", _HINT) from None
+
+
+def _phrase(path: Path, number: int, entry: str) -> list[str]:
+    phrase = words(fold(entry))
+    if len(phrase) > MAX_PHRASE:
+        raise ConfigError(
+            f"{path}, line {number}: a phrase of {len(phrase)} words, {MAX_PHRASE} at most", _HINT
+        )
+    return phrase
 
 
 def _count(path: Path, number: int, rest: str) -> int:

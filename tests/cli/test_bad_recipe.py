@@ -98,11 +98,11 @@ FILES = {  # what is in the file: what is said, what is hinted
         r".*127.0.0.0/8",
     ),
     recipe("candidate_filters=(Mine('bool'),)"): (
-        r"filter Mine returns True, expected a Verdict",
+        r"filter Mine: it returns True, expected a Verdict",
         r".*KEPT.*",
     ),
     recipe("sample_filters=(Mine('tuple'),)"): (
-        r"filter Mine returns \(False, 'x'\), expected .*",
+        r"filter Mine: it returns \(False, 'x'\), expected .*",
         r".*KEPT.*",
     ),
     recipe("sample_filters=(Mine('other'),)"): (

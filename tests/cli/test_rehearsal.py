@@ -11,6 +11,7 @@ from wit_builder.cli.rehearsal import try_filters
 from wit_builder.curation.settings import Duplicates, Semantic, Top
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
+from wit_builder.images.picture import ImageSpec
 from wit_builder.records import Candidate, Sample
 from wit_filters.model import ClipScore
 from wit_pipelines import demo
@@ -26,9 +27,13 @@ class Says:
         return self.what
 
 
-def recipe(candidate_filters=(), sample_filters=(), duplicates=Duplicates(), top=None):  # noqa: B008
+def recipe(candidate_filters=(), sample_filters=(), duplicates=Duplicates(), top=None, format="jpg"):  # noqa: B008
     return SimpleNamespace(
-        candidate_filters=candidate_filters, sample_filters=sample_filters, duplicates=duplicates, top=top
+        candidate_filters=candidate_filters,
+        sample_filters=sample_filters,
+        duplicates=duplicates,
+        top=top,
+        image=ImageSpec(format=format),
     )
 
 
@@ -57,7 +62,7 @@ def test_both_verdicts_pass(verdict):
 @pytest.mark.parametrize("said", [True, False, None, (False, "too_dark"), "too_dark"])
 @pytest.mark.parametrize("place", ["candidate_filters", "sample_filters"])
 def test_what_is_no_verdict_is_refused(said, place):
-    with pytest.raises(ConfigError, match=r"filter Says returns .*, expected a Verdict"):
+    with pytest.raises(ConfigError, match=r"filter Says: it returns .*, expected a Verdict"):
         try_filters(recipe(**{place: (Says(said),)}))
 
 
@@ -96,8 +101,8 @@ def test_each_kind_of_filter_gets_its_kind_of_item():
             return KEPT
 
     try_filters(recipe((Looks(),), (Looks(),)))
-    assert [type(item) for item in seen] == [Candidate, Sample]
-    assert seen[1].original_width > 0
+    assert [type(item) for item in seen[::2]] == [Candidate, Sample]
+    assert seen[-1].original_width > 0
 
 
 def broken(folder):
@@ -127,7 +132,42 @@ def test_a_wrong_checkpoint_is_found_out(tmp_path):
 def test_a_batch_filter_whose_answer_is_no_verdict_is_refused():
     class Batch:
         def judge(self, items, images):
-            return [images[0][:4]]
+            return [image[:4] for image in images]
 
-    with pytest.raises(ConfigError, match=r"filter Batch returns b'\\x89PNG', expected a Verdict"):
+    with pytest.raises(ConfigError, match=r"filter Batch: it returns b'\\x89PNG', expected a Verdict"):
+        try_filters(recipe(sample_filters=(Batch(),), format="png"))
+
+
+@pytest.mark.parametrize(
+    ("format", "begins"), [("jpg", b"\xff\xd8\xff"), ("png", b"\x89PNG"), ("webp", b"RIFF")]
+)
+def test_a_made_up_picture_has_the_format_that_the_recipe_stores(format, begins):
+    seen = []
+
+    class Reads:
+        def judge(self, items, images):
+            seen.extend(images)
+            return [KEPT for _ in items]
+
+    try_filters(recipe(sample_filters=(Reads(),), format=format))
+    assert seen[0].startswith(begins)
+
+
+def test_a_batch_filter_with_one_verdict_whatever_it_is_given_is_refused():
+    class Batch:
+        def judge(self, items, images):
+            return [KEPT]
+
+    with pytest.raises(ConfigError, match="filter Batch: judge returns 1 verdict of 2 items"):
         try_filters(recipe(sample_filters=(Batch(),)))
+
+
+def test_a_score_of_a_candidate_is_refused_as_nothing_stores_it():
+    with pytest.raises(ConfigError, match="filter Says: it gives scores, which a candidate does not store"):
+        try_filters(recipe((Says(Verdict(scores=(("x", 0.5),))),)))
+
+
+def test_a_score_that_two_rules_store_is_refused():
+    rule = Says(Verdict(scores=(("x", 0.5),)))
+    with pytest.raises(ConfigError, match="two of sample_filters store a score 'x'"):
+        try_filters(recipe(sample_filters=(rule, rule)))

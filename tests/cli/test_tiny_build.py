@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
 
+from tests.archive.archives import page
 from tests.cli import tiny_web as web
 from tests.cli.processes import WIT, environment, ran
 from tests.structure.documents import ROOT, python_in
@@ -140,8 +142,29 @@ def test_the_filter_of_a_recipe_file_is_read_back_from_build_json(tiny_web, tmp_
     assert settings.decode(settings.encode(rule)) == rule
 
 
-def test_a_list_of_which_nothing_is_kept_is_told_nothing_of_crawls(tmp_path):
+@pytest.mark.parametrize(
+    "words", [("url-list", "--input", "pairs.csv"), ("common-crawl", "--warc", "page.warc")]
+)
+def test_a_list_or_archive_of_which_nothing_is_kept_is_told_nothing_of_crawls(tmp_path, words):
     (tmp_path / "pairs.csv").write_text("url,caption\nhttp://a.test/a.jpg,A red kite over the hill\n")
-    options = ("--contact", "https://a.test/me", "--connect-to", "*=")
-    said = ran("build", "url-list", "--input", "pairs.csv", "--out", "out", *options, cwd=tmp_path)
+    (tmp_path / "page.warc").write_bytes(page())
+    options = ("--contact", "https://a.test/me", "--connect-to", "*=", "--out", "out")
+    said = ran("build", *words, *options, cwd=tmp_path)
     assert "no pair was kept, for the reasons above\n" in said.stdout, said.stderr
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"```sh\nwit build {shlex.join([*words, *options])}\n```" in card
+
+
+def test_a_crawl_of_which_nothing_is_kept_is_told_of_its_scope(tiny_web, tmp_path):
+    typed = (
+        "--seeds",
+        web.SEED,
+        "--languages",
+        "de",
+        "--contact",
+        "https://a.test/me",
+        "--allow-network",
+        "127.0.0.0/8",
+    )
+    said = ran("build", "crawl", *typed, *web.reach(tiny_web), "--out", "out", cwd=tmp_path)
+    assert "reasons above; a crawl follows links within its --scope alone\n" in said.stdout, said.stderr

@@ -62,6 +62,11 @@ def test_to_go_on_is_to_go_to_the_end(typing, until):
     assert typed.resumed() == "wit build demo --pages 60 --resume"
 
 
+def test_what_a_card_says_is_the_command_from_the_beginning_to_the_end_whoever_reads_it(typing):
+    typing("/my tools/wit", "build", "demo", "--resume", "--until", "pack", "--out", "my out")
+    assert typed.anew() == "wit build demo --out 'my out'"
+
+
 def test_the_same_command_is_the_same_command(typing):
     typing("wit", "retry", "my out", "--only", "4xx,dns")
     assert typed.same() == "wit retry 'my out' --only 4xx,dns"

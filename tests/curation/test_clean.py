@@ -77,6 +77,35 @@ def test_of_near_duplicates_the_largest_stays(tmp_path):
     assert cleaned(tmp_path, rows)[:2] == ([url(2)], [("near_duplicate", url(1))])
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize(("quality", "linked"), [(50, True), (49, False), (None, True)])
+def test_pictures_without_detail_are_near_nobody(tmp_path, quality, linked, parts):
+    seen = [sample(n, phash="0" * 64, quality=50) for n in (1, 2, 3)]
+    seen[1] = replace(seen[1], phash_quality=quality)
+    paths = [written(tmp_path / f"{n}.parquet", [row]) for n, row in enumerate(seen)]
+    cut = {
+        "samples": paths[:2],
+        "incumbents": paths[2],
+        "duplicates": PLAIN,
+        "tasks": 16 * parts,
+        "parts": parts,
+    }
+    ends = table(
+        [
+            path
+            for k in range(16 * parts)
+            for path in out(ran(near.pairs, tmp_path / str(k), k, **cut), "links")
+        ]
+    )
+    together = {frozenset(pair) for pair in zip(*ends.to_pydict().values(), strict=True)}
+    assert {row for pair in together for row in pair} == ({0, 1, 2} if linked else {0, 2})
+
+
+def test_swatches_of_two_colours_stay_each_with_its_caption(tmp_path):
+    rows = [sample(n, f"swatch {n}", phash="0" * 64, quality=0) for n in (1, 2)]
+    assert cleaned(tmp_path, rows)[:2] == ([url(1), url(2)], [])
+
+
 def test_near_duplicates_stay_when_the_recipe_wants_them(tmp_path):
     rows = [sample(1, phash="0" * 64), sample(2, phash="0" * 64)]
     assert cleaned(tmp_path, rows, duplicates=Duplicates(radius=None))[1] == []

@@ -88,8 +88,9 @@ def test_parts_of_blocks_find_what_whole_blocks_find(radius, parts, tmp_path, mo
     whole = grouped(new, np.arange(1_900), incumbents, radius, of=16)
     files = [str(tmp_path / f"{n}.parquet") for n in range(3)]
     for path, some in zip(files, np.array_split(new, 3), strict=True):
-        pq.write_table(pa.table({"phash": [row.tobytes().hex() for row in some]}), path)
-    old = np.ascontiguousarray(incumbents.view(">u8").astype(np.uint64).T)
+        looks = {"phash": [row.tobytes().hex() for row in some], "phash_quality": np.full(len(some), 50)}
+        pq.write_table(pa.table(looks), path)
+    old = np.arange(100), np.ascontiguousarray(incumbents.view(">u8").astype(np.uint64).T)
     found = [
         near.links_of_part(files, old, radius, block, part, parts)
         for block in range(16)

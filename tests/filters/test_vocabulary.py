@@ -90,12 +90,19 @@ def test_two_words_in_a_row_must_be_known_too(listed):
         (" \n\n...\n", "holds none"),
         (b"caf\xe9\n", "is no UTF-8"),
         ("a" * 1_001, "line 1: 1,001 characters, 1,000 at most"),
+        ("boat\n" + " ".join("abcdefghi"), "line 2: a phrase of 9 words, 8 at most"),
         ("boat\n" + "a" * 100_000, "line 2: 65,536 characters"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_refused(listed, text, said):
     with pytest.raises(ConfigError, match=said):
         CaptionBlockedWords(listed(text))
+
+
+def test_a_phrase_of_eight_words_is_found(listed):
+    rule = CaptionBlockedWords(listed("a b c d e f g h"))
+    assert reason(rule, "x A b c d e f g, h y") == "caption_blocked_word"
+    assert reason(rule, "a b c d e f g") is None
 
 
 def test_a_list_that_is_not_there_is_refused(tmp_path):

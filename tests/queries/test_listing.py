@@ -153,6 +153,21 @@ def test_sources_that_keep_to_their_case_keep_their_spellings_apart():
     assert [query.entry for query in found] == ["US", "us", "Us"]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_one_spelling_the_query_of_any_case_stays(tmp_path, order):
+    words, titles = tmp_path / "words.txt", tmp_path / "titles.txt"
+    words.write_text("The\nus\nHot-Dog\n")
+    titles.write_text("The\nUS\nHot Dog\nOf\n")
+    skipped = Counter()
+    files = tuple(map(str, (words, titles)[::order]))
+    found = {
+        (query.entry, query.source) for query in load(Queries(files=files, exact_case=("titles",)), skipped)
+    }
+    of_words, of_titles = {"The", "us", "Hot-Dog"}, {"US", "Of"}
+    assert found == {(entry, "words") for entry in of_words} | {(entry, "titles") for entry in of_titles}
+    assert skipped == {"duplicate": 2}
+
+
 def test_metaclips_rule_keeps_what_the_other_takes_for_one():
     assert len(load(Queries(entries=("cat", "Cat", "(cat)", "...", "cat"), rule="metaclip"))) == 4
 

@@ -89,6 +89,13 @@ def test_the_body_gives_the_counts_of_the_run() -> None:
     assert "```sh\nwit build demo --out out/demo\n```" in text
 
 
+def test_pairs_of_a_list_were_taken_from_no_page() -> None:
+    crawled = facts()
+    crawled.funnel["pages"].kept = 3
+    assert "were taken from web pages, filtered" in render_card(crawled)
+    assert "were taken as lists of addresses and texts have them, filtered" in render_card(facts())
+
+
 def test_what_was_not_counted_has_no_section() -> None:
     text = body(render_card(facts(opt_outs={}, licences={})))
 

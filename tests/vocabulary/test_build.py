@@ -105,6 +105,17 @@ def test_a_source_may_keep_spellings_apart(built):
     assert {("US", "titles", 90), ("Us", "titles", 91), ("us", "words", 3)} <= set(found)
 
 
+@pytest.mark.parametrize(("exact", "stays"), [("titles", "words"), ("words", "titles")])
+def test_of_one_spelling_the_entry_of_any_case_stays(built, inputs, exact, stays):
+    (inputs / "counted.tsv").write_text("The\t2900\nus\t300\n")
+    (inputs / "views.gz").write_bytes(gzip.compress(b"en The 500 0\nen US 200 0\n"))
+    values = {"words": ("counted.tsv",), "titles": ("views.gz",)}
+    found = built(**values, min_count=1, exact_case=(exact,))
+    counts = {"words": 2900, "titles": 500}
+    assert sorted(rows(found)) == [("The", stays, counts[stays]), ("US", "titles", 200), ("us", "words", 300)]
+    assert found.skipped[exact] == {"in_the_list": 1}
+
+
 def test_the_file_is_the_same_whatever_the_order_and_the_memory(built, inputs):
     (inputs / "more.txt").write_text("the cat in New York\nein hund\n" * 3)
     write(inputs / "one.tsv", built(**ALL | {"corpus": ("corpus.txt", "more.txt")}).queries)

@@ -16,8 +16,9 @@ from typing import Literal
 
 from wit_builder.audit.detectors import BITS, Image, Kind, Moves, Rows, described, words
 from wit_builder.errors import ImageError
-from wit_builder.images.listed import ALIKE_BITS, MIN_QUALITY
+from wit_builder.images.listed import ALIKE_BITS
 from wit_builder.images.phash import DECIMALS, MIN_SIDE, SAMPLES, SIDE, phash, phash_turned
+from wit_builder.images.picture import MIN_QUALITY
 from wit_builder.images.pixels import Raster
 from wit_builder.images.resample import resample
 from wit_builder.images.square import Pixels, decoded

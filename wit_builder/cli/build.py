@@ -193,6 +193,7 @@ def _run(
     watcher: "Follower",
 ) -> None:
     from wit_builder import build, delivery, report
+    from wit_builder.cli import typed
 
     try:
         with watcher, delivery.work(there, values["executor"] != "local", watcher.say) as at:
@@ -201,7 +202,7 @@ def _run(
             delivery.begun(there)
             for line in recipe.left_out:
                 watcher.say(f"left out, {line}")
-            where = build.Where(there.folder, hosts, place=at)
+            where = build.Where(there.folder, hosts, typed.anew(), at)
             build.run(recipe, where, executor, watcher, values["until"])
             if values["until"] == STAGES[-1]:
                 report.write_report(at or there.folder)

@@ -1,4 +1,4 @@
-"""Every filter judges one made-up item, and a model of languages reads one text, before anything is started.
+"""Every filter judges a made-up item twice, and a model of languages reads one text, before anything is started.
 
 They are met after the crawl, which may take days; a filter that fails whatever it is given, or returns a bool, and
 a model that cannot be loaded, are found out here.
@@ -8,6 +8,7 @@ import inspect
 from dataclasses import fields
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -16,7 +17,8 @@ from PIL import Image
 
 from wit_builder import settings
 from wit_builder.errors import ConfigError, WitError
-from wit_builder.filtering import BatchFilter, Verdict, may_drop
+from wit_builder.filtering import Verdict, may_drop, verdicts_of
+from wit_builder.images.picture import Format
 from wit_builder.model import load
 from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA, SAMPLE_SCHEMA, Candidate, Sample, to_table
@@ -39,8 +41,11 @@ def try_filters(recipe: Recipe) -> None:
     """Raise ConfigError for a filter that fails, or gives anything but a Verdict; for a score that none stores."""
     for rule in recipe.candidate_filters:
         _try(rule, _made_up(Candidate))
-    said = [_try(rule, _made_up(Sample)) for rule in recipe.sample_filters]
-    stored = sorted({name for verdict in said for name, _ in verdict.scores})
+    picture = _picture(recipe.image.format)
+    said = [_try(rule, _made_up(Sample), picture) for rule in recipe.sample_filters]
+    stored = sorted(name for verdict in said for name, _ in verdict.scores)
+    if twice := [name for name, again in pairwise(stored) if name == again]:
+        raise ConfigError(f"two of sample_filters store a score {twice[0]!r}", "leave one of them out")
     if recipe.top is not None and recipe.top.score not in stored:
         raise ConfigError(
             f"Recipe.top is by {recipe.top.score!r}; scores of sample_filters: {', '.join(stored) or 'none'}",
@@ -56,21 +61,16 @@ def try_language(recipe: Recipe) -> None:
     language.read(recipe.language.path)
 
 
-def _try(rule: Any, item: Any) -> Verdict:
+def _try(rule: Any, item: Any, picture: bytes | None = None) -> Verdict:
     name = type(rule).__name__
     try:
-        said = rule.judge([item], [_picture()])[0] if isinstance(rule, BatchFilter) else rule(item)
+        said, _ = verdicts_of(rule, [item, item], None if picture is None else lambda _: picture)
         called_for = may_drop(rule, _rows(item))
     except WitError as error:
         raise ConfigError(f"filter {name}: {error}", error.hint) from error
     except Exception as error:
         file = Path(inspect.getfile(type(rule)))
         raise ConfigError(f"filter {name} fails: {settings.failure(error, file)}") from error
-    if not isinstance(said, Verdict):
-        raise ConfigError(
-            f"filter {name} returns {said!r}, expected a Verdict",
-            'from wit_builder.filtering import KEPT, Verdict: return KEPT, or Verdict("too_dark")',
-        )
     if not (called_for[0] or said.kept):
         raise ConfigError(
             f"filter {name} drops what its may_drop passes over",
@@ -79,9 +79,9 @@ def _try(rule: Any, item: Any) -> Verdict:
     return said
 
 
-def _picture() -> bytes:
+def _picture(format: Format) -> bytes:
     file = BytesIO()
-    Image.linear_gradient("L").convert("RGB").save(file, "png")
+    Image.linear_gradient("L").convert("RGB").save(file, "jpeg" if format == "jpg" else format)
     return file.getvalue()
 
 

@@ -49,7 +49,8 @@ def _lines(there: Place, funnel: Funnel) -> Iterator[str]:
         yield f"  {stage:<7}{numbers}   {shortened(count.dropped.most_common(), width - 48)}".rstrip()
     if complete and not funnel["clean"].kept:
         yield ""
-        scope = "; a crawl follows links within its --scope alone" if "pages" in funnel else ""
+        crawled = "seeds" in state["recipe"]["source"]
+        scope = "; a crawl follows links within its --scope alone" if crawled else ""
         yield f"no pair was kept, for the reasons above{scope}"
     if complete:
         yield from wrapped(report.diagnosed(there).sentences, width)

@@ -17,13 +17,22 @@ def program() -> str:
 
 def resumed() -> str:
     """The same command, going on with what it began, to its end; by torchrun where that began it."""
+    return f"{_torchrun() or program()} {shlex.join([*_to_the_end(), '--resume'])}"
+
+
+def anew() -> str:
+    """The same command from the beginning to the end, for whoever reads it elsewhere."""
+    return f"wit {shlex.join(_to_the_end())}"
+
+
+def _to_the_end() -> list[str]:
     words: list[str] = []
     until = False
     for word in sys.argv[1:]:
         if word != "--resume" and word != "--until" and not word.startswith("--until=") and not until:
             words.append(word)
         until = word == "--until"
-    return f"{_torchrun() or program()} {shlex.join([*words, '--resume'])}"
+    return words
 
 
 def _torchrun() -> str:

@@ -28,7 +28,7 @@ from wit_builder.records import SAMPLE_SCHEMA, Sample, samples
 from wit_builder.shards import staged
 
 BATCH = 8_192  # rows in memory as records at a time
-INCUMBENT_COLUMNS = ["id", "sha256", "phash"]
+INCUMBENTS = pa.schema([SAMPLE_SCHEMA.field(name) for name in ("id", "sha256", "phash", "phash_quality")])
 
 _NO_HASHES = pa.array([], pa.uint64())
 _TEXTS = ["id", "url", "caption", "text_source", "alt_texts"]
@@ -226,16 +226,16 @@ def _known(path: str | None, sha: pa.ChunkedArray) -> pa.Table:
     """The incumbents with one of these hashes."""
     if path is None:
         return incumbents(None)
-    batches = pq.ParquetFile(here(path)).iter_batches(columns=INCUMBENT_COLUMNS)
+    batches = pq.ParquetFile(here(path)).iter_batches(columns=INCUMBENTS.names)
     found = [pa.table(batch).filter(pc.is_in(batch.column("sha256"), sha)) for batch in batches]
     return pa.concat_tables([incumbents(None), *found])
 
 
 def incumbents(path: str | None) -> pa.Table:
-    """What was published before: id, sha256, phash."""
+    """What was published before: id, sha256, phash, phash_quality."""
     if path is None:
-        return pa.schema([(name, pa.string()) for name in INCUMBENT_COLUMNS]).empty_table()
-    return pq.read_table(here(path), columns=INCUMBENT_COLUMNS)
+        return INCUMBENTS.empty_table()
+    return pq.read_table(here(path), columns=INCUMBENTS.names)
 
 
 def read(paths: Iterable[str], names: list[str]) -> pa.Table:

@@ -6,6 +6,8 @@ would differ in 16 * (r // 16 + 1) > r. So for each block the hashes go into 65,
 buckets whose values are that near are compared: for a radius of 31, one bit, 17 buckets with each. Where that
 would be more work than each with each (few hashes, radii from 64 on), each is compared with each.
 
+A picture without detail has a hash of noise (solid colours have zeros, all of them), and is near nobody.
+
 Hashes that do not fit into a task's memory are cut further: it takes those of a block whose values begin alike, and
 what is near them in the same block.
 
@@ -22,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from wit_builder.curation import clean, tables
@@ -29,6 +32,7 @@ from wit_builder.curation.groups import Links, Rows
 from wit_builder.engine import columns
 from wit_builder.engine.compiled import compiled, ones
 from wit_builder.engine.task import Task
+from wit_builder.images.picture import MIN_QUALITY
 
 HEX = 64  # digits of a hash
 BLOCKS, BLOCK_BITS = 16, 16
@@ -39,6 +43,7 @@ NEIGHBOURS = 4  # with which each is compared at first: that connects most of wh
 HELD = 8_000_000  # hashes in memory of a task: 1.5 GB
 MOST_BITS = 10  # by which a block is cut
 SORTING = 64  # what to sort a hash into a bucket costs, in comparisons
+_LOOK = ["phash", "phash_quality"]
 
 Words = NDArray[np.uint64]  # four rows, a column a picture: the 256 bits of its hash
 
@@ -51,15 +56,26 @@ def pairs(task: Task) -> None:
     Hands on `links` (parquet of `one` and `other`: row numbers of all samples, then of the incumbents).
     """
     radius, tasks, parts = task.params["duplicates"].radius, task.params["tasks"], task.params["parts"]
-    published = columns.digits(clean.incumbents(task.params["incumbents"]).column("phash"), HEX)
+    published = detailed(clean.incumbents(task.params["incumbents"]))
     if parts > 1:
         block, part = divmod(task.arg, parts)
         one, other = links_of_part(task.params["samples"], published, radius, block, part, parts)
     else:
-        samples = columns.digits(clean.read(task.params["samples"], ["phash"]).column("phash"), HEX)
-        of = blocks(samples.shape[1], published.shape[1], radius)
-        one, other = links(samples, published, radius, range(task.arg, of, tasks), of)
+        samples = clean.read(task.params["samples"], _LOOK)
+        rows, hashes = detailed(samples)
+        behind, old = samples.num_rows + published[0], published[1]
+        del samples
+        of = blocks(hashes.shape[1], old.shape[1], radius)
+        everyone = np.concatenate([rows, behind])
+        one, other = (everyone[ends] for ends in links(hashes, old, radius, range(task.arg, of, tasks), of))
     tables.write_parquet(task.new_file("links", ".parquet"), pa.table({"one": one, "other": other}))
+
+
+def detailed(table: pa.Table) -> tuple[Rows, Words]:
+    """The rows whose hash means something, and these hashes. table: phash, phash_quality (null: not known)."""
+    told = pc.fill_null(pc.greater_equal(table.column("phash_quality"), MIN_QUALITY), True)
+    rows = np.flatnonzero(told)
+    return rows, columns.digits(table.column("phash"), HEX)[:, rows]
 
 
 def parts_of(hashes: int, radius: int) -> int:
@@ -79,21 +95,25 @@ def _near_parts(part: int, parts: int, radius: int) -> list[int]:
 
 
 def links_of_part(
-    samples: Sequence[str], published: Words, radius: int, block: int, part: int, parts: int
+    samples: Sequence[str], published: tuple[Rows, Words], radius: int, block: int, part: int, parts: int
 ) -> Links:
-    """Links between a part of a block and all that is near it in this block and the parts behind it."""
+    """Links between a part of a block and all that is near it in this block and the parts behind it.
+
+    published: rows of the incumbents, and their hashes.
+    """
     word, place = divmod(block, BLOCKS // 4)
     first = np.uint64(BLOCK_BITS * (place + 1) - (parts - 1).bit_length())  # of the bits that tell the part
     near, start = _near_parts(part, parts, radius), 0
-    mine: list[tuple[Rows, Words]] = [(np.array([], np.int64), published[:, :0])]
+    mine: list[tuple[Rows, Words]] = [(np.array([], np.int64), np.empty((4, 0), np.uint64))]
     others: list[tuple[Rows, Words]] = []
     for path in samples:
-        words = columns.digits(clean.read([path], ["phash"]).column("phash"), HEX)
+        table = clean.read([path], _LOOK)
+        rows, words = detailed(table)
         of = (words[word] >> first & np.uint64(parts - 1)).astype(np.int64)
         for chosen, kept in ((of == part, mine), (np.isin(of, near[1:]), others)):
-            kept.append((start + np.flatnonzero(chosen), words[:, chosen]))
-        start += len(of)
-    others.append((start + np.arange(published.shape[1]), published))
+            kept.append((start + rows[chosen], words[:, chosen]))
+        start += table.num_rows
+    others.append((start + published[0], published[1]))
     (rows, hashes), (behind, old) = map(_joined, (mine, others))
     one, other = links(hashes, old, radius, [block], BLOCKS)
     everyone = np.concatenate([rows, behind])

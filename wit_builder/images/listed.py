@@ -8,11 +8,10 @@ import orjson
 
 from wit_builder.errors import ImageError
 from wit_builder.images.blur import boxes_of
-from wit_builder.images.picture import ImageSpec, Picture, RowRules
+from wit_builder.images.picture import MIN_QUALITY, ImageSpec, Picture, RowRules
 from wit_builder.images.process import process
 
 ALIKE_BITS = 31  # of 256: within these PDQ takes two pictures for one
-MIN_QUALITY = 50  # PDQ's: below it the hash means little
 
 
 def process_listed(body: bytes, spec: ImageSpec, extra: str) -> Picture:

@@ -34,8 +34,8 @@ Pixels = npt.NDArray[np.uint8]
 def phash(picture: Raster) -> tuple[str, int]:
     """The hash as 64 hex digits, and PDQ's quality, 0 to 100.
 
-    picture: upright, RGB. Below 50 the quality says that a picture has so little detail that its hash means
-    little; a side under 5 pixels gives zeros and quality 0.
+    picture: upright, RGB. Below 50 a picture has so little detail that its hash means little;
+    a side under 5 pixels gives zeros and quality 0.
     """
     if min(picture.width, picture.height) < MIN_SIDE:
         return "0" * 64, 0

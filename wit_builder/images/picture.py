@@ -8,6 +8,8 @@ from wit_builder.errors import ConfigError
 Mode = Literal["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"]
 Format = Literal["jpg", "png", "webp"]
 
+MIN_QUALITY = 50  # of PDQ: its authors discard hashes below it (ThreatExchange, pdq/README.md)
+
 
 @dataclass(frozen=True, slots=True)
 class RowRules:

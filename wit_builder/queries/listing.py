@@ -50,7 +50,8 @@ class Query:
 def load(settings: Queries, skipped: Counter[str] | None = None) -> list[Query]:
     """The queries that a recipe asks for, its files one behind the other, each once.
 
-    Two are the same when they match the same: then the first one counts.
+    Two are the same when they match the same: then the first one counts. One that keeps to its case is the same
+    as one that does not and is spelled like it, which matches more and counts.
     skipped: counts by reason what is left out: `duplicate`, `no_word`, and what `read` leaves out.
     Raises ConfigError as `read` does; when nothing is left; where a source of `exact_case` has no query.
     """
@@ -193,6 +194,7 @@ def _counted(reason: str, skipped: Counter[str]) -> str:
 
 def _once(queries: Sequence[Query], settings: Queries, skipped: Counter[str]) -> Iterator[Query]:
     seen: set[tuple[str, str | None]] = set()
+    kept: list[tuple[Query, str]] = []
     found = forms([query.entry for query in queries], settings.rule)
     for query, (words, cased) in zip(queries, found, strict=True):
         key = " ".join(words), cased if query.source in settings.exact_case else None
@@ -200,4 +202,10 @@ def _once(queries: Sequence[Query], settings: Queries, skipped: Counter[str]) ->
             skipped["duplicate" if words else "no_word"] += 1
         else:
             seen.add(key)
+            kept.append((query, cased))
+    in_any_case = {cased for query, cased in kept if query.source not in settings.exact_case}
+    for query, cased in kept:
+        if query.source in settings.exact_case and cased in in_any_case:
+            skipped["duplicate"] += 1
+        else:
             yield query

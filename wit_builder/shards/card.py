@@ -125,13 +125,14 @@ def _files(_: CardFacts) -> list[str]:
     ]
 
 
-def _origin(_: CardFacts) -> list[str]:
+def _origin(facts: CardFacts) -> list[str]:
+    whence = "from web pages" if "pages" in facts.funnel else "as lists of addresses and texts have them"
     return [
         "",
         "## How it was made",
         "",
-        "Images with their texts were taken from web pages, filtered, fetched, decoded and packed. "
-        "robots.txt was asked for pages and images alike, and where no answer was had, nothing was fetched. "
+        f"Images with their texts were taken {whence}, filtered, fetched, decoded and packed. "
+        "robots.txt was asked for whatever was fetched, and where no answer was had, nothing was. "
         "Every setting stands in `build.json`: sources, filters, the opt-outs that were honoured "
         "(X-Robots-Tag, robots meta tags, TDMRep), the pause between two requests to a host.",
     ]

@@ -3,6 +3,7 @@
 Sources are taken in the order of `settings.ORDER`. An entry that a source before has, in the form of `text.words`,
 is not taken again: so WordNet gives what is not there yet, as in CLIP's paper. Within a source, spellings of one
 form are one entry: its count is their sum, its spelling that of the most (of equals the first by code points).
+Of a source that keeps to its case an entry is in the list only where none of another source is spelled like it.
 """
 
 import tempfile
@@ -44,22 +45,38 @@ def build(settings: Vocabulary, scratch: Path, follow: Follow, memory: int = MEM
     scratch: a folder for what does not fit into `memory` bytes. Raises ConfigError for an input that cannot be
     read, and where no entry is found.
     """
-    taken: dict[str, Query] = {}
+    taken: dict[tuple[bool, str], Query] = {}
     skipped: dict[str, Counter[str]] = {source: Counter() for source in ORDER}
     with tempfile.TemporaryDirectory(dir=scratch, prefix="wit-queries-") as folder:
         sources = _Sources(settings, Path(folder), memory, follow, skipped)
         for source, entries in sources.all():
             exact = source in settings.exact_case
             for key, query in _spelled_once(entries, source, exact, skipped[source]):
-                if key in taken:
+                if (exact, key) in taken:
                     skipped[source]["in_the_list"] += 1
                 else:
-                    taken[key] = query
+                    taken[exact, key] = query
     if not taken:
         raise ConfigError("no entry was found in any source", "lower the thresholds, or look at the inputs")
-    queries = list(taken.values())
+    queries = list(_in_any_case_first(taken, skipped))
     kept = _best(queries, settings.max_entries) if settings.max_entries else queries
     return Built(kept, {source: +reasons for source, reasons in skipped.items()}, len(queries) - len(kept))
+
+
+def _in_any_case_first(
+    taken: dict[tuple[bool, str], Query], skipped: dict[str, Counter[str]]
+) -> Iterator[Query]:
+    """The entries, but for those of their own case alone that are spelled like one of any case: it matches more.
+
+    taken: by whether the case counts, and form.
+    """
+    spellings = forms([query.entry for (exact, _), query in taken.items() if not exact], "words")
+    in_any_case = {cased for _, cased in spellings} if any(exact for exact, _ in taken) else set()
+    for (exact, key), query in taken.items():
+        if exact and key in in_any_case:
+            skipped[query.source]["in_the_list"] += 1
+        else:
+            yield query
 
 
 @dataclass(frozen=True, slots=True)
