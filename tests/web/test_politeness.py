@@ -140,12 +140,42 @@ def test_an_address_learnt_counts_the_start_it_was_learnt_from() -> None:
             queues.learn(host, ip="2.2.2.2")
             queues.put(host, host)
         assert await queues.take() == "a.test"
+        await queues.pace("a.test")
         queues.learn("a.test", ip="1.1.1.1")
         queues.learn("b.test", ip="1.1.1.1")
         assert await queues.take() == "b.test"
         return loop.time()
 
     assert run_virtual(main) == 0.25
+
+
+def test_hosts_whose_address_is_learnt_once_they_were_taken_share_its_delay_too() -> None:
+    async def main(loop: VirtualLoop) -> list[float]:
+        queues: Queues = HostQueues(Politeness(ip_delay_s=0.25), loop.time)
+        starts = []
+
+        async def work() -> None:
+            while (host := await queues.take()) is not None:
+                await asyncio.sleep(0.1)  # as a look-up takes
+                queues.learn(host, ip="1.1.1.1")
+                await queues.pace(host)
+                starts.append(round(loop.time(), 6))
+                queues.release(host)
+
+        for host in ("a.test", "b.test", "c.test"):
+            queues.put(host, host)
+        await asyncio.gather(*(work() for _ in range(3)))
+        return starts
+
+    assert run_virtual(main) == [0.1, 0.35, 0.6]
+
+
+def test_an_address_is_known_once_it_was_learnt_and_need_not_be_where_none_counts() -> None:
+    counted: Queues = HostQueues(Politeness())
+    assert not counted.located("a.test")
+    counted.learn("a.test", ip="1.1.1.1")
+    assert counted.located("a.test")
+    assert HostQueues[str](Politeness(ip_delay_s=0.0)).located("a.test")
 
 
 def test_domain_and_address_hold_together() -> None:
@@ -673,6 +703,15 @@ def test_hosts_that_idle_are_forgotten() -> None:
     assert run_virtual(main) < 2000
 
 
+def test_addresses_that_a_host_has_left_are_forgotten() -> None:
+    clock = [0.0]
+    queues: Queues = HostQueues(Politeness(), lambda: clock[0])
+    for n in range(4_000):
+        queues.learn("a.test", ip=f"1.1.{n // 256}.{n % 256}")
+        clock[0] += 1.0
+    assert len(queues._addresses) < 2000
+
+
 def test_a_host_is_not_forgotten_before_its_delay_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wit_builder.web.politeness._FIRST_SWEEP", 1)
 
@@ -687,6 +726,39 @@ def test_a_host_is_not_forgotten_before_its_delay_has_passed(monkeypatch: pytest
         return log.times("a.test")
 
     assert run_virtual(main) == [0.0, 7.0]
+
+
+def test_a_host_is_not_forgotten_while_a_request_without_a_slot_waits_for_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wit_builder.web.politeness._FIRST_SWEEP", 1)
+
+    async def main(loop: VirtualLoop) -> float:
+        queues: Queues = HostQueues(Politeness(host_delay_s=5.0, ip_delay_s=3.0), loop.time)
+
+        async def ask(host: str) -> None:  # as for a robots.txt that is redirected there
+            queues.learn(host, ip="1.1.1.1")
+            await queues.pace(host)
+
+        await ask("a.test")
+        waiting = asyncio.create_task(ask("b.test"))
+        await asyncio.sleep(1.0)
+        for n in range(50):
+            queues.learn(f"h{n}.test", ip=f"2.2.2.{n}")
+        await waiting
+        assert loop.time() == 3.0
+        await queues.pace("b.test")
+        return loop.time()
+
+    assert run_virtual(main) == 8.0
+
+
+def test_what_was_just_learnt_of_a_host_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wit_builder.web.politeness._FIRST_SWEEP", 1)
+    queues: Queues = HostQueues(Politeness(), lambda: 100.0)
+    for n in range(50):
+        queues.learn(f"h{n}.test", ip=f"1.1.1.{n}")
+        assert queues.located(f"h{n}.test")
 
 
 def test_an_address_is_not_forgotten_while_a_host_at_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,26 @@ class Host(Generic[ItemT]):
     in_flight: int = 0
     credit: int = 0  # requests that were paced already, by `take`
     asks: list[asyncio.Future[None]] = field(default_factory=list)  # who waits for a slot in `turn`
+    pacing: int = 0  # how many wait in `pace`, some of them without a slot
 
     def idle(self, now: float) -> bool:
         """Whether it could be forgotten."""
-        return not self.work and not self.in_flight and not self.asks and self.opens <= now
+        held = self.work or self.in_flight or self.asks or self.pacing
+        return not held and self.opens <= now
+
+    def start(self, now: float) -> None:
+        """A request to it begins."""
+        self.started = now
+        self.opens = now + self.delay
+        self.place.clear()
+        for clock in self.shared:
+            clock.opens = now + clock.delay
+
+    def refund(self) -> None:
+        """A start was not used (a rule refused the URL): whoever is next need not wait for it."""
+        self.credit -= 1
+        if self.opens == self.started + self.delay:
+            self.opens = self.started
+        for clock in self.shared:
+            if clock.opens == self.started + clock.delay:
+                clock.opens = self.started
