@@ -3,6 +3,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -437,6 +438,37 @@ def test_a_start_that_was_not_used_costs_no_delay() -> None:
     assert run_virtual(main) == 0.0
 
 
+def test_a_start_that_an_item_left_unused_is_no_free_request_of_another_later() -> None:
+    async def main(loop: VirtualLoop) -> list[float]:
+        queues: Queues = HostQueues(Politeness(host_delay_s=2.0, host_connections=2), loop.time)
+        for n in range(3):
+            queues.put("a.test", str(n))
+        await queues.take()
+        await queues.pace("a.test")
+        await queues.take()
+        queues.release("a.test")  # refused
+        await asyncio.sleep(1.5)
+        starts = []
+        for _ in range(2):
+            await queues.pace("a.test")
+            starts.append(loop.time())
+        return starts
+
+    assert run_virtual(main) == [3.5, 5.5]
+
+
+def test_a_request_paced_by_take_waits_for_a_pause_that_was_asked_for_since() -> None:
+    async def main(loop: VirtualLoop) -> float:
+        queues: Queues = HostQueues(Politeness(), loop.time)
+        queues.put("a.test", "a")
+        await queues.take()
+        queues.penalise("a.test", 5.0)
+        await queues.pace("a.test")
+        return loop.time()
+
+    assert run_virtual(main) == 5.0
+
+
 def test_each_further_request_of_an_item_waits_for_its_turn() -> None:
     async def main(loop: VirtualLoop) -> list[float]:
         queues: Queues = HostQueues(Politeness(host_delay_s=2.0), loop.time)
@@ -855,3 +887,55 @@ def test_all_clocks_are_kept_busy() -> None:
 
     log = worked(*hosts, prepare=learn, ip_delay_s=0.3, takes_s=0.25, workers=20)
     assert log.times()[-1] <= 59 * 0.3 + 0.1
+
+
+class Surfer:
+    """Does to the queues all that visitors may: looks up hosts, is refused, redirected, asks others for files."""
+
+    def __init__(self, queues: Queues, ip_of: dict[str, str], rng: random.Random) -> None:
+        self.queues, self.ip_of, self.rng = queues, ip_of, rng
+        self.starts: defaultdict[str, list[float]] = defaultdict(list)
+
+    async def ask(self, host: str) -> None:
+        if not self.queues.located(host):
+            await asyncio.sleep(self.rng.choice([0.0, 0.01, 2.5]))
+            self.queues.learn(host, ip=self.ip_of[host])
+        await self.queues.pace(host)
+        for key in (host, host.split(".")[1], self.ip_of[host]):
+            self.starts[key].append(self.queues.now())
+        await asyncio.sleep(self.rng.choice([0.0, 0.3, 1.7]))
+
+    async def work(self) -> None:
+        while (host := await self.queues.take()) is not None:
+            requests = self.rng.choice([0, 1, 1, 3])  # none of a URL that a rule refuses
+            for _ in range(requests):
+                await self.ask(host)
+            if requests and self.rng.random() < 0.3:
+                target = self.rng.choice(list(self.ip_of))
+                await self.queues.turn(target, host)
+                await self.ask(target)
+                self.queues.back(host, target)
+            if requests and self.rng.random() < 0.2:
+                await self.ask(self.rng.choice(list(self.ip_of)))
+            self.queues.release(host)
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_no_rule_is_broken_whatever_visitors_do_and_whenever_addresses_are_learnt(connections: int) -> None:
+    for seed in range(40):
+        rng = random.Random(seed)
+        ip_of = {f"{n}.d{n % 5}.test": f"1.1.1.{rng.randrange(3)}" for n in range(12)}
+
+        async def main(loop: VirtualLoop, rng: random.Random, ip_of: dict[str, str]) -> Surfer:
+            politeness = Politeness(domain_delay_s=0.5, ip_delay_s=0.3, host_connections=connections)
+            surfer = Surfer(HostQueues(politeness, loop.time), ip_of, rng)
+            for host in rng.choices(list(ip_of), k=80):
+                surfer.queues.put(host, host)
+            await asyncio.gather(*(surfer.work() for _ in range(rng.choice([3, 30]))))
+            return surfer
+
+        starts = run_virtual(partial(main, rng=rng, ip_of=ip_of)).starts
+        delays = dict.fromkeys(ip_of, 1.0) | {f"d{n}": 0.5 for n in range(5)}
+        for key, times in starts.items():
+            delay = delays.get(key, 0.3)
+            assert all(after - before >= delay - 1e-9 for before, after in pairwise(times)), (seed, key)

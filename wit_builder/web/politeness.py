@@ -161,8 +161,7 @@ class HostQueues(Generic[ItemT]):
     async def pace(self, host: str) -> None:
         """Wait until the host may be sent one more request; the caller holds a slot, by `take` or `turn`."""
         state = self._host(host)
-        if state.credit:
-            state.credit -= 1
+        if state.credit and state.use(self.now()):
             return
         place: list[float] = []
         while True:
@@ -327,7 +326,7 @@ class HostQueues(Generic[ItemT]):
                 continue
             if not given_up:
                 state.start(now)
-                state.credit += 1
+                state.credit, state.credited = state.credit + 1, now
             return self._hand_out(state, now)
         return None
 
