@@ -3,6 +3,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -140,12 +141,42 @@ def test_an_address_learnt_counts_the_start_it_was_learnt_from() -> None:
             queues.learn(host, ip="2.2.2.2")
             queues.put(host, host)
         assert await queues.take() == "a.test"
+        await queues.pace("a.test")
         queues.learn("a.test", ip="1.1.1.1")
         queues.learn("b.test", ip="1.1.1.1")
         assert await queues.take() == "b.test"
         return loop.time()
 
     assert run_virtual(main) == 0.25
+
+
+def test_hosts_whose_address_is_learnt_once_they_were_taken_share_its_delay_too() -> None:
+    async def main(loop: VirtualLoop) -> list[float]:
+        queues: Queues = HostQueues(Politeness(ip_delay_s=0.25), loop.time)
+        starts = []
+
+        async def work() -> None:
+            while (host := await queues.take()) is not None:
+                await asyncio.sleep(0.1)  # as a look-up takes
+                queues.learn(host, ip="1.1.1.1")
+                await queues.pace(host)
+                starts.append(round(loop.time(), 6))
+                queues.release(host)
+
+        for host in ("a.test", "b.test", "c.test"):
+            queues.put(host, host)
+        await asyncio.gather(*(work() for _ in range(3)))
+        return starts
+
+    assert run_virtual(main) == [0.1, 0.35, 0.6]
+
+
+def test_an_address_is_known_once_it_was_learnt_and_need_not_be_where_none_counts() -> None:
+    counted: Queues = HostQueues(Politeness())
+    assert not counted.located("a.test")
+    counted.learn("a.test", ip="1.1.1.1")
+    assert counted.located("a.test")
+    assert HostQueues[str](Politeness(ip_delay_s=0.0)).located("a.test")
 
 
 def test_domain_and_address_hold_together() -> None:
@@ -405,6 +436,37 @@ def test_a_start_that_was_not_used_costs_no_delay() -> None:
         return loop.time()
 
     assert run_virtual(main) == 0.0
+
+
+def test_a_start_that_an_item_left_unused_is_no_free_request_of_another_later() -> None:
+    async def main(loop: VirtualLoop) -> list[float]:
+        queues: Queues = HostQueues(Politeness(host_delay_s=2.0, host_connections=2), loop.time)
+        for n in range(3):
+            queues.put("a.test", str(n))
+        await queues.take()
+        await queues.pace("a.test")
+        await queues.take()
+        queues.release("a.test")  # refused
+        await asyncio.sleep(1.5)
+        starts = []
+        for _ in range(2):
+            await queues.pace("a.test")
+            starts.append(loop.time())
+        return starts
+
+    assert run_virtual(main) == [3.5, 5.5]
+
+
+def test_a_request_paced_by_take_waits_for_a_pause_that_was_asked_for_since() -> None:
+    async def main(loop: VirtualLoop) -> float:
+        queues: Queues = HostQueues(Politeness(), loop.time)
+        queues.put("a.test", "a")
+        await queues.take()
+        queues.penalise("a.test", 5.0)
+        await queues.pace("a.test")
+        return loop.time()
+
+    assert run_virtual(main) == 5.0
 
 
 def test_each_further_request_of_an_item_waits_for_its_turn() -> None:
@@ -673,6 +735,15 @@ def test_hosts_that_idle_are_forgotten() -> None:
     assert run_virtual(main) < 2000
 
 
+def test_addresses_that_a_host_has_left_are_forgotten() -> None:
+    clock = [0.0]
+    queues: Queues = HostQueues(Politeness(), lambda: clock[0])
+    for n in range(4_000):
+        queues.learn("a.test", ip=f"1.1.{n // 256}.{n % 256}")
+        clock[0] += 1.0
+    assert len(queues._addresses) < 2000
+
+
 def test_a_host_is_not_forgotten_before_its_delay_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wit_builder.web.politeness._FIRST_SWEEP", 1)
 
@@ -687,6 +758,39 @@ def test_a_host_is_not_forgotten_before_its_delay_has_passed(monkeypatch: pytest
         return log.times("a.test")
 
     assert run_virtual(main) == [0.0, 7.0]
+
+
+def test_a_host_is_not_forgotten_while_a_request_without_a_slot_waits_for_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wit_builder.web.politeness._FIRST_SWEEP", 1)
+
+    async def main(loop: VirtualLoop) -> float:
+        queues: Queues = HostQueues(Politeness(host_delay_s=5.0, ip_delay_s=3.0), loop.time)
+
+        async def ask(host: str) -> None:  # as for a robots.txt that is redirected there
+            queues.learn(host, ip="1.1.1.1")
+            await queues.pace(host)
+
+        await ask("a.test")
+        waiting = asyncio.create_task(ask("b.test"))
+        await asyncio.sleep(1.0)
+        for n in range(50):
+            queues.learn(f"h{n}.test", ip=f"2.2.2.{n}")
+        await waiting
+        assert loop.time() == 3.0
+        await queues.pace("b.test")
+        return loop.time()
+
+    assert run_virtual(main) == 8.0
+
+
+def test_what_was_just_learnt_of_a_host_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wit_builder.web.politeness._FIRST_SWEEP", 1)
+    queues: Queues = HostQueues(Politeness(), lambda: 100.0)
+    for n in range(50):
+        queues.learn(f"h{n}.test", ip=f"1.1.1.{n}")
+        assert queues.located(f"h{n}.test")
 
 
 def test_an_address_is_not_forgotten_while_a_host_at_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -783,3 +887,55 @@ def test_all_clocks_are_kept_busy() -> None:
 
     log = worked(*hosts, prepare=learn, ip_delay_s=0.3, takes_s=0.25, workers=20)
     assert log.times()[-1] <= 59 * 0.3 + 0.1
+
+
+class Surfer:
+    """Does to the queues all that visitors may: looks up hosts, is refused, redirected, asks others for files."""
+
+    def __init__(self, queues: Queues, ip_of: dict[str, str], rng: random.Random) -> None:
+        self.queues, self.ip_of, self.rng = queues, ip_of, rng
+        self.starts: defaultdict[str, list[float]] = defaultdict(list)
+
+    async def ask(self, host: str) -> None:
+        if not self.queues.located(host):
+            await asyncio.sleep(self.rng.choice([0.0, 0.01, 2.5]))
+            self.queues.learn(host, ip=self.ip_of[host])
+        await self.queues.pace(host)
+        for key in (host, host.split(".")[1], self.ip_of[host]):
+            self.starts[key].append(self.queues.now())
+        await asyncio.sleep(self.rng.choice([0.0, 0.3, 1.7]))
+
+    async def work(self) -> None:
+        while (host := await self.queues.take()) is not None:
+            requests = self.rng.choice([0, 1, 1, 3])  # none of a URL that a rule refuses
+            for _ in range(requests):
+                await self.ask(host)
+            if requests and self.rng.random() < 0.3:
+                target = self.rng.choice(list(self.ip_of))
+                await self.queues.turn(target, host)
+                await self.ask(target)
+                self.queues.back(host, target)
+            if requests and self.rng.random() < 0.2:
+                await self.ask(self.rng.choice(list(self.ip_of)))
+            self.queues.release(host)
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_no_rule_is_broken_whatever_visitors_do_and_whenever_addresses_are_learnt(connections: int) -> None:
+    for seed in range(40):
+        rng = random.Random(seed)
+        ip_of = {f"{n}.d{n % 5}.test": f"1.1.1.{rng.randrange(3)}" for n in range(12)}
+
+        async def main(loop: VirtualLoop, rng: random.Random, ip_of: dict[str, str]) -> Surfer:
+            politeness = Politeness(domain_delay_s=0.5, ip_delay_s=0.3, host_connections=connections)
+            surfer = Surfer(HostQueues(politeness, loop.time), ip_of, rng)
+            for host in rng.choices(list(ip_of), k=80):
+                surfer.queues.put(host, host)
+            await asyncio.gather(*(surfer.work() for _ in range(rng.choice([3, 30]))))
+            return surfer
+
+        starts = run_virtual(partial(main, rng=rng, ip_of=ip_of)).starts
+        delays = dict.fromkeys(ip_of, 1.0) | {f"d{n}": 0.5 for n in range(5)}
+        for key, times in starts.items():
+            delay = delays.get(key, 0.3)
+            assert all(after - before >= delay - 1e-9 for before, after in pairwise(times)), (seed, key)

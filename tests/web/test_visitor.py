@@ -1,16 +1,20 @@
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tests.web.loopback import HERE, Handler, Site, answer
+from tests.web.loopback import HERE, Handler, Site, VirtualLoop, answer, run_virtual
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
+from wit_builder.web.client import Client
+from wit_builder.web.network import Lookup, NetworkGuard, Resolver
 from wit_builder.web.optout import OptOut
 from wit_builder.web.politeness import HostQueues, Politeness
 from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of
-from wit_builder.web.visitor import MAX_REDIRECTS, Visit, Visitor
+from wit_builder.web.visitor import MAX_REDIRECTS, Visit, Visitor, overhear
 
 QUICK = Politeness(host_delay_s=0.0, ip_delay_s=0.0)
 HTML = answer(200, b"<p>hello", Content_Type="text/html; charset=utf-8")
@@ -355,6 +359,29 @@ def test_the_policy_says_which_directives_opt_out() -> None:
     assert crawl.visit("http://a.test/i", want="image").had.directives == {"noindex"}
 
 
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"X_Robots_Tag": "noai"}, "opt_out_x_robots_tag"),
+        ({"tdm_reservation": "1"}, "opt_out_tdmrep"),
+        ({"X_Robots_Tag": "noarchive", "tdm_reservation": "0"}, None),
+    ],
+)
+def test_a_redirect_on_the_way_to_an_image_may_opt_out_too(
+    headers: dict[str, str], reason: str | None
+) -> None:
+    moved = answer(302, b"", Location="http://cdn.test/i", **headers)
+    crawl = Crawl({"/1": to("/2"), "/2": moved, "/i": PNG}).visit("http://a.test/1", want="image")
+    assert getattr(crawl.got[0], "reason", None) == reason
+    assert ("cdn.test /i" in crawl.asked) == (reason is None)
+
+
+def test_the_policy_holds_for_redirects_too() -> None:
+    moved = answer(302, b"", Location="/i", X_Robots_Tag="noindex", tdm_reservation="1")
+    crawl = Crawl({"/1": moved, "/i": PNG}, optout=OptOut(directives=("noai",), tdmrep=False))
+    assert crawl.visit("http://a.test/1", want="image").had.redirects == 1
+
+
 # -- types and sizes
 
 
@@ -529,6 +556,127 @@ def test_hosts_at_one_address_are_asked_one_after_the_other() -> None:
         return loop.time() - began
 
     assert asyncio.run(run()) >= 0.1
+
+
+class Deaf(Client):
+    """Remembers when it was asked, in seconds of the queues' clock, and has one answer for everything."""
+
+    def __init__(self, lookup: Lookup, error: FetchError, clock: Callable[[], float]) -> None:
+        super().__init__(Resolver(NetworkGuard(), lookup=lookup, clock=clock))
+        self.error, self.clock = error, clock
+        self.asked: list[float] = []
+
+    async def get(self, url: str, **how: Any) -> Any:
+        self.asked.append(round(self.clock(), 6))
+        raise self.error
+
+
+def asked_of(
+    hosts: Sequence[str], addresses: Sequence[str], error: FetchError, **politeness: Any
+) -> list[float]:
+    """When requests began, of hosts that nobody knows and that are taken at once, in virtual time."""
+
+    async def lookup(host: str) -> Sequence[str]:
+        await asyncio.sleep(0.01)
+        return addresses
+
+    async def main(loop: VirtualLoop) -> list[float]:
+        queues: HostQueues[str] = HostQueues(Politeness(**politeness), loop.time)
+        client = Deaf(lookup, error, loop.time)
+        visitor = Visitor(client, queues, WebSettings())
+
+        async def work() -> None:
+            while (url := await queues.take()) is not None:
+                with suppress(FetchError):
+                    await visitor.visit(url, "page")
+                queues.release(host_of(url))
+
+        for host in hosts:
+            queues.put(host, f"http://{host}/1")
+        await asyncio.gather(*(work() for _ in hosts))
+        return client.asked
+
+    return run_virtual(main)
+
+
+@pytest.mark.parametrize("error", [Gone("http_404"), Transient("http_500"), Transient("timeout")])
+def test_new_hosts_at_one_address_are_asked_one_after_the_other_whatever_they_answer(
+    error: FetchError,
+) -> None:
+    asked = asked_of([f"h{n}.test" for n in range(40)], ["1.1.1.1", "2.2.2.2"], error, ip_delay_s=0.1)
+    assert len(asked) >= 40
+    assert all(after - before >= 0.0999 for before, after in pairwise(asked))
+    assert asked[0] < 0.1  # nobody was there before it
+
+
+def test_where_no_address_counts_new_hosts_are_asked_without_looking_for_theirs() -> None:
+    assert asked_of(["a.test", "b.test"], [], Transient("timeout"), ip_delay_s=0.0) == [0.0, 0.0]
+
+
+def test_a_host_without_an_address_is_looked_for_and_not_asked() -> None:
+    assert asked_of(["a.test"], [], Gone("http_404")) == []
+
+
+async def learnt(site: Site, addresses: Sequence[str], politeness: Politeness, deadline_s: float) -> str:
+    """Where a host lives by a visit that fails."""
+
+    async def lookup(host: str) -> Sequence[str]:
+        await asyncio.sleep(0 if addresses else 60)
+        return addresses
+
+    queues: HostQueues[str] = HostQueues(politeness)
+    settings = WebSettings(politeness=politeness, allow_network=HERE, deadline_s=deadline_s)
+    async with site.open(), Client(Resolver(NetworkGuard(HERE), lookup=lookup)) as client:
+        with pytest.raises(FetchError):
+            await Visitor(client, queues, settings)._file(f"http://a.test:{site.port}/1")
+    return queues._hosts["a.test"].ip
+
+
+def test_the_address_of_a_host_is_the_one_that_was_asked_and_not_the_first_that_it_has() -> None:
+    politeness = Politeness(host_delay_s=0.0, ip_delay_s=0.001)
+    assert asyncio.run(learnt(Site(), ["127.0.0.2", "127.0.0.1"], politeness, 5.0)) == "127.0.0.1"
+
+
+def test_a_dns_that_says_nothing_is_waited_for_until_the_deadline() -> None:
+    assert asyncio.run(learnt(Site(), [], Politeness(), 0.05)) == ""
+
+
+# -- connections that close
+
+
+def hangs_up(after: int) -> Handler:
+    """Answers so many requests, then closes on the next; and so on."""
+    seen = [0]
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen[0] += 1
+        if seen[0] % (after + 1):
+            writer.write(HTML)
+        else:
+            writer.close()
+            raise ConnectionError
+
+    return handle
+
+
+def test_a_request_that_a_used_connection_closed_on_is_sent_again_in_its_turn() -> None:
+    began: list[tuple[float, str]] = []
+    crawl = Crawl({"/1": hangs_up(after=1)}, politeness=Politeness(host_delay_s=0.05, ip_delay_s=0.0))
+    token = overhear.set(lambda asked: began.append((asked.began, asked.reason)))
+    try:
+        crawl.visit("http://a.test/1", "http://a.test/1")
+    finally:
+        overhear.reset(token)
+    assert [visit.status for visit in crawl.got if isinstance(visit, Visit)] == [200, 200]
+    assert [reason for _, reason in began[2:]] == ["", "connect", ""]
+    assert all(after - before >= 0.0499 for (before, _), (after, _) in pairwise(began))
+
+
+def test_a_new_connection_that_closes_without_an_answer_is_no_reason_to_ask_again_at_once() -> None:
+    last = answer(404, Connection="close")
+    crawl = Crawl({"/.well-known/tdmrep.json": last, "/1": hangs_up(after=0)}).visit("http://a.test/1")
+    crawl.lost(Transient, "connect")
+    assert crawl.asked == ["a.test /1"]
 
 
 # -- slots

@@ -107,6 +107,7 @@ class Client:
         admit: Callable[[Head], None] | None = None,
         accept: str = "*/*",
         cut: bool = False,
+        sent: Callable[[str], None] = lambda ip: None,
     ) -> Response:
         """One hop: the answer with a status below 400, a redirect among them, as it came.
 
@@ -114,7 +115,9 @@ class Client:
         max_bytes: of the body, both as sent and inflated; a longer one is refused, or ends there if `cut`.
         deadline_s: seconds from here to the last byte.
         admit: sees the head before the body is asked for; its Forbidden or Gone ends the hop.
-        Raises Transient (dns, connect, timeout, truncated, http_408, http_425, http_429, http_5xx),
+        sent: is told the address that the request went to, also when nothing good comes back.
+        Raises Transient (dns, connect, timeout, truncated, http_408, http_425, http_429, http_5xx), of which
+        Closed says that a connection was used once too often, and asking again may do,
         Gone (bad_url, bad_response, tls, too_big, http_3xx without Location, other http_4xx),
         Forbidden (network_refused).
         """
@@ -124,7 +127,7 @@ class Client:
             answer = Answer(self._links.scratch, max_bytes, cut, admit)
             try:
                 async with asyncio.timeout(deadline_s):
-                    ip = await self._links.exchange(origin, request.encode("ascii"), answer)
+                    ip = await self._links.exchange(origin, request.encode("ascii"), answer, sent)
             except TimeoutError:
                 raise Transient("timeout", f"not done in {deadline_s:g} s") from None
         head = answer.head

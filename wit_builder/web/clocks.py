@@ -42,8 +42,40 @@ class Host(Generic[ItemT]):
     due: float = math.inf  # time of its heap entry
     in_flight: int = 0
     credit: int = 0  # requests that were paced already, by `take`
+    credited: float = -math.inf  # when the last of them was, until one is used or given back
     asks: list[asyncio.Future[None]] = field(default_factory=list)  # who waits for a slot in `turn`
+    pacing: int = 0  # how many wait in `pace`, some of them without a slot
 
     def idle(self, now: float) -> bool:
         """Whether it could be forgotten."""
-        return not self.work and not self.in_flight and not self.asks and self.opens <= now
+        held = self.work or self.in_flight or self.asks or self.pacing
+        return not held and self.opens <= now
+
+    def start(self, now: float) -> None:
+        """A request to it begins."""
+        self.started = now
+        self.opens = now + self.delay
+        self.place.clear()
+        for clock in self.shared:
+            clock.opens = now + clock.delay
+
+    def use(self, now: float) -> bool:
+        """Begin the request that `take` paced; false where a clock has been asked or held back since."""
+        paced = self.opens == self.credited + self.delay
+        paced &= all(clock.opens == self.credited + clock.delay for clock in self.shared)
+        self.credit, self.credited = self.credit - 1, -math.inf
+        if paced:
+            self.start(now)
+        return paced
+
+    def refund(self) -> None:
+        """A start was not used (a rule refused the URL): whoever is next need not wait for it."""
+        last = self.started == self.credited
+        self.credit, self.credited = self.credit - 1, -math.inf
+        if not last:
+            return  # another request began since
+        if self.opens == self.started + self.delay:
+            self.opens = self.started
+        for clock in self.shared:
+            if clock.opens == self.started + clock.delay:
+                clock.opens = self.started

@@ -19,6 +19,10 @@ TURN_S = 0.01  # and no longer than that
 READS = 32  # of one connection before others have their turn; of TLS each is 16 KiB at most
 
 
+class Closed(Transient):
+    """A connection that was used before closed on a request without an answer; a new one may bring it."""
+
+
 class Origin(NamedTuple):
     """Where a connection leads."""
 
@@ -42,14 +46,15 @@ class Link:
         self._timer: asyncio.TimerHandle
         pool.loop.add_reader(end.fileno(), self._read)
 
-    async def carry(self, request: bytes, answer: Answer) -> bool:
-        """Ask, and have the answer; false where the connection turned out to be closed before a byte of it came.
+    async def carry(self, request: bytes, answer: Answer, sent: Callable[[str], None]) -> bool:
+        """Ask, and have the answer; false where the connection turned out to be closed before anything was sent.
 
-        Raises what is wrong with the answer.
+        Raises what is wrong with the answer, Closed or Transient (connect) where not a byte of it came.
         """
         loop = self._pool.loop
         if self._spoiled() or not self._send(request):
             return False
+        sent(self.ip)
         self._answer, self._over = answer, loop.create_future()
         self._heard, self._drained = loop.time(), False
         self._timer = loop.call_later(self._pool.silence_s, self._look)
@@ -58,7 +63,9 @@ class Link:
         finally:
             self._answer = None
             self._timer.cancel()
-        return answer.done
+        if not answer.done:
+            raise (Closed if self.since else Transient)("connect", "closed without an answer")
+        return True
 
     def close(self) -> None:
         """At once, and for good."""
@@ -195,11 +202,14 @@ class Links:
         self._hosts: dict[Origin, _Host] = {}
         self._idle: dict[Link, None] = {}  # the longest idle first
 
-    async def exchange(self, origin: Origin, request: bytes, answer: Answer) -> str:
-        """Send the request over a connection of this origin and have the answer; the address it came from.
+    async def exchange(
+        self, origin: Origin, request: bytes, answer: Answer, sent: Callable[[str], None]
+    ) -> str:
+        """Send the request once over a connection of this origin and have the answer; the address it came from.
 
-        Raises what is wrong with the answer; Transient (connect, dns, timeout), Gone (tls), Forbidden
-        (network_refused) where no connection is to be had.
+        sent: is told the address as soon as the request is on its way there. Raises what is wrong with the
+        answer, Closed where it may come if the request is sent again; Transient (connect, dns, timeout), Gone
+        (tls), Forbidden (network_refused) where no connection is to be had.
         """
         while (host := self._hosts.setdefault(origin, _Host())).busy >= self._each:
             await self._turn(host)
@@ -207,12 +217,12 @@ class Links:
         link = None
         try:
             link = self._waiting(host)
-            if link is None or not await link.carry(request, answer):
+            if link is None or not await link.carry(request, answer, sent):
                 if link is not None:
                     link.close()  # it may be open: a send that was cut short
                 link = None
                 link = await self._connect(origin)
-                if not await link.carry(request, answer):
+                if not await link.carry(request, answer, sent):
                     raise Transient("connect", "closed without an answer")
             return link.ip
         finally:

@@ -139,13 +139,13 @@ class Resolver:
             raise Transient("dns", f"{host} is mapped to no address")
         self._guard.check(ip)
 
-    async def reach(self, host: str) -> None:
-        """Raise what keeps a URL's host from being connected to.
+    async def reach(self, host: str) -> str:
+        """The address at which a URL's host is asked first.
 
-        That is Forbidden("network_refused") or Transient("dns").
+        Raises what keeps it from being connected to: Forbidden("network_refused") or Transient("dns").
         """
         try:
-            await self.resolve(host, 0)
+            return (await self.resolve(host, 0))[0][0]
         except OSError as error:
             raise Transient("dns", str(error)) from None
 

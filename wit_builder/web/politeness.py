@@ -8,7 +8,9 @@ however many wait for the same one.
 A worker takes an item and with it one of the host's connections and the right to one request at once:
 
     while (item := await queues.take()) is not None:
-        await queues.pace(host)      # before each request; the first one is free, the next wait
+        if not queues.located(host):
+            queues.learn(host, ip=...)
+        await queues.pace(host)      # before each request; the first one is free where the address was known
         ...                          # put() more, learn(), penalise(), succeeded() or failed()
         queues.release(host)
 """
@@ -39,7 +41,7 @@ class Politeness:
 
     host_delay_s: float = 1.0
     domain_delay_s: float = 0.0  # over all hosts of a registrable domain; 0 counts no domain
-    ip_delay_s: float = 0.1  # over all hosts at an address, once it is known; 0 counts no address
+    ip_delay_s: float = 0.1  # over all hosts at an address; 0 counts no address
     host_connections: int = 1  # requests to a host at the same time
     max_crawl_delay_s: float = 30.0  # a host whose robots.txt asks for more is not asked at all
     retries: int = 3  # of a transient failure, after the first try
@@ -159,8 +161,7 @@ class HostQueues(Generic[ItemT]):
     async def pace(self, host: str) -> None:
         """Wait until the host may be sent one more request; the caller holds a slot, by `take` or `turn`."""
         state = self._host(host)
-        if state.credit:
-            state.credit -= 1
+        if state.credit and state.use(self.now()):
             return
         place: list[float] = []
         while True:
@@ -168,8 +169,12 @@ class HostQueues(Generic[ItemT]):
             at = self._opening(state, place, now)
             if at <= now:
                 break
-            await asyncio.sleep(_whole_ms(at - now))
-        self._start(state, now)
+            state.pacing += 1
+            try:
+                await asyncio.sleep(_whole_ms(at - now))
+            finally:
+                state.pacing -= 1
+        state.start(now)
 
     async def turn(self, host: str, leaving: str) -> None:
         """Exchange the slot held at one host for one at another; waits for it without holding any.
@@ -201,8 +206,16 @@ class HostQueues(Generic[ItemT]):
             self._leave(leaving)
             self._host(host).in_flight += 1
 
+    def located(self, host: str) -> bool:
+        """Whether it is known at which address the host lives, or does not matter."""
+        return self.politeness.ip_delay_s <= 0 or bool(self._host(host).ip)
+
     def learn(self, host: str, *, crawl_delay: float | None = None, ip: str | None = None) -> None:
-        """Note what robots.txt asks for, in seconds, and where the host was found to live."""
+        """Note what robots.txt asks for, in seconds, and where the host was found to live.
+
+        Of an address that is new, whoever has not used the start that `take` gave has to wait for it too.
+        """
+        self._sweep()
         state = self._host(host)
         if crawl_delay is not None and crawl_delay > state.delay:
             state.delay = crawl_delay
@@ -277,9 +290,11 @@ class HostQueues(Generic[ItemT]):
 
     def _move(self, state: Host[ItemT], ip: str) -> None:
         domains = 1 if self.politeness.domain_delay_s > 0 else 0
-        self._sweep()
         clock = self._clock(self._addresses, ip, self.politeness.ip_delay_s)
-        clock.opens = max(clock.opens, state.started + clock.delay)
+        if state.in_flight > state.credit or not state.credit:  # something was sent there
+            clock.opens = max(clock.opens, state.started + clock.delay)
+        while state.credit:
+            state.refund()
         state.ip = ip
         state.shared = (*state.shared[:domains], clock)
         del state.place[domains:]
@@ -310,8 +325,8 @@ class HostQueues(Generic[ItemT]):
                 self._schedule(state, at)
                 continue
             if not given_up:
-                self._start(state, now)
-                state.credit += 1
+                state.start(now)
+                state.credit, state.credited = state.credit + 1, now
             return self._hand_out(state, now)
         return None
 
@@ -342,13 +357,6 @@ class HostQueues(Generic[ItemT]):
                 return at
         return now
 
-    def _start(self, state: Host[ItemT], now: float) -> None:
-        state.started = now
-        state.opens = now + state.delay
-        state.place.clear()
-        for clock in state.shared:
-            clock.opens = now + clock.delay
-
     def _leave(self, host: str) -> None:
         self._free(self._hosts[host])
         if self._takers:
@@ -357,7 +365,7 @@ class HostQueues(Generic[ItemT]):
     def _free(self, state: Host[ItemT]) -> None:
         state.in_flight -= 1
         if state.credit > state.in_flight:
-            self._refund(state)
+            state.refund()
         while state.asks:
             ask = state.asks.pop(0)
             if not ask.done():
@@ -365,15 +373,6 @@ class HostQueues(Generic[ItemT]):
                 ask.set_result(None)
                 return
         self._schedule(state, self.now())
-
-    def _refund(self, state: Host[ItemT]) -> None:
-        """The start was not used (a rule refused the URL): the next item need not wait for it."""
-        state.credit -= 1
-        if state.opens == state.started + state.delay:
-            state.opens = state.started
-        for clock in state.shared:
-            if clock.opens == state.started + clock.delay:
-                clock.opens = state.started
 
     # -- waking takers
 

@@ -1,9 +1,11 @@
 """From a URL to its bytes by the rules: scope, robots.txt, opt-outs, network and politeness at every hop.
 
 The rules come before the request they are about. Of an image its own headers decide too, before its body is
-read; a page's headers are handed on, because what they forbid is to use it, and that is the extractor's part.
+read, and those of each redirect to it; a page's headers are handed on, because what they forbid is to use it,
+and that is the extractor's part.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -16,6 +18,7 @@ from multidict import CIMultiDictProxy
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
 from wit_builder.web.client import AGENT, REDIRECTS, Client, Response
 from wit_builder.web.http1 import Head
+from wit_builder.web.links import Closed
 from wit_builder.web.network import NetworkGuard, Resolver
 from wit_builder.web.optout import TdmGate, refused, robots_directives, tdm_reserved
 from wit_builder.web.politeness import HostQueues
@@ -124,6 +127,8 @@ class Visitor:
                 response = await self._hop(current, host, want)
                 if response.status not in REDIRECTS:
                     return _visit(url, response, len(seen) - 1, want, self._names)
+                if want == "image":
+                    self._heed(response.headers)
                 current = _target(response, seen, in_scope)
                 seen.add(current)
                 target = self._host(current)
@@ -188,13 +193,25 @@ class Visitor:
         self._queues.learn(host, crawl_delay=delay)
 
     async def _request(self, url: str, host: str, **how: Any) -> Response:
+        """A paced request, and another in its turn where a used connection closed on the first."""
+        try:
+            return await self._once(url, host, **how)
+        except Closed:
+            return await self._once(url, host, **how)
+
+    async def _once(self, url: str, host: str, **how: Any) -> Response:
         """One paced request; what it tells of the host is noted."""
-        queues = self._queues
+        queues, deadline_s = self._queues, self._settings.deadline_s
         self._not_given_up(host)
-        await queues.pace(host)
         began = queues.now()
         try:
-            response = await self._client.get(url, deadline_s=self._settings.deadline_s, **how)
+            if not queues.located(host):
+                await self._locate(host)
+            await queues.pace(host)
+            began = queues.now()
+            response = await self._client.get(
+                url, deadline_s=deadline_s, sent=lambda ip: queues.learn(host, ip=ip), **how
+            )
         except FetchError as error:
             took = queues.now() - began
             overhear.get()(Asked(url, began, took, "", error.reason))
@@ -206,8 +223,17 @@ class Visitor:
         took = queues.now() - began
         overhear.get()(Asked(url, began, took, response.ip, ""))
         queues.succeeded(host, took)
-        queues.learn(host, ip=response.ip)
         return response
+
+    async def _locate(self, host: str) -> None:
+        """Learn the address of a host before it is asked, for others may live there."""
+        deadline_s = self._settings.deadline_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                ip = await self._client.resolver.reach(host)
+        except TimeoutError:
+            raise Transient("timeout", f"no address in {deadline_s:g} s") from None
+        self._queues.learn(host, ip=ip)
 
     def _not_given_up(self, host: str) -> None:
         if (why := self._queues.given_up(host)) is not None:
@@ -263,10 +289,14 @@ class Visitor:
         kind = _content_type(head.headers)
         if kind in _NO_IMAGE_TYPES or kind.startswith(_NO_IMAGE_KINDS):
             raise Gone("not_image", kind)
-        tags = head.headers.getall("X-Robots-Tag", [])
+        self._heed(head.headers)
+
+    def _heed(self, headers: CIMultiDictProxy[str]) -> None:
+        """Raises Forbidden where the headers of an image, or of a redirect on the way to it, opt out."""
+        tags = headers.getall("X-Robots-Tag", [])
         if tags and (directive := refused(_directives(tags, self._names), self._settings.optout)):
             raise Forbidden("opt_out_x_robots_tag", f"{directive} in X-Robots-Tag: {', '.join(tags)}")
-        reservation = head.headers.get("tdm-reservation")
+        reservation = headers.get("tdm-reservation")
         if reservation and self._settings.optout.tdmrep and tdm_reserved(None, "/", reservation):
             raise Forbidden("opt_out_tdmrep", f"tdm-reservation: {reservation}")
 
