@@ -118,6 +118,18 @@ def test_a_host_whose_robots_cannot_be_read_is_not_asked(tmp_path):
     web = FakeWeb({"a.test/robots.txt": answer(500), "a.test/": page()})
     crawled = run(web, Crawl(SEED), tmp_path)
     assert (crawled.reasons, web.asked) == ({"http://a.test/": "robots_unreachable"}, {})
+    assert web.rules["a.test/robots.txt"] == 1 + HASTE.retries
+
+
+@pytest.mark.parametrize("failure", [answer(503), answer(429), answer(500, Retry_After="0")])
+def test_a_robots_txt_that_fails_once_is_asked_for_again_and_costs_nothing(tmp_path, failure):
+    allowing = answer(body="User-agent: *\nDisallow: /no")
+    web = FakeWeb(
+        {"a.test/robots.txt": [failure, allowing], "a.test/": page("/b", "/no"), "a.test/b": page()}
+    )
+    crawled = run(web, Crawl(SEED), tmp_path)
+    assert (crawled.kept, crawled.reasons) == (2, {"http://a.test/no": "robots"})
+    assert web.rules["a.test/robots.txt"] == 2
 
 
 def test_tdmrep_is_asked_before_a_page(tmp_path):

@@ -83,8 +83,9 @@ class Visitor:
         self._settings = settings
         self._names = (AGENT, settings.token) if settings.token else (AGENT,)
         self.kept: Kept | None = None  # what hosts said to those before this one
-        self._robots = RobotsGate(self._file, AGENT, queues.now, settings.token)
-        self._tdm = TdmGate(self._file, queues.now)
+        again = queues.politeness.backoff_s
+        self._robots = RobotsGate(self._file, AGENT, queues.now, settings.token, again)
+        self._tdm = TdmGate(self._file, queues.now, again)
 
     @classmethod
     @asynccontextmanager
@@ -161,7 +162,7 @@ class Visitor:
     async def _permission(self, url: str, host: str) -> None:
         try:
             await self._robots.check(url)
-        except Forbidden as error:
+        except FetchError as error:
             if error.reason == "robots_unreachable":
                 await self._reach(host)
             raise
