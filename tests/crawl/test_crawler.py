@@ -151,6 +151,13 @@ def test_a_failure_that_does_not_pass_is_given_up_after_the_retries(tmp_path):
     assert (web.asked["a.test/b"], crawled.reasons) == (1 + HASTE.retries, {"http://a.test/b": "http_503"})
 
 
+def test_a_page_that_used_up_its_time_is_not_tried_again(tmp_path):
+    web = FakeWeb({"a.test/": page("/b"), "a.test/b": page()})
+    web.delay = lambda: 9.0 if web.asked["a.test/b"] else 0.0
+    crawled = run(web, Crawl(SEED), tmp_path, web_settings=replace(WEB, deadline_s=0.2))
+    assert (web.asked["a.test/b"], crawled.reasons) == (1, {"http://a.test/b": "timeout"})
+
+
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
