@@ -93,7 +93,7 @@ class Harvester:
     async def _sitemap(self, address: Address, target: "_Target", batch: Batch) -> None:
         body = await self._visitor.sitemap(address.url, target)
         found = await asyncio.to_thread(parse, body, address.url)  # 0.5 s for the largest allowed
-        batch.keep_sitemap(address)
+        batch.keep_sitemap(address, found.cut, _now())
         batch.link(found.pages, _now())
         for url in found.sitemaps:
             if self._may_hold_sitemaps(url, address):
