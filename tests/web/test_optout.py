@@ -22,7 +22,7 @@ from wit_builder.web.optout import (
     tdm_reserved,
     tdm_rules,
 )
-from wit_builder.web.robots import KEEP_S, RETRY_S, UNREACHABLE_S, RobotsAnswer
+from wit_builder.web.robots import KEEP_S, UNREACHABLE_S, RobotsAnswer
 
 ADDRESS = "http://a.test/.well-known/tdmrep.json"
 RESERVED = b'[{"location": "/a/", "tdm-reservation": 1}]'
@@ -332,7 +332,7 @@ def test_a_question_without_an_answer_says_why() -> None:
     [
         (RobotsAnswer(200, RESERVED), KEEP_S, Forbidden),
         (Gone("redirect_loop"), UNREACHABLE_S, Forbidden),
-        (Transient("dns"), RETRY_S, Transient),
+        (Transient("dns"), 1.0, Transient),
     ],
 )
 def test_the_gate_asks_again_when_an_answer_is_too_old(

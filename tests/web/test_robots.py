@@ -1,6 +1,7 @@
 """What a robots.txt permits: RFC 9309's facts, real files in bulk, hostile ones, and asking only once."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import time
@@ -16,7 +17,6 @@ from wit_builder.errors import FetchError, Forbidden, Gone, Transient
 from wit_builder.web.robots import (
     KEEP_S,
     MAX_PARSED,
-    RETRY_S,
     UNREACHABLE_S,
     Answer,
     PerOrigin,
@@ -437,26 +437,45 @@ def test_an_origin_is_asked_again_after_a_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kept_s", "kind"),
-    [
-        (Gone("too_many_redirects"), UNREACHABLE_S, Forbidden),
-        (Forbidden("network_refused"), UNREACHABLE_S, Forbidden),
-        (RobotsAnswer(301, b""), UNREACHABLE_S, Forbidden),
-        (Transient("timeout"), RETRY_S, Transient),
-        (RobotsAnswer(429, b""), RETRY_S, Transient),
-        (RobotsAnswer(500, b""), RETRY_S, Transient),
-    ],
+    "answer", [Gone("too_many_redirects"), Forbidden("network_refused"), RobotsAnswer(301, b"")]
 )
-def test_an_unreachable_origin_is_asked_again_soon_where_that_may_help(
-    answer: RobotsAnswer | FetchError, kept_s: float, kind: type[FetchError]
+def test_an_unreachable_origin_is_asked_again_after_ten_minutes(answer: RobotsAnswer | FetchError) -> None:
+    clock = Clock()
+    robots, hosts = gate(answer, clock)
+    for passed in (0.0, UNREACHABLE_S - 1, 1.0):
+        clock.now += passed
+        with pytest.raises(Forbidden, match="robots_unreachable"):
+            asyncio.run(robots.check("http://a.test/x"))
+    assert hosts.asked == [ADDRESS, ADDRESS]
+
+
+@pytest.mark.parametrize("answer", [Transient("timeout"), RobotsAnswer(429, b""), RobotsAnswer(500, b"")])
+def test_a_failure_that_may_pass_has_three_retries_with_growing_pauses(
+    answer: RobotsAnswer | FetchError,
 ) -> None:
     clock = Clock()
     robots, hosts = gate(answer, clock)
-    for passed in (0.0, kept_s - 0.25, 0.25):
-        clock.now += passed
-        with pytest.raises(kind, match="robots_unreachable"):
+    for n, pause in enumerate((1.0, 2.0, 4.0, UNREACHABLE_S, UNREACHABLE_S), 1):
+        for passed in (0.0, pause - 0.25):
+            clock.now += passed
+            with pytest.raises(Transient if n <= 3 else Forbidden, match="robots_unreachable") as caught:
+                asyncio.run(robots.check("http://a.test/x"))
+            assert getattr(caught.value, "retry_after", pause) == pause
+        assert len(hosts.asked) == n
+        clock.now += 0.25
+
+
+def test_failures_are_counted_anew_after_an_answer() -> None:
+    clock = Clock()
+    robots, hosts = gate(Transient("timeout"), clock)
+    for answer in (Transient("timeout"), Transient("timeout"), RobotsAnswer(200, b""), Transient("timeout")):
+        hosts.answers[ADDRESS] = answer
+        clock.now += KEEP_S
+        with contextlib.suppress(Transient):
             asyncio.run(robots.check("http://a.test/x"))
-    assert hosts.asked == [ADDRESS, ADDRESS]
+    with pytest.raises(Transient) as caught:
+        asyncio.run(robots.check("http://a.test/x"))
+    assert caught.value.retry_after == 1.0
 
 
 def test_whoever_waits_as_long_as_a_failure_says_has_the_origin_asked_again() -> None:

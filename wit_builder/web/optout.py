@@ -14,7 +14,8 @@ from urllib.parse import unquote
 import orjson
 
 from wit_builder.errors import Forbidden
-from wit_builder.web.robots import KEEP_S, RETRY_S, Answer, Get, PerOrigin, Unreachable, ask
+from wit_builder.web.politeness import Politeness
+from wit_builder.web.robots import KEEP_S, USUAL, Answer, Get, PerOrigin, Unreachable, ask
 from wit_builder.web.url import origin_of
 
 MAX_TDMREP = 1 << 20  # bytes of a tdmrep.json that are read
@@ -134,13 +135,16 @@ def tdm_reserved(
 class TdmGate:
     """Asks each origin's tdmrep.json once, however many wait, and keeps what it said for a day.
 
-    retry_s: for how long a failure that may pass is kept.
+    politeness: how often, and when, it is asked again after failures that may pass.
     """
 
     def __init__(
-        self, get: Get, clock: Callable[[], float] = time.monotonic, retry_s: float = RETRY_S
+        self,
+        get: Get,
+        clock: Callable[[], float] = time.monotonic,
+        politeness: Politeness = USUAL,
     ) -> None:
-        self._get, self._retry_s = get, retry_s
+        self._get, self._politeness = get, politeness
         self._known = PerOrigin(self._load, clock)
 
     async def check(self, url: str) -> None:
@@ -158,7 +162,9 @@ class TdmGate:
             raise Forbidden("opt_out_tdmrep", f"{rule.location[:200]} in {_address(origin_of(url))}{policy}")
 
     async def _load(self, origin: str) -> Answer[tuple[TdmRule, ...] | Unreachable]:
-        answer = await ask(self._get, _address(origin), self._retry_s)
+        last = self._known.last(origin)
+        failed = last if isinstance(last, Unreachable) else None
+        answer = await ask(self._get, _address(origin), failed, self._politeness)
         if isinstance(answer, Unreachable):
             return Answer(answer, answer.keep_s)
         rules = tdm_rules(answer.body)

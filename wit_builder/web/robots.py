@@ -22,13 +22,12 @@ from urllib.parse import quote
 from protego import Protego
 
 from wit_builder.errors import FetchError, Forbidden, Transient
+from wit_builder.web.politeness import Politeness
 from wit_builder.web.url import normalise, origin_of
 
 KEEP_S = 24 * 3600.0  # RFC 9309 2.4: an answer is used for at most a day
-UNREACHABLE_S = (
-    600.0  # after which an origin is asked again whose answer was none, in a way that does not pass
-)
-RETRY_S = 1.0  # the same, where it may pass (429, 5xx, timeout): for those who ask meanwhile
+USUAL = Politeness()
+UNREACHABLE_S = 600.0  # after which an origin that was given up is asked again
 MAX_PARSED = 500 * 1024  # bytes; RFC 9309 2.5: at least 500 KiB
 MAX_SITEMAPS = 1000
 MAX_KEPT = 128 << 20  # bytes that the answers of all origins may take, as estimated below
@@ -95,7 +94,8 @@ class Unreachable:
     """Why a file could not be had. 2.3.1.4: not knowing is not permission, so nothing may be fetched."""
 
     why: str
-    retry_s: float | None  # after which asking again may help; None: it would not
+    failures: int = 0  # in a row that may pass
+    retry_s: float | None = None  # after which asking again may help; None: it would not
 
     @property
     def keep_s(self) -> float:
@@ -109,26 +109,32 @@ class Unreachable:
         raise Transient(reason, self.why, self.retry_s)
 
 
-async def ask(get: Get, address: str, retry_s: float) -> RobotsAnswer | Unreachable:
+async def ask(
+    get: Get, address: str, last: Unreachable | None, politeness: Politeness
+) -> RobotsAnswer | Unreachable:
     """What the origin says in its file at `address`; an empty answer where it has none (2.3.1.3).
 
-    401 and 403 say so too: no wish is stated. All but 2xx and 4xx is no answer, and 429 is none either.
+    401 and 403 say so too: no wish is stated. All but 2xx and 4xx is no answer, and 429 is none either. What
+    may pass is worth as many retries, with as long between them, as an item has. last: what came of the last.
     """
+    failures = 1 + (last.failures if last is not None else 0)
+    pause = min(politeness.backoff_s * 2.0 ** min(failures - 1, 30), politeness.max_retry_after_s)
+    retry_s = pause if failures <= politeness.retries else None
     try:
         answer = await get(address)
     except Transient as error:
-        return Unreachable(f"{address}: {error}", retry_s)
+        return Unreachable(f"{address}: {error}", failures, retry_s)
     except FetchError as error:
         if error.reason.startswith("http_4") and error.reason != "http_429":
             return RobotsAnswer(404, b"")
-        return Unreachable(f"{address}: {error}", None)
+        return Unreachable(f"{address}: {error}")
     if answer.status == 429 or answer.status >= 500:
-        return Unreachable(f"{address}: status {answer.status}", retry_s)
+        return Unreachable(f"{address}: status {answer.status}", failures, retry_s)
     if 200 <= answer.status < 300:
         return answer
     if 400 <= answer.status < 500:
         return replace(answer, body=b"")
-    return Unreachable(f"{address}: status {answer.status}", None)
+    return Unreachable(f"{address}: status {answer.status}")
 
 
 class RobotsGate:
@@ -136,7 +142,7 @@ class RobotsGate:
 
     agent: our product token; of a longer user agent the part before the first "/" or space counts.
     clock: seconds, monotonic. also: a second product token; where a group names it, its rules hold besides.
-    retry_s: for how long a failure that may pass is kept.
+    politeness: how often, and when, it is asked again after failures that may pass.
     """
 
     def __init__(
@@ -145,9 +151,9 @@ class RobotsGate:
         agent: str,
         clock: Callable[[], float] = time.monotonic,
         also: str = "",
-        retry_s: float = RETRY_S,
+        politeness: Politeness = USUAL,
     ) -> None:
-        self._get, self._retry_s = get, retry_s
+        self._get, self._politeness = get, politeness
         self._agent, self._also = agent, also
         self._rules = PerOrigin(self._load, clock)
 
@@ -174,7 +180,8 @@ class RobotsGate:
 
     async def _load(self, origin: str) -> "Answer[Rules]":
         address = f"{origin}/robots.txt"
-        answer = await ask(self._get, address, self._retry_s)
+        last = self._rules.last(origin)
+        answer = await ask(self._get, address, last.unreachable if last else None, self._politeness)
         if isinstance(answer, Unreachable):
             return Answer(Rules(unreachable=answer), answer.keep_s)
         rules = read_rules(answer.body, self._agent, address, self._also)
@@ -289,6 +296,11 @@ class PerOrigin(Generic[ValueT]):
             return None
         self._known.move_to_end(origin)
         return known[0].value
+
+    def last(self, origin: str) -> ValueT | None:
+        """The last answer of `origin`, where it is remembered, whether it still holds or not."""
+        known = self._known.get(origin)
+        return None if known is None else known[0].value
 
     async def _learn(self, origin: str) -> ValueT:
         answer = await self._ask(origin)

@@ -83,9 +83,8 @@ class Visitor:
         self._settings = settings
         self._names = (AGENT, settings.token) if settings.token else (AGENT,)
         self.kept: Kept | None = None  # what hosts said to those before this one
-        again = queues.politeness.backoff_s
-        self._robots = RobotsGate(self._file, AGENT, queues.now, settings.token, again)
-        self._tdm = TdmGate(self._file, queues.now, again)
+        self._robots = RobotsGate(self._file, AGENT, queues.now, settings.token, queues.politeness)
+        self._tdm = TdmGate(self._file, queues.now, queues.politeness)
 
     @classmethod
     @asynccontextmanager
