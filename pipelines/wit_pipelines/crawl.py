@@ -79,7 +79,8 @@ def recipe(
     samples_per_shard: pairs in a shard.
     delay: seconds between two requests to a host, at least; a tenth of it between two to an IP address;
         robots.txt may ask for more.
-    deadline: seconds that one request may take; one that used them up is not tried again, `wit retry` does that.
+    deadline: seconds that one request may take; one that used them up is not tried again, `wit retry` does that
+        with images.
     allow_network: network that may be reached although it is private, such as 127.0.0.0/8.
     blocklist: list of what must not be taken, as KIND:FILE; kinds are sha256, pdq, urls, domains, and tombstones
         (which `wit forget` wrote).

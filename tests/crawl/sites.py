@@ -51,6 +51,7 @@ class FakeWeb:
     def __init__(self, answers: Answers) -> None:
         self.answers = dict(answers)
         self.asked: Counter[str] = Counter()  # "host/path", robots.txt left out
+        self.rules: Counter[str] = Counter()  # these alone
         self.on_ask: Callable[[str], None] = lambda address: None
         self.delay: Callable[[], float] = lambda: 0.0  # seconds before an answer
 
@@ -104,7 +105,9 @@ class FakeWeb:
         while head := (await reader.readuntil(b"\r\n\r\n")).decode():
             host = next(line[6:] for line in head.split("\r\n") if line.lower().startswith("host: "))
             address = host + head.split(" ", 2)[1]
-            if not address.endswith("/robots.txt"):
+            if address.endswith("/robots.txt"):
+                self.rules[address] += 1
+            else:
                 self.asked[address] += 1
                 self.on_ask(address)
             if delay := self.delay():
@@ -115,7 +118,7 @@ class FakeWeb:
     def _answer(self, address: str) -> bytes:
         found = self.answers.get(address, answer(404))
         if isinstance(found, list):
-            return found[min(self.asked[address], len(found)) - 1]
+            return found[min((self.asked + self.rules)[address], len(found)) - 1]
         return found
 
 

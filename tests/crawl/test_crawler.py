@@ -118,6 +118,18 @@ def test_a_host_whose_robots_cannot_be_read_is_not_asked(tmp_path):
     web = FakeWeb({"a.test/robots.txt": answer(500), "a.test/": page()})
     crawled = run(web, Crawl(SEED), tmp_path)
     assert (crawled.reasons, web.asked) == ({"http://a.test/": "robots_unreachable"}, {})
+    assert web.rules["a.test/robots.txt"] == 1 + HASTE.retries
+
+
+@pytest.mark.parametrize("failure", [answer(503), answer(429), answer(500, Retry_After="0")])
+def test_a_robots_txt_that_fails_once_is_asked_for_again_and_costs_nothing(tmp_path, failure):
+    allowing = answer(body="User-agent: *\nDisallow: /no")
+    web = FakeWeb(
+        {"a.test/robots.txt": [failure, allowing], "a.test/": page("/b", "/no"), "a.test/b": page()}
+    )
+    crawled = run(web, Crawl(SEED), tmp_path)
+    assert (crawled.kept, crawled.reasons) == (2, {"http://a.test/no": "robots"})
+    assert web.rules["a.test/robots.txt"] == 2
 
 
 def test_tdmrep_is_asked_before_a_page(tmp_path):
@@ -137,6 +149,13 @@ def test_a_failure_that_does_not_pass_is_given_up_after_the_retries(tmp_path):
     web = FakeWeb({"a.test/": page("/b"), "a.test/b": answer(503)})
     crawled = run(web, Crawl(SEED), tmp_path)
     assert (web.asked["a.test/b"], crawled.reasons) == (1 + HASTE.retries, {"http://a.test/b": "http_503"})
+
+
+def test_a_page_that_used_up_its_time_is_not_tried_again(tmp_path):
+    web = FakeWeb({"a.test/": page("/b"), "a.test/b": page()})
+    web.delay = lambda: 9.0 if web.asked["a.test/b"] else 0.0
+    crawled = run(web, Crawl(SEED), tmp_path, web_settings=replace(WEB, deadline_s=0.2))
+    assert (web.asked["a.test/b"], crawled.reasons) == (1, {"http://a.test/b": "timeout"})
 
 
 @pytest.mark.parametrize(

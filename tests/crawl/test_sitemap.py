@@ -1,4 +1,5 @@
 import gzip
+import random
 import zlib
 
 import pytest
@@ -42,12 +43,15 @@ def test_an_images_own_address_is_no_page():
     "pack",
     [
         gzip.compress,
+        lambda body: gzip.compress(body[:40]) + gzip.compress(b"") + gzip.compress(body[40:]) + b"\0" * 512,
+        lambda body: b"".join(gzip.compress(body[at : at + 1]) for at in range(len(body))),
         lambda body: b"\xef\xbb\xbf\n" + body,
         lambda body: body.decode().replace("UTF-8", "UTF-16").encode("utf-16"),
     ],
 )
 def test_gzip_a_mark_and_utf_16_are_understood(pack):
-    assert parse(pack(urlset("http://a.test/b")), HERE).pages == ["http://a.test/b"]
+    found = parse(pack(urlset("http://a.test/b")), HERE)
+    assert (found.pages, found.cut) == (["http://a.test/b"], "")
 
 
 def test_a_text_sitemap_has_an_address_a_line():
@@ -55,9 +59,31 @@ def test_a_text_sitemap_has_an_address_a_line():
     assert found.pages == ["http://a.test/b", "http://a.test/c"]
 
 
-def test_what_stands_before_a_break_counts():
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_what_stands_before_a_break_counts(pack):
     whole = urlset("http://a.test/b", "http://a.test/c")
-    assert parse(whole[: whole.rindex(b"<url>") + 9], HERE).pages == ["http://a.test/b"]
+    found = parse(pack(whole[: whole.rindex(b"<url>") + 9]), HERE)
+    assert found.pages == ["http://a.test/b"]
+    assert "unclosed token" in found.cut
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [(lambda whole: whole[:-8], "ends early"), (lambda whole: whole[:-8] + bytes(8), "incorrect data check")],
+)
+def test_a_gzip_that_breaks_off_says_so(broken, why):
+    rng = random.Random(0)
+    body = gzip.compress(urlset(*(f"http://a.test/{rng.randbytes(40).hex()}" for _ in range(3000))))
+    found = parse(broken(body), HERE)
+    assert 1000 < len(found.pages) <= 3000
+    assert why in found.cut
+
+
+def test_so_many_gzip_members_are_read_and_no_more():
+    body = gzip.compress(urlset("http://a.test/b")) + gzip.compress(b"") * (sitemap.MAX_MEMBERS - 1)
+    assert parse(body, HERE).pages == ["http://a.test/b"]
+    with pytest.raises(Gone, match="more than 1000 gzip members"):
+        parse(body + gzip.compress(b""), HERE)
 
 
 @pytest.mark.parametrize(
@@ -83,22 +109,29 @@ def test_an_entity_is_refused_before_it_is_expanded(declaration):
         parse(body.encode(), HERE)
 
 
-def test_addresses_beyond_the_limit_are_left_out(monkeypatch):
+@pytest.mark.parametrize(("count", "cut"), [(2, ""), (3, "more than 50,000 addresses")])
+@pytest.mark.parametrize(
+    "write", [urlset, lambda *urls: "\n".join(urls).encode(), lambda *urls: "\r\n".join([*urls, ""]).encode()]
+)
+def test_addresses_beyond_the_limit_are_left_out_and_told(monkeypatch, write, count, cut):
     monkeypatch.setattr(sitemap, "MAX_URLS", 2)
-    urls = [f"http://a.test/{n}" for n in range(3)]
-    assert parse(urlset(*urls), HERE).pages == parse("\n".join(urls).encode(), HERE).pages == urls[:2]
+    urls = [f"http://a.test/{n}" for n in range(count)]
+    found = parse(write(*urls), HERE)
+    assert (found.pages, found.cut) == (urls[:2], cut)
 
 
 def test_a_gzip_bomb_inflates_to_the_limit_and_no_further(monkeypatch):
     monkeypatch.setattr(sitemap, "MAX_BYTES", 1000)
     bomb = zlib.compressobj(wbits=31)
     body = bomb.compress(urlset("http://a.test/b")[:-9] + b" " * 10_000_000) + bomb.flush()
-    assert len(sitemap._inflated(body)) == 1000
-    assert parse(body, HERE).pages == ["http://a.test/b"]
+    assert len(sitemap._inflated(body)[0]) == 1000
+    found = parse(body, HERE)
+    assert (found.pages, found.cut) == (["http://a.test/b"], "more than 1,000 bytes")
 
 
 def test_a_tower_of_elements_is_left_alone():
-    assert parse(urlset("http://a.test/b", more="<x>" * 100_000), HERE).pages == ["http://a.test/b"]
+    found = parse(urlset("http://a.test/b", more="<x>" * 100_000), HERE)
+    assert (found.pages, found.cut) == (["http://a.test/b"], "more than 32 elements one within the other")
 
 
 def test_an_endless_address_is_none():

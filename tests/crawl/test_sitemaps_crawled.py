@@ -84,6 +84,15 @@ def test_a_sitemap_that_cannot_be_had_is_lost_with_its_reason(tmp_path):
     ]
 
 
+def test_a_sitemap_that_breaks_off_is_a_loss_beside_the_pages_it_names(tmp_path):
+    web = FakeWeb({"a.test/robots.txt": robots("/map.xml"), "a.test/": page(), "a.test/b": page()})
+    web.answers["a.test/map.xml"] = xml(urlset("http://a.test/b")[:-9])
+    crawled = run(web, Crawl(SEED), tmp_path)
+    assert (crawled.kept, crawled.reasons) == (2, {"http://a.test/map.xml": "bad_sitemap"})
+    assert crawled.result.funnel["pages"].dropped == {"bad_sitemap": 1}
+    assert crawled.losses[0]["evidence"].startswith("no element found")
+
+
 def test_a_host_has_so_many_sitemaps_read(tmp_path):
     web = FakeWeb({"a.test/robots.txt": robots(*(f"/{n}.xml" for n in range(9))), "a.test/": page()})
     web.answers |= {f"a.test/{n}.xml": xml(urlset(f"http://a.test/{n}")) for n in range(9)}

@@ -86,6 +86,41 @@ def test_a_failure_that_does_not_pass_is_given_up_after_its_retries(web, tmp_pat
     assert (lost(done), web.times(url)) == ({url: "http_500"}, 1 + retries)
 
 
+@pytest.mark.parametrize("name", ["robots.txt", ".well-known/tdmrep.json"])
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_host_whose_wishes_cannot_be_had_at_first_loses_nothing(web, tmp_path, in_place, name, failures):
+    file, images = f"http://a.test/{name}", urls(20, "a.test")
+    web.answers = {file: [Say(status=503, headers=(("Retry-After", "0"),))] * failures + [Say(status=404)]}
+    web.answers |= {url: Say(b"x") for url in images}
+    done = task(tmp_path, images, web.connect_to, backoff_s=0.05)
+    fetch(done)
+    assert (kept(done), web.rules.count(file)) == (sorted(images), failures + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("robots.txt", "robots_unreachable"), (".well-known/tdmrep.json", "tdmrep_unreachable")],
+)
+def test_a_host_whose_wishes_cannot_be_had_is_given_up_after_the_retries(
+    web, tmp_path, in_place, name, reason
+):
+    file, (image,) = f"http://a.test/{name}", urls(1, "a.test")
+    web.answers = {file: Say(status=500)} | {image: Say(b"x")}
+    done = task(tmp_path, [image], web.connect_to, retries=2)
+    fetch(done)
+    assert (lost(done), web.asked) == ({image: reason}, [])
+    assert web.rules.count(file) == 3
+
+
+@pytest.mark.parametrize("name", ["robots.txt", ".well-known/tdmrep.json"])
+def test_wishes_that_came_too_late_once_are_asked_for_again(web, tmp_path, in_place, name):
+    file, (image,) = f"http://a.test/{name}", urls(1, "a.test")
+    web.answers = {file: [Say(wait=9.0), Say(status=404)], image: Say(b"x")}
+    done = task(tmp_path, [image], web.connect_to, silence_s=0.2)
+    fetch(done)
+    assert (kept(done), web.rules.count(file)) == ([image], 2)
+
+
 def test_a_host_that_says_nothing_is_asked_once_and_no_more_than_a_deadline(web, tmp_path, in_place):
     silent, fine = urls(20, "silent.test"), urls(5)
     web.answers = {url: Say(b"x", wait=9.0) for url in silent} | {url: Say(b"x") for url in fine}

@@ -14,7 +14,7 @@ from wit_builder.report import diagnosis as diagnosis_
 from wit_builder.report.diagnosis import KINDS, MANY_HOSTS, by_host, diagnose, kind_of
 from wit_builder.report.tally import Count
 
-ERRORS = {"Dropped", "FetchError", "Forbidden", "Transient", "Gone", "ImageError"}
+ERRORS = {"Dropped", "FetchError", "Forbidden", "Transient", "Gone", "ImageError", "refuse"}
 AGAIN = "wit retry OUT --only"
 
 
@@ -24,7 +24,9 @@ def raised(rooms) -> set[str]:
     for room in rooms:
         for path in Path(wit_builder.__file__).parent.joinpath(room).glob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS and node.args:
+                if not isinstance(node, ast.Call) or not node.args:
+                    continue
+                if getattr(node.func, "id", getattr(node.func, "attr", "")) in ERRORS:
                     reason = node.args[0]
                     found |= {reason.value} if isinstance(reason, ast.Constant) else set()
     return found
@@ -42,7 +44,7 @@ def spread(reason: str, hosts: int, each: int = 1) -> dict[tuple[str, str], int]
 
 def test_every_reason_a_download_can_fail_for_has_a_kind() -> None:
     reasons = raised(["web", "fetch", "images"])
-    assert {"dns", "image_crash", "opt_out_tdmrep"} <= reasons
+    assert {"dns", "image_crash", "opt_out_tdmrep", "tdmrep_unreachable"} <= reasons
     assert reasons - set(KINDS) == set()
 
 

@@ -59,11 +59,11 @@ class Web:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         url = f"http://{request.host.partition(':')[0]}{request.raw_path}"
-        rules = url.endswith(("/robots.txt", "/tdmrep.json"))
-        (self.rules if rules else self.asked).append(url)
+        asked = self.rules if url.endswith(("/robots.txt", "/tdmrep.json")) else self.asked
+        asked.append(url)
         self.log.append((time.monotonic(), request.host.partition(":")[0], url))
         says = self.answers.get(url, MISSING)
-        say = says[min(self.times(url), len(says)) - 1] if isinstance(says, list) else says
+        say = says[min(asked.count(url), len(says)) - 1] if isinstance(says, list) else says
         say.first()
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -1,6 +1,7 @@
 """What a robots.txt permits: RFC 9309's facts, real files in bulk, hostile ones, and asking only once."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import time
@@ -88,7 +89,7 @@ def verdict(answer: RobotsAnswer | FetchError, url: str = "http://a.test/x") -> 
     """ "allowed", or the reason."""
     try:
         asyncio.run(gate(answer)[0].check(url))
-    except Forbidden as error:
+    except FetchError as error:
         return error.reason
     return "allowed"
 
@@ -169,10 +170,18 @@ def test_a_group_without_rules_allows_everything_to_those_it_names() -> None:
     assert (found.allow("http://a.test/x"), found.matcher) == (True, None)
 
 
-def test_a_crawl_delay_ends_the_naming_of_agents() -> None:
-    text = "User-agent: *\nCrawl-delay: 5\n\nUser-agent: bad\nDisallow: /"
-    assert rules(text).allow("http://a.test/x")
+@pytest.mark.parametrize("wish", ["Crawl-delay: 5", "Request-rate: 1/5"])
+def test_only_a_rule_ends_the_naming_of_agents(wish: str) -> None:
+    text = f"User-agent: *\n{wish}\n\nUser-agent: bad\nDisallow: /x\n"
+    assert not rules(text).allow("http://a.test/x")
+    assert rules(text).allow("http://a.test/y")
+    assert rules(f"{text}\nUser-agent: worse\nDisallow: /y").allow("http://a.test/y")
+
+
+def test_a_crawl_delay_is_for_those_named_right_before_it() -> None:
+    text = "User-agent: *\nCrawl-delay: 5\n\nUser-agent: bad\nCrawl-delay: 9\nDisallow: /"
     assert rules(text).crawl_delay == 5.0
+    assert rules("User-agent: *\nUser-agent: bad\nDisallow: /x\nCrawl-delay: 7").crawl_delay == 7.0
 
 
 @pytest.mark.parametrize(
@@ -302,14 +311,12 @@ LINE = st.one_of(
 
 @given(st.lists(LINE, max_size=12), st.text(alphabet="ab", max_size=5))
 def test_groups_are_read_as_protego_reads_them(lines: list[str], path: str) -> None:
-    text = "\n".join(
-        line for line in lines if line != "Foo: 1"
-    )  # which ends a group there, against RFC 9309 2.2.4
-    whole = Protego.parse(text)
-    assert rules(text).allow(f"http://a.test/{path}") == whole.can_fetch(
-        f"http://a.test/{path}", "wit-builder"
-    )
-    assert rules(text).crawl_delay == whole.crawl_delay("wit-builder")
+    lines = [line for line in lines if line != "Foo: 1"]  # which ends a group there, against RFC 9309 2.2.4
+    plain = "\n".join(line for line in lines if line != "Crawl-delay: 3")  # which does so too
+    url = f"http://a.test/{path}"
+    assert rules(plain).allow(url) == Protego.parse(plain).can_fetch(url, "wit-builder")
+    text = "\n".join(lines)
+    assert rules(text).crawl_delay == Protego.parse(text).crawl_delay("wit-builder")
 
 
 @given(
@@ -398,7 +405,7 @@ def test_an_error_is_no_permission_unless_it_says_that_there_is_no_file(error: F
 
 
 def refusal(answer: RobotsAnswer | FetchError, path: str) -> str:
-    with pytest.raises(Forbidden) as caught:
+    with pytest.raises(FetchError) as caught:
         asyncio.run(gate(answer)[0].check(f"http://a.test{path}"))
     return caught.value.evidence
 
@@ -429,13 +436,56 @@ def test_an_origin_is_asked_again_after_a_day() -> None:
     assert hosts.asked == [ADDRESS, ADDRESS]
 
 
-def test_an_unreachable_origin_is_asked_again_after_ten_minutes() -> None:
+@pytest.mark.parametrize(
+    "answer", [Gone("too_many_redirects"), Forbidden("network_refused"), RobotsAnswer(301, b"")]
+)
+def test_an_unreachable_origin_is_asked_again_after_ten_minutes(answer: RobotsAnswer | FetchError) -> None:
     clock = Clock()
-    robots, hosts = gate(Transient("timeout"), clock)
+    robots, hosts = gate(answer, clock)
     for passed in (0.0, UNREACHABLE_S - 1, 1.0):
         clock.now += passed
         with pytest.raises(Forbidden, match="robots_unreachable"):
             asyncio.run(robots.check("http://a.test/x"))
+    assert hosts.asked == [ADDRESS, ADDRESS]
+
+
+@pytest.mark.parametrize("answer", [Transient("timeout"), RobotsAnswer(429, b""), RobotsAnswer(500, b"")])
+def test_a_failure_that_may_pass_has_three_retries_with_growing_pauses(
+    answer: RobotsAnswer | FetchError,
+) -> None:
+    clock = Clock()
+    robots, hosts = gate(answer, clock)
+    for n, pause in enumerate((1.0, 2.0, 4.0, UNREACHABLE_S, UNREACHABLE_S), 1):
+        for passed in (0.0, pause - 0.25):
+            clock.now += passed
+            with pytest.raises(Transient if n <= 3 else Forbidden, match="robots_unreachable") as caught:
+                asyncio.run(robots.check("http://a.test/x"))
+            assert getattr(caught.value, "retry_after", pause) == pause
+        assert len(hosts.asked) == n
+        clock.now += 0.25
+
+
+def test_failures_are_counted_anew_after_an_answer() -> None:
+    clock = Clock()
+    robots, hosts = gate(Transient("timeout"), clock)
+    for answer in (Transient("timeout"), Transient("timeout"), RobotsAnswer(200, b""), Transient("timeout")):
+        hosts.answers[ADDRESS] = answer
+        clock.now += KEEP_S
+        with contextlib.suppress(Transient):
+            asyncio.run(robots.check("http://a.test/x"))
+    with pytest.raises(Transient) as caught:
+        asyncio.run(robots.check("http://a.test/x"))
+    assert caught.value.retry_after == 1.0
+
+
+def test_whoever_waits_as_long_as_a_failure_says_has_the_origin_asked_again() -> None:
+    clock = Clock()
+    robots, hosts = gate(Transient("http_503"), clock)
+    with pytest.raises(Transient) as caught:
+        asyncio.run(robots.check("http://a.test/x"))
+    hosts.answers[ADDRESS] = RobotsAnswer(200, b"")
+    clock.now += caught.value.retry_after or 0.0
+    asyncio.run(robots.check("http://a.test/x"))
     assert hosts.asked == [ADDRESS, ADDRESS]
 
 

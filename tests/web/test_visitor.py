@@ -224,7 +224,7 @@ def test_a_redirect_is_judged_by_the_robots_txt_of_where_it_leads() -> None:
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_robots_txt_that_cannot_be_had_refuses_everything(status: int) -> None:
     crawl = Crawl({"/robots.txt": robots(b"", status), "/1": HTML}).visit("http://a.test/1")
-    crawl.lost(Forbidden, "robots_unreachable")
+    crawl.lost(Transient, "robots_unreachable")
     assert crawl.asked == []
 
 
@@ -450,7 +450,7 @@ def test_the_deadline_of_the_settings_holds() -> None:
 
 def test_the_time_to_connect_of_the_settings_holds() -> None:
     crawl = Crawl({}, connect_s=0.05).visit("https://a.test/1")
-    assert "Connection timeout" in crawl.lost(Forbidden, "robots_unreachable").evidence
+    assert "Connection timeout" in crawl.lost(Transient, "robots_unreachable").evidence
 
 
 def test_as_many_requests_to_a_host_as_the_politeness_allows() -> None:

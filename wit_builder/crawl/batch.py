@@ -64,11 +64,13 @@ class Batch:
             self.counts.update(("extract", loss.reason) for loss in losses)
             self._losses += losses
 
-    def keep_sitemap(self, address: Address) -> None:
-        """A sitemap was read; it is no page, so the funnel does not know it."""
+    def keep_sitemap(self, address: Address, cut: str, at: datetime) -> None:
+        """A sitemap was read; it is no page, so the funnel does not know it. cut: why not all of it, else ""."""
         self._settled.append(address)
         self._asked[address.host] += 1
         self.counts["frontier", "sitemaps"] += 1
+        if cut:
+            self._lost(address, "bad_sitemap", cut, at)
 
     def lose(self, address: Address, why: Dropped, at: datetime) -> None:
         """A page or sitemap was not had."""
@@ -79,8 +81,7 @@ class Batch:
     def give_up(self, address: Address, why: Dropped, at: datetime) -> None:
         """A page or sitemap is not asked for."""
         self._settled.append(address)
-        self._losses.append(_page_loss(address.key, address.url, why.reason, why.evidence, at))
-        self.counts["pages", why.reason] += 1
+        self._lost(address, why.reason, why.evidence, at)
 
     def link(self, urls: Iterable[str], at: datetime) -> None:
         """Pages that a page or sitemap names: those in scope wait for the next depth."""
@@ -126,6 +127,10 @@ class Batch:
         if refusal is not None:
             self.refuse(key, url, refusal.reason, refusal.evidence, at)
         return refusal is not None
+
+    def _lost(self, address: Address, reason: str, evidence: str, at: datetime) -> None:
+        self._losses.append(_page_loss(address.key, address.url, reason, evidence, at))
+        self.counts["pages", reason] += 1
 
     def _clear(self) -> None:
         for gathered in (

@@ -93,7 +93,7 @@ class Harvester:
     async def _sitemap(self, address: Address, target: "_Target", batch: Batch) -> None:
         body = await self._visitor.sitemap(address.url, target)
         found = await asyncio.to_thread(parse, body, address.url)  # 0.5 s for the largest allowed
-        batch.keep_sitemap(address)
+        batch.keep_sitemap(address, found.cut, _now())
         batch.link(found.pages, _now())
         for url in found.sitemaps:
             if self._may_hold_sitemaps(url, address):
@@ -127,10 +127,10 @@ class Harvester:
         return host == parent.host or self._scope.holds(host)
 
     def _again(self, job: Job, error: Transient) -> bool:
-        """Queue the job again, later, unless it was tried often enough."""
+        """Queue the job again, later, unless it was tried often enough or took all its time."""
         tries = job.tries + 1
         politeness = self._queues.politeness
-        if tries > politeness.retries:
+        if tries > politeness.retries or error.reason == "timeout":
             return False
         wait = backoff(politeness, tries, error.retry_after, self._random)
         self._queues.put(job.address.host, Job(job.address, tries), self._queues.now() + wait)

@@ -25,6 +25,7 @@ KINDS = {
     "opt_out_tdmrep": "opt_out",
     "robots": "robots",
     "robots_unreachable": "robots_unreachable",
+    "tdmrep_unreachable": "robots_unreachable",
     "too_big": "too_big",
     "too_many_pixels": "too_big",
     "not_image": "mime",
@@ -231,7 +232,7 @@ _CAUSES: dict[str, tuple[str, Callable[[_Group, _Case], str]]] = {
     "opt_out": ("opt-outs", _always("their owners reserve these pictures, so they stay where they are")),
     "robots": ("robots.txt", _always("their owners do not want them fetched, so they stay where they are")),
     "robots_unreachable": (
-        "a robots.txt that could not be had",
+        "a robots.txt or tdmrep.json that could not be had",
         _later("not knowing is not permission (RFC 9309 section 2.3.1.4); later"),
     ),
     "too_big": ("too big", _always("they are above the recipe's limit of bytes or pixels")),

@@ -4,14 +4,15 @@ import zlib
 
 from wit_builder.errors import Gone, Transient
 
-MAX_MEMBERS = 64  # gzip members of one body; empty ones cost time without end
+MAX_MEMBERS = 64  # gzip members of one answer; empty ones cost time without end
 
 
 class Inflater:
-    """Undoes gzip or deflate: 10 MB can hold 10 GB. Raises Gone(bad_response)."""
+    """Undoes gzip, of at most so many members, or deflate: 10 MB can hold 10 GB. Raises Gone(bad_response)."""
 
-    def __init__(self, deflate: bool) -> None:
+    def __init__(self, deflate: bool, max_members: int = MAX_MEMBERS) -> None:
         self._gzip = not deflate
+        self._max_members = max_members
         self._stream = None if deflate else zlib.decompressobj(31)
         self._members = 1
         self._behind = b""  # first byte behind a member: the next member may begin with it
@@ -23,8 +24,8 @@ class Inflater:
         out, rest = _inflate(self._stream, self._behind + data, room)
         while self._gzip and rest[:2] == b"\x1f\x8b":
             self._members += 1
-            if self._members > MAX_MEMBERS:
-                raise Gone("bad_response", f"more than {MAX_MEMBERS} gzip members")
+            if self._members > self._max_members:
+                raise Gone("bad_response", f"more than {self._max_members} gzip members")
             self._stream = zlib.decompressobj(31)
             more, rest = _inflate(self._stream, rest, room - len(out))
             out += more

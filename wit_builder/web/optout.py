@@ -13,12 +13,14 @@ from urllib.parse import unquote
 
 import orjson
 
-from wit_builder.errors import FetchError, Forbidden, Transient
-from wit_builder.web.robots import KEEP_S, UNREACHABLE_S, Answer, Get, PerOrigin
+from wit_builder.errors import Forbidden
+from wit_builder.web.politeness import Politeness
+from wit_builder.web.robots import KEEP_S, USUAL, Answer, Get, PerOrigin, Unreachable, ask
 from wit_builder.web.url import origin_of
 
 MAX_TDMREP = 1 << 20  # bytes of a tdmrep.json that are read
 _RULE_BYTES = 450  # of a TdmRule in memory
+_RESERVATION = "tdm-reservation"
 
 # name: value. All else before a colon is the agent that the directives after it are meant for.
 _VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
@@ -92,17 +94,20 @@ class TdmRule:
 def tdm_rules(body: bytes) -> tuple[TdmRule, ...]:
     """The rules of a tdmrep.json, in its order. Never raises.
 
-    Entries that break the protocol are left out. A file that cannot be read but speaks of reservations
-    reserves everything: not knowing is not permission. Any other, a web page say, reserves nothing.
+    Entries that break the protocol are left out. A file that speaks of reservations but has no entry with a
+    location and one, or cannot be read, reserves everything: not knowing is not permission. Any other, a web
+    page say, reserves nothing.
     """
     try:
         entries = orjson.loads(body.removeprefix(b"\xef\xbb\xbf")) if len(body) <= MAX_TDMREP else None
     except orjson.JSONDecodeError:
         entries = None
-    if entries is None and b"tdm-reservation" in body:
-        return (TdmRule("/", True, "", ("/",), False),)
     listed = entries if isinstance(entries, list) else [entries]
-    return tuple(rule for entry in listed if (rule := _rule(entry)) is not None)
+    told = [entry for entry in listed if isinstance(entry, dict) and _RESERVATION in entry]
+    told = [entry for entry in told if isinstance(entry.get("location"), str)]
+    if not told and _RESERVATION.encode() in body.replace(b"\0", b"").lower():  # else it may be UTF-16
+        return (TdmRule("/", True, "", ("/",), False),)
+    return tuple(rule for entry in told if (rule := _rule(entry)) is not None)
 
 
 def tdm_match(rules: Sequence[TdmRule], path: str) -> TdmRule | None:
@@ -128,35 +133,41 @@ def tdm_reserved(
 
 
 class TdmGate:
-    """Asks each origin's tdmrep.json once, however many wait, and keeps what it said for a day."""
+    """Asks each origin's tdmrep.json once, however many wait, and keeps what it said for a day.
 
-    def __init__(self, get: Get, clock: Callable[[], float] = time.monotonic) -> None:
-        self._get = get
+    politeness: how often, and when, it is asked again after failures that may pass.
+    """
+
+    def __init__(
+        self,
+        get: Get,
+        clock: Callable[[], float] = time.monotonic,
+        politeness: Politeness = USUAL,
+    ) -> None:
+        self._get, self._politeness = get, politeness
         self._known = PerOrigin(self._load, clock)
 
     async def check(self, url: str) -> None:
         """Returns when no rule reserves `url` (normalised).
 
-        Raises Forbidden("opt_out_tdmrep") with the rule, Transient where the origin could not be asked.
+        Raises Forbidden("opt_out_tdmrep") with the rule, or "tdmrep_unreachable" with what went wrong, as
+        `RobotsGate.check` does.
         """
         known = await self._known.get(origin_of(url))
-        if isinstance(known, Transient):
-            raise Transient(known.reason, known.evidence)
+        if isinstance(known, Unreachable):
+            known.refuse("tdmrep_unreachable")
         rule = tdm_match(known, "/" + url.split("/", 3)[3])
         if rule is not None and rule.reserved:
             policy = f", policy {rule.policy}" if rule.policy else ""
             raise Forbidden("opt_out_tdmrep", f"{rule.location[:200]} in {_address(origin_of(url))}{policy}")
 
-    async def _load(self, origin: str) -> Answer[tuple[TdmRule, ...] | Transient]:
-        try:
-            answer = await self._get(_address(origin))
-        except Transient as error:
-            return _unreachable(error.reason, f"{_address(origin)}: {error}")
-        except FetchError:
-            return Answer((), KEEP_S)  # not there, or not to be had by anybody
-        if answer.status >= 500 or answer.status == 429:
-            return _unreachable(f"http_{answer.status}", _address(origin))
-        rules = tdm_rules(answer.body) if 200 <= answer.status < 300 else ()
+    async def _load(self, origin: str) -> Answer[tuple[TdmRule, ...] | Unreachable]:
+        last = self._known.last(origin)
+        failed = last if isinstance(last, Unreachable) else None
+        answer = await ask(self._get, _address(origin), failed, self._politeness)
+        if isinstance(answer, Unreachable):
+            return Answer(answer, answer.keep_s)
+        rules = tdm_rules(answer.body)
         return Answer(rules, KEEP_S - answer.age_s, len(rules) * _RULE_BYTES)
 
 
@@ -191,12 +202,11 @@ def _at_colon(piece: str) -> tuple[str, str, str]:
     return name.strip(), colon, rest.strip()
 
 
-def _rule(entry: object) -> TdmRule | None:
-    if not isinstance(entry, dict):
+def _rule(entry: dict[str, object]) -> TdmRule | None:
+    reserved = _reservation(entry[_RESERVATION])
+    if reserved is None:
         return None
-    location, reserved = entry.get("location"), _reservation(entry.get("tdm-reservation"))
-    if not isinstance(location, str) or reserved is None:
-        return None
+    location = str(entry["location"])
     policy = entry.get("tdm-policy")
     path = re.sub(r"^https?://[^/]*", "", location)
     path = path if path.startswith(("/", "*")) else f"/{path}"
@@ -207,14 +217,10 @@ def _rule(entry: object) -> TdmRule | None:
 def _reservation(value: object) -> bool | None:
     """What a tdm-reservation says; of several values in one header the strictest."""
     said = {part.strip() for part in str(value).lower().split(",")}
-    if said & {"1", "true"}:
+    if said & {"1", "1.0", "true"}:
         return True
-    return False if said & {"0", "false"} else None
+    return False if said & {"0", "0.0", "false"} else None
 
 
 def _address(origin: str) -> str:
     return f"{origin}/.well-known/tdmrep.json"
-
-
-def _unreachable(reason: str, why: str) -> Answer[tuple[TdmRule, ...] | Transient]:
-    return Answer(Transient(reason, why), UNREACHABLE_S)

@@ -16,16 +16,18 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NoReturn, Protocol, TypeVar
 from urllib.parse import quote
 
 from protego import Protego
 
-from wit_builder.errors import FetchError, Forbidden, Gone
+from wit_builder.errors import FetchError, Forbidden, Transient
+from wit_builder.web.politeness import Politeness
 from wit_builder.web.url import normalise, origin_of
 
 KEEP_S = 24 * 3600.0  # RFC 9309 2.4: an answer is used for at most a day
-UNREACHABLE_S = 600.0  # after which an origin that could not be asked is asked again
+USUAL = Politeness()
+UNREACHABLE_S = 600.0  # after which an origin that was given up is asked again
 MAX_PARSED = 500 * 1024  # bytes; RFC 9309 2.5: at least 500 KiB
 MAX_SITEMAPS = 1000
 MAX_KEPT = 128 << 20  # bytes that the answers of all origins may take, as estimated below
@@ -87,28 +89,83 @@ Get = Callable[[str], Awaitable[RobotsAnswer]]
 """Fetches a file, following redirects; raises FetchError when there is no answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Why a file could not be had. 2.3.1.4: not knowing is not permission, so nothing may be fetched."""
+
+    why: str
+    failures: int = 0  # in a row that may pass
+    retry_s: float | None = None  # after which asking again may help; None: it would not
+
+    @property
+    def keep_s(self) -> float:
+        """For how long the origin is not asked again."""
+        return UNREACHABLE_S if self.retry_s is None else self.retry_s
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raises Transient, to be tried again once the origin will be asked again, or Forbidden."""
+        if self.retry_s is None:
+            raise Forbidden(reason, self.why)
+        raise Transient(reason, self.why, self.retry_s)
+
+
+async def ask(
+    get: Get, address: str, last: Unreachable | None, politeness: Politeness
+) -> RobotsAnswer | Unreachable:
+    """What the origin says in its file at `address`; an empty answer where it has none (2.3.1.3).
+
+    401 and 403 say so too: no wish is stated. All but 2xx and 4xx is no answer, and 429 is none either. What
+    may pass is worth as many retries, with as long between them, as an item has. last: what came of the last.
+    """
+    failures = 1 + (last.failures if last is not None else 0)
+    pause = min(politeness.backoff_s * 2.0 ** min(failures - 1, 30), politeness.max_retry_after_s)
+    retry_s = pause if failures <= politeness.retries else None
+    try:
+        answer = await get(address)
+    except Transient as error:
+        return Unreachable(f"{address}: {error}", failures, retry_s)
+    except FetchError as error:
+        if error.reason.startswith("http_4") and error.reason != "http_429":
+            return RobotsAnswer(404, b"")
+        return Unreachable(f"{address}: {error}")
+    if answer.status == 429 or answer.status >= 500:
+        return Unreachable(f"{address}: status {answer.status}", failures, retry_s)
+    if 200 <= answer.status < 300:
+        return answer
+    if 400 <= answer.status < 500:
+        return replace(answer, body=b"")
+    return Unreachable(f"{address}: status {answer.status}")
+
+
 class RobotsGate:
     """Asks each origin's robots.txt once, however many wait, and keeps what it said for a day.
 
     agent: our product token; of a longer user agent the part before the first "/" or space counts.
     clock: seconds, monotonic. also: a second product token; where a group names it, its rules hold besides.
+    politeness: how often, and when, it is asked again after failures that may pass.
     """
 
     def __init__(
-        self, get: Get, agent: str, clock: Callable[[], float] = time.monotonic, also: str = ""
+        self,
+        get: Get,
+        agent: str,
+        clock: Callable[[], float] = time.monotonic,
+        also: str = "",
+        politeness: Politeness = USUAL,
     ) -> None:
-        self._get = get
+        self._get, self._politeness = get, politeness
         self._agent, self._also = agent, also
         self._rules = PerOrigin(self._load, clock)
 
     async def check(self, url: str) -> None:
         """Returns when `url` (normalised) may be fetched.
 
-        Raises Forbidden("robots") with the rule, or Forbidden("robots_unreachable") with what went wrong.
+        Raises Forbidden("robots") with the rule, or "robots_unreachable" with what went wrong: as Transient
+        where that may pass, else as Forbidden.
         """
         rules = await self._rules.get(origin_of(url))
         if rules.unreachable is not None:
-            raise Forbidden("robots_unreachable", rules.unreachable)
+            rules.unreachable.refuse("robots_unreachable")
         if not rules.allow(url):
             raise Forbidden("robots", f"{rules.deciding(url)} in {origin_of(url)}/robots.txt")
 
@@ -123,29 +180,19 @@ class RobotsGate:
 
     async def _load(self, origin: str) -> "Answer[Rules]":
         address = f"{origin}/robots.txt"
-        try:
-            answer = await self._get(address)
-        except Gone as error:
-            if error.reason.startswith("http_4") and error.reason != "http_429":
-                return Answer(ALLOW_ALL, KEEP_S)
-            return _unreachable(f"{address}: {error}")
-        except FetchError as error:
-            return _unreachable(f"{address}: {error}")
-        if 200 <= answer.status < 300:
-            rules = read_rules(answer.body, self._agent, address, self._also)
-            return Answer(rules, KEEP_S - answer.age_s, rules.size)
-        if 400 <= answer.status < 500 and answer.status != 429:
-            return Answer(
-                ALLOW_ALL, KEEP_S - answer.age_s
-            )  # 2.3.1.3, "unavailable", 401 and 403 too: no wish is stated
-        return _unreachable(f"{address}: status {answer.status}")
+        last = self._rules.last(origin)
+        answer = await ask(self._get, address, last.unreachable if last else None, self._politeness)
+        if isinstance(answer, Unreachable):
+            return Answer(Rules(unreachable=answer), answer.keep_s)
+        rules = read_rules(answer.body, self._agent, address, self._also)
+        return Answer(rules, KEEP_S - answer.age_s, rules.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What an origin asks of us."""
 
-    unreachable: str | None = None  # why it could not be asked; then nothing may be fetched
+    unreachable: Unreachable | None = None  # it could not be asked; then nothing may be fetched
     matcher: Protego | None = None  # the rules of our group, None where it has none
     disallowed: tuple[str, ...] = ()  # patterns, longest first
     plain: bool = False  # all of them are prefixes
@@ -173,9 +220,6 @@ class Rules:
         if self.also is not None and not self.also.allow(url):
             return self.also.deciding(url)
         return f"one of {len(self.disallowed)} rules"
-
-
-ALLOW_ALL = Rules()
 
 
 def read_rules(body: bytes, agent: str, address: str, also: str = "") -> Rules:
@@ -253,6 +297,11 @@ class PerOrigin(Generic[ValueT]):
         self._known.move_to_end(origin)
         return known[0].value
 
+    def last(self, origin: str) -> ValueT | None:
+        """The last answer of `origin`, where it is remembered, whether it still holds or not."""
+        known = self._known.get(origin)
+        return None if known is None else known[0].value
+
     async def _learn(self, origin: str) -> ValueT:
         answer = await self._ask(origin)
         self._drop(origin)
@@ -272,11 +321,6 @@ class PerOrigin(Generic[ValueT]):
             del self._asking[origin]
 
 
-def _unreachable(why: str) -> Answer[Rules]:
-    """2.3.1.4: not knowing is not permission."""
-    return Answer(Rules(unreachable=why), UNREACHABLE_S)
-
-
 def _text(body: bytes) -> str:
     """The first 500 KiB in whole lines, LF between them; UTF-8 (2.3), UTF-16 where a mark says so."""
     kept = body[: MAX_PARSED + 1]  # with the byte that may end the last line
@@ -290,24 +334,27 @@ def _our_groups(text: str, token: str) -> tuple[dict[str, list[tuple[str, str]]]
     """The lines that speak to us and those for "*", as (field, value), and the values of all sitemap lines.
 
     Groups of our token are joined; those of "*" count only where no group names us (2.2.1). Lines of other
-    fields neither begin nor end a group (2.2.4).
+    fields neither begin nor end a group (2.2.4), so a Crawl-delay between agents leaves them one group; it is
+    itself the wish of those alone whom the lines right before it name.
     """
     groups: dict[str, list[tuple[str, str]]] = {}
     sitemaps: list[str] = []
-    current: dict[str, list[tuple[str, str]]] = {}  # the groups that the next rule belongs to
-    naming = False  # the line before named an agent
+    ruled: dict[str, list[tuple[str, str]]] = {}  # the groups that the next rule belongs to
+    paced: dict[str, list[tuple[str, str]]] = {}  # and the next Crawl-delay or Request-rate
+    naming = listing = False  # no rule has come since an agent was named, or no line at all
     for field, value in _fields(text):
         if field == "sitemap":
             sitemaps.append(value)
         elif field == "agent":
             named = _token(value)
-            current = current if naming else {}
-            naming = True
+            ruled, paced = ruled if naming else {}, paced if listing else {}
+            naming = listing = True
             if named in (token, "*"):
-                current[named] = groups.setdefault(named, [])
+                ruled[named] = paced[named] = groups.setdefault(named, [])
         else:
-            naming = False
-            for lines in current.values() if value else ():
+            rule = field in ("allow", "disallow")
+            naming, listing = naming and not rule, False
+            for lines in (ruled if rule else paced).values() if value else ():
                 lines.append((field, value))
     return groups, sitemaps
 

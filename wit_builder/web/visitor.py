@@ -86,8 +86,8 @@ class Visitor:
         self._settings = settings
         self._names = (AGENT, settings.token) if settings.token else (AGENT,)
         self.kept: Kept | None = None  # what hosts said to those before this one
-        self._robots = RobotsGate(self._file, AGENT, queues.now, settings.token)
-        self._tdm = TdmGate(self._file, queues.now)
+        self._robots = RobotsGate(self._file, AGENT, queues.now, settings.token, queues.politeness)
+        self._tdm = TdmGate(self._file, queues.now, queues.politeness)
 
     @classmethod
     @asynccontextmanager
@@ -166,7 +166,7 @@ class Visitor:
     async def _permission(self, url: str, host: str) -> None:
         try:
             await self._robots.check(url)
-        except Forbidden as error:
+        except FetchError as error:
             if error.reason == "robots_unreachable":
                 await self._reach(host)
             raise
