@@ -113,10 +113,10 @@ def test_a_host_whose_wishes_cannot_be_had_is_given_up_after_the_retries(
 
 
 @pytest.mark.parametrize("name", ["robots.txt", ".well-known/tdmrep.json"])
-def test_wishes_that_came_too_late_once_are_asked_for_again(web, tmp_path, in_place, name):
+def test_wishes_that_failed_once_are_asked_for_again(web, tmp_path, in_place, name):
     file, (image,) = f"http://a.test/{name}", urls(1, "a.test")
-    web.answers = {file: [Say(wait=9.0), Say(status=404)], image: Say(b"x")}
-    done = task(tmp_path, [image], web.connect_to, silence_s=0.2)
+    web.answers = {file: [Say(status=503), Say(status=404)], image: Say(b"x")}
+    done = task(tmp_path, [image], web.connect_to)
     fetch(done)
     assert (kept(done), web.rules.count(file)) == ([image], 2)
 

@@ -449,7 +449,17 @@ def test_an_unreachable_origin_is_asked_again_after_ten_minutes(answer: RobotsAn
     assert hosts.asked == [ADDRESS, ADDRESS]
 
 
-@pytest.mark.parametrize("answer", [Transient("timeout"), RobotsAnswer(429, b""), RobotsAnswer(500, b"")])
+def test_a_file_that_took_all_its_time_is_not_asked_for_again_as_no_picture_is() -> None:
+    clock = Clock()
+    robots, hosts = gate(Transient("timeout"), clock)
+    for passed in (0.0, UNREACHABLE_S - 1, 1.0):
+        clock.now += passed
+        with pytest.raises(Forbidden, match="robots_unreachable"):
+            asyncio.run(robots.check("http://a.test/x"))
+    assert hosts.asked == [ADDRESS, ADDRESS]
+
+
+@pytest.mark.parametrize("answer", [Transient("connect"), RobotsAnswer(429, b""), RobotsAnswer(500, b"")])
 def test_a_failure_that_may_pass_has_three_retries_with_growing_pauses(
     answer: RobotsAnswer | FetchError,
 ) -> None:
@@ -467,8 +477,9 @@ def test_a_failure_that_may_pass_has_three_retries_with_growing_pauses(
 
 def test_failures_are_counted_anew_after_an_answer() -> None:
     clock = Clock()
-    robots, hosts = gate(Transient("timeout"), clock)
-    for answer in (Transient("timeout"), Transient("timeout"), RobotsAnswer(200, b""), Transient("timeout")):
+    failed = Transient("connect")
+    robots, hosts = gate(failed, clock)
+    for answer in (failed, failed, RobotsAnswer(200, b""), failed):
         hosts.answers[ADDRESS] = answer
         clock.now += KEEP_S
         with contextlib.suppress(Transient):

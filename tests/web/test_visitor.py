@@ -450,7 +450,7 @@ def test_the_deadline_of_the_settings_holds() -> None:
 
 def test_the_time_to_connect_of_the_settings_holds() -> None:
     crawl = Crawl({}, connect_s=0.05).visit("https://a.test/1")
-    assert "Connection timeout" in crawl.lost(Transient, "robots_unreachable").evidence
+    assert "Connection timeout" in crawl.lost(Forbidden, "robots_unreachable").evidence
 
 
 def test_as_many_requests_to_a_host_as_the_politeness_allows() -> None:

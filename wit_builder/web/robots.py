@@ -115,7 +115,8 @@ async def ask(
     """What the origin says in its file at `address`; an empty answer where it has none (2.3.1.3).
 
     401 and 403 say so too: no wish is stated. All but 2xx and 4xx is no answer, and 429 is none either. What
-    may pass is worth as many retries, with as long between them, as an item has. last: what came of the last.
+    may pass is worth as many retries, with as long between them, as an item has: none where its time is used up.
+    last: what came of the last.
     """
     failures = 1 + (last.failures if last is not None else 0)
     pause = min(politeness.backoff_s * 2.0 ** min(failures - 1, 30), politeness.max_retry_after_s)
@@ -123,7 +124,7 @@ async def ask(
     try:
         answer = await get(address)
     except Transient as error:
-        return Unreachable(f"{address}: {error}", failures, retry_s)
+        return Unreachable(f"{address}: {error}", failures, None if error.reason == "timeout" else retry_s)
     except FetchError as error:
         if error.reason.startswith("http_4") and error.reason != "http_429":
             return RobotsAnswer(404, b"")
