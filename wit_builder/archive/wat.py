@@ -53,9 +53,7 @@ class WatReader:
             return NoPage("page_too_big", url, evidence, f"{self.name}@{record.stream_pos}")
         raw = record.reader.read(self._max_bytes)
         page = self.page(raw, f"{self.name}@{record.stream_pos}") if lean.is_item(raw) else None
-        if (
-            isinstance(page, NoPage) and not page.url
-        ):  # its JSON does not say it; the record's own headers may
+        if isinstance(page, NoPage) and not page.url:  # the record's own headers may say it
             return replace(page, url=target(header(record.headers, "WARC-Target-URI")))
         return page
 

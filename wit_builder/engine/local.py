@@ -21,7 +21,7 @@ from wit_builder.engine.tries import Tries
 
 GRACE_S = 5.0  # from the wish to stop to the kill
 POLL_S = 0.25  # how often signals and timeouts are looked at
-SHORT_S = 0.1  # stages that take no longer are left to the workers there are: to start one takes 0.2 s of CPU
+SHORT_S = 0.1  # stages that take no longer are left to the workers there are: to start one more takes longer
 
 
 @dataclass(frozen=True, slots=True)

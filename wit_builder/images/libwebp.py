@@ -1,7 +1,7 @@
 """WebP without Pillow: libwebp itself, the one that Pillow brings, from the file to bare pixels in one step.
 
-Pillow decodes every WebP by way of an animation's canvas of four bytes a pixel: the same pixels in a quarter more
-time. What moves, can be seen through or is broken is left to it.
+Pillow decodes every WebP by way of an animation's canvas of four bytes a pixel: the same pixels in more time. What
+moves, can be seen through or is broken is left to it.
 """
 
 import ctypes
