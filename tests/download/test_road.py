@@ -211,6 +211,17 @@ def test_the_same_tars_come_out_of_windows_of_any_size(web, tmp_path, monkeypatc
     assert tars(tmp_path / "many") == tars(tmp_path / "one")
 
 
+def test_a_window_waits_for_what_hosts_asked_the_one_before_for(web, tmp_path, monkeypatch):
+    for module in (settings, windows):
+        monkeypatch.setattr(module, "WINDOW_ROWS", 4)
+    web.answers[url(3)] = Say(status=503, headers=(("Retry-After", "1"),))
+    fetched(tmp_path / "out", web, asked(listed(tmp_path / "a.parquet", range(8))))
+    [said] = [when for when, _, what in web.log if what == url(3)]
+    later = [(when, what) for when, host, what in web.log if host == "h0.test" and when > said]
+    assert url(6) in [what for _, what in later]
+    assert min(when for when, _ in later) >= said + 1.0
+
+
 def test_the_same_tars_come_out_of_any_number_of_processes(web, tmp_path):
     what = asked(listed(tmp_path / "a.parquet", range(10)))
     fetched(tmp_path / "one", web, what)

@@ -59,7 +59,10 @@ def test_only_rows_that_stay_are_asked_for(web, tmp_path, in_place):
 def test_a_task_without_candidates_is_done(web, tmp_path):
     done = task(tmp_path, [], web.connect_to)
     fetch(done)
-    assert (done.files, done.funnel.as_json()) == ({}, {"fetch": {"seen": 0, "kept": 0, "dropped": {}}})
+    assert (list(done.files), done.funnel.as_json()) == (
+        ["wishes"],
+        {"fetch": {"seen": 0, "kept": 0, "dropped": {}}},
+    )
 
 
 def test_a_bin_where_everything_fails_is_done(web, tmp_path, in_place):

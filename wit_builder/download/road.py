@@ -274,14 +274,27 @@ class _Road:
         work.run("spread", "wit_builder.fetch.spread:spread", [parts], params)
         bins = work.param("spread", "bins")  # as it was planned, maybe for other processes than there are now
         params = {"inputs": work.files("spread", "candidates"), "bins": bins, "stays": []}
-        params |= {"web": asked.web, "image": asked.image}
+        params |= {"web": asked.web, "image": asked.image, "wishes": _names(self._wishes())}
         work.run("fetch", "wit_builder.fetch.fetch:fetch", list(range(bins)), params)
+        self._remember(work.files("fetch", "wishes"))
         sources = [{"samples": work.files("fetch", "samples"), "dropped": [], "failures": []}]
         sources += [
             {"samples": [], "dropped": [], "failures": work.files(stage, "failures")}
             for stage in ("spread", "fetch")
         ]
         work.run("route", "wit_builder.pack.pack:route", sources, {"shards": wanted, "texts": []})
+
+    def _wishes(self) -> list[Path]:
+        """What hosts asked for in the window before."""
+        return sorted(self._root.glob("wishes-*.jsonl"))
+
+    def _remember(self, journals: Sequence[str]) -> None:
+        """What hosts asked for in this window, which the next one begins with."""
+        kept = [self._root / f"wishes-{bin_:05d}.jsonl" for bin_ in range(len(journals))]
+        for journal, path in zip(journals, kept, strict=True):
+            storage.write_bytes(path, Path(journal).read_bytes())
+        for path in set(self._wishes()) - set(kept):
+            path.unlink()
 
     def _write(self, work: "_Work", wanted: str, published: str) -> None:
         asked, shards = self._asked, len(engine.read_json(Path(wanted)))

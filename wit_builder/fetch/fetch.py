@@ -29,7 +29,7 @@ from wit_builder.fetch.pixels import Pixels
 from wit_builder.fetch.room import Backlog, ImageVisitor
 from wit_builder.mirror import here
 from wit_builder.records import CANDIDATE_SCHEMA
-from wit_builder.web.journal import Journal
+from wit_builder.web.journal import NAME, Journal
 from wit_builder.web.politeness import HostQueues, Wish, backoff
 from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import host_of
@@ -46,7 +46,8 @@ def fetch(task: Task) -> None:
 
     arg: bin; params: inputs ([shuffle path]), bins, stays (of each bin [npy path] which rows to take; none: all),
     web (WebSettings), image (ImageSpec), wishes (journals of those who asked the web before, where there are any).
-    Hands on `samples`, `failures` and `losses` (parquet); the images lie in staged tars that samples name.
+    Hands on `samples`, `failures` and `losses` (parquet), and `wishes`, its own journal; the images lie in staged tars
+    that samples name.
     """
     with Journal.open(task.home) as journal, Files.open(task.home) as files:
         uvloop.run(_Fetch(task, journal, files).run())
@@ -101,6 +102,8 @@ class _Fetch:
             visitor.kept = self._files
             for number in range(self._windows):
                 await self._window(number, visitor, pixels)
+        self._journal.begin(self._windows, self._windows, self._queues.wishes())
+        self._task.keep("wishes", self._task.home / NAME)
 
     async def _window(self, number: int, visitor: ImageVisitor, pixels: Pixels) -> None:
         """One window, and what its chunks hand on."""

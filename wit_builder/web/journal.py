@@ -2,7 +2,8 @@
 
     HOME/journal.jsonl      [windows, the one at work], then for each wish [host, delay, pause] (politeness.Wish)
 
-The tasks of collect and fetch keep one each. Collect hands its own on, and a fetch without one begins with that.
+The tasks of collect and fetch keep one each and hand it on. A fetch without one begins with those of the crawl, or of
+the window before it (download).
 
 No time is written down, as machines' clocks differ: an attempt begins as if every host had been asked, and every wish
 heard, just now. A wish is written before the host is asked again: kill -9 loses none, a machine that
