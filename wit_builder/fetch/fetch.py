@@ -46,7 +46,7 @@ def fetch(task: Task) -> None:
 
     arg: bin; params: inputs ([shuffle path]), bins, stays (of each bin [npy path] which rows to take; none: all),
     web (WebSettings), image (ImageSpec), wishes (journals of those who asked the web before, where there are any).
-    Hands on `samples`, `failures` and `losses` (parquet), and `wishes`, its own journal; the images lie in staged tars
+    Hands on `samples`, `failures` and `losses` (parquet), and `wishes`, its own journal; images lie in staged tars
     that samples name.
     """
     with Journal.open(task.home) as journal, Files.open(task.home) as files:
