@@ -3,7 +3,7 @@
 import pytest
 
 from tests.web.loopback import answer
-from tests.web.test_visitor import PNG, Crawl
+from tests.web.visitor.visits import PNG, Crawl
 from wit_builder.errors import FetchError
 from wit_builder.web.client import user_agent
 from wit_builder.web.robots import read_rules
