@@ -101,6 +101,12 @@ def test_show_says_what_a_foreign_list_loses(wit, tmp_path):
     assert "4 left out: blank 1, control_characters 1, duplicate 1, no_word 1" in said
 
 
+def test_show_counts_what_is_one_by_the_rule(wit, tmp_path):
+    (tmp_path / "metadata.json").write_text('["cat", "Cat", "!"]')
+    shown = [wit("queries", "show", "metadata.json", *rule).out for rule in ((), ("--rule", "metaclip"))]
+    assert [out.split(" queries")[0] for out in shown] == ["metadata.json: 1", "metadata.json: 3"]
+
+
 def test_an_edited_list_is_refused_with_what_to_type(wit, corpus, tmp_path):
     wit(*BUILD, "--corpus", corpus)
     (tmp_path / "q.tsv").write_text((tmp_path / "q.tsv").read_text().replace("cat", "dog"))

@@ -103,6 +103,11 @@ def test_json_that_is_no_list_of_texts_is_refused(tmp_path, text, said):
         read(put(tmp_path, text, "metadata.json"))
 
 
+@pytest.mark.parametrize("first", ["[sic]", "{braces}", "[5] a footnote"])
+def test_an_entry_with_a_bracket_is_no_json(tmp_path, first):
+    assert [query.entry for query in read(put(tmp_path, f"{first}\ncat\n", "mine.txt"))] == [first, "cat"]
+
+
 def test_a_plain_list_is_read_and_what_is_left_out_is_counted(tmp_path):
     lines = [
         "\ufeffcat",

@@ -21,6 +21,13 @@ _EXAMPLES = 5  # entries shown of each source
 _AT_ONCE = 1_000  # captions that are matched together
 
 _SEVERAL = "May be given several times."
+_RULE = click.option(
+    "--rule",
+    type=click.Choice(["words", "metaclip"]),
+    default="words",
+    show_default=True,
+    help="Whole words in one normal form, or MetaCLIP's own rule.",
+)
 
 
 @click.group()
@@ -156,8 +163,9 @@ def _check_out(out: Path, inputs: Iterable[str]) -> None:
 
 @command.command()
 @click.argument("file")
+@_RULE
 @click.option("--json", is_flag=True, help="All of it as one line of JSON.")
-def show(file: str, json: bool) -> None:
+def show(file: str, rule: str, json: bool) -> None:
     """How many queries FILE has of which source, its hash, and some of them; two that match the same are one.
 
     \b
@@ -168,7 +176,7 @@ def show(file: str, json: bool) -> None:
     from wit_builder.queries.settings import Queries
 
     skipped = Counter[str]()
-    queries = listing.load(Queries(files=(file,)), skipped)
+    queries = listing.load(Queries(files=(file,), rule=rule), skipped)  # type: ignore[arg-type]
     sources = Counter(query.source for query in queries)
     examples = {
         source: [
@@ -195,13 +203,7 @@ def show(file: str, json: bool) -> None:
 @command.command()
 @click.argument("file")
 @click.argument("captions", nargs=-1)
-@click.option(
-    "--rule",
-    type=click.Choice(["words", "metaclip"]),
-    default="words",
-    show_default=True,
-    help="Whole words in one normal form, or MetaCLIP's own rule.",
-)
+@_RULE
 @click.option("--exact-case", multiple=True, help=f"Source that matches in its own case only. {_SEVERAL}")
 @click.option("--json", is_flag=True, help="A JSON object for each caption, one a line.")
 def match(file: str, captions: tuple[str, ...], rule: str, exact_case: tuple[str, ...], json: bool) -> None:

@@ -33,6 +33,7 @@ METACLIP = "metaclip"
 _MAGIC = b"# wit queries "
 _PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _FIRST_LINE = re.compile(rb"# wit queries 1, (\d+) entries, sha256 ([0-9a-f]{64})")
+_JSON = re.compile(rb'\s*(?:\[\s*["\[{\]]|\{\s*["}])')  # other words may begin so, as [sic] does
 _HEADER = b"entry\tsource\tcount\n"
 _CONTROL = re.compile("[\x00-\x08\t\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")  # Cc but for ends of lines
 _PLAIN = "tail -n +3 FILE | cut -f1 > entries.txt makes a plain list of it, which may be edited"
@@ -86,7 +87,7 @@ def read(file: Path | str, skipped: Counter[str] | None = None) -> list[Query]:
         raise ConfigError(f"{file} has over {MAX_BYTES:,} bytes, which no list of queries has")
     if data.startswith(_MAGIC):
         return list(_ours(str(file), data))
-    if data.lstrip()[:1] in (b"[", b"{"):
+    if _JSON.match(data):
         entries, source = _metaclip(str(file), data), METACLIP
     else:
         entries, source = _lines(data, skipped), re.sub(r"(\.[^.]+)?(\.gz|\.zst)?$", "", Path(str(file)).name)
