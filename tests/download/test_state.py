@@ -124,6 +124,25 @@ def test_an_extend_that_was_cut_short_goes_on_with_its_shards(out, web, tmp_path
     assert {path.name for path in out.glob("*.tar")} == {"00000.tar", "00001.tar", "00002.tar"}
 
 
+@pytest.mark.parametrize("mode", ["incremental", "extend"])
+@pytest.mark.parametrize("step", ["folder.write_length", "publish.clear"])
+def test_what_was_cut_short_behind_the_last_shard_is_ended_by_the_same_command(
+    web, tmp_path, monkeypatch, mode, step
+):
+    out, what = tmp_path / "cut", asked(listed(tmp_path / "a.parquet", range(6)))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(f"wit_builder.download.road.{step}", _killed)
+        fetched(out, web, what, mode)
+    web.asked.clear()
+    assert (fetched(out, web, what, mode).count, web.asked) == (6, [])
+    assert ((out / "__len__").read_text(), len(tars(out))) == ("6", 2)
+    assert sorted(path.name for path in (out / "_wit").iterdir()) == [".lock", "fetch.json"]
+
+
+def _killed(*_):
+    raise KeyboardInterrupt
+
+
 def test_an_extend_waits_for_the_list_before_it(out, web, tmp_path):
     (out / "00001_stats.json").unlink()
     said = refused(out, web, asked(listed(tmp_path / "b.parquet", range(6, 9))), "extend")

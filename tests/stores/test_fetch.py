@@ -96,25 +96,29 @@ def test_failures_are_fetched_again_into_the_shard_they_belong_to(here, web, buc
     assert tars(bucket.objects("run")) == of_folder(here, web)
 
 
-@pytest.mark.parametrize("puts", [2, 5, 8])
+@pytest.mark.parametrize("mode", ["incremental", "extend"])
+@pytest.mark.parametrize("puts", [2, 8, 10, 11, 12])
 def test_killed_while_shards_are_brought_the_same_command_ends_with_the_same_objects(
-    here, web, bucket, monkeypatch, puts
+    here, web, bucket, monkeypatch, puts, mode
 ):
     running = []
 
     def kills(method, path, n):
-        if [asked for asked, _ in proxy.asked].count("PUT") == puts:
+        if [method for method, _ in proxy.asked].count("PUT") == puts:
             running[0].kill()
 
     with faulty.before(bucket.server.port) as proxy:
         lead(monkeypatch, bucket.server, proxy.port)
         proxy.fault = kills
-        command = [sys.executable, "-m", "wit_builder", *map(str, typed(here, f"{bucket.url}/run", web))]
+        asked = typed(here, f"{bucket.url}/run", web, "--incremental_mode", mode)
+        command = [sys.executable, "-m", "wit_builder", *map(str, asked)]
         running.append(subprocess.Popen(command, env=environment(), cwd=here))
         assert running[0].wait(timeout=60) == -signal.SIGKILL
         proxy.fault = lambda method, path, n: None
-        fetched(here, f"{bucket.url}/run", web)
+        fetched(here, f"{bucket.url}/run", web, "--incremental_mode", mode)
     assert tars(bucket.objects("run")) == of_folder(here, web)
+    assert bucket.objects("run")["__len__"] == str(ROWS - 1).encode()
+    assert not any((here / "scratch").iterdir())
 
 
 def test_overwrite_leaves_what_lies_there(here, web, bucket):

@@ -81,8 +81,9 @@ def run(
         _check_retry(where.out, this, retry)
         there.begun(where.place)
         whole = folder.finished(where.out, known.shape, this.first, this.end)
+        root = home / f"run-{this.first:05d}"
         if retry or not whole:
-            root = home / f"run-{this.first:05d}"
+            known.mark(where.out, this, done=False)
             layout = replace(asked.layout, carried=_columns(listed.carried, asked.columns))
             road = _Road(replace(asked, layout=layout), where, root, executor, watcher)
             road.refuses(refused)
@@ -92,9 +93,11 @@ def run(
                 road.fetch(windows)
             if retry:
                 _retry(known, this, retry, road, windows)
+        if not this.done:
             if asked.output == "webdataset":
                 folder.write_length(where.out)
             publish.clear(root)
+            known.mark(where.out, this, done=True)
         assert this.end is not None
         found = folder.totals(where.out, known.shape, range(this.first, this.end))
         there.ended(where.place)

@@ -32,6 +32,7 @@ class Run:
     first: int  # number of its first shard
     end: int | None = None  # number after its last shard; None until the list was read
     retry: list[str] = field(default_factory=list)  # reasons that are being tried again
+    done: bool = False  # all of it stands in OUT, and so does what is said of all shards
 
 
 @dataclass(slots=True)
@@ -60,6 +61,12 @@ class State:
         runs = [asdict(run) for run in self.runs]
         storage.write_json(out / FOLDER / "fetch.json", {"shape": self.shape, "runs": runs})
 
+    def mark(self, out: Path, run: Run, *, done: bool) -> None:
+        """Write down whether all of that run stands in OUT."""
+        if run.done != done:
+            run.done = done
+            self.write(out)
+
     def withdraw(self, out: Path, run: Run) -> None:
         """As if it had not been begun: nothing of it was fetched."""
         self.runs.remove(run)
@@ -67,6 +74,12 @@ class State:
             self.write(out)
         else:
             (out / FOLDER / "fetch.json").unlink()
+
+
+def reopen(out: Path) -> None:
+    """The last run is not known to be done."""
+    if state := State.read(out):
+        state.mark(out, state.runs[-1], done=False)
 
 
 def admit(out: Path, asked: Download, mode: Mode) -> None:
@@ -97,7 +110,7 @@ def begin(out: Path, asked: Download, sources: Sequence[Source], mode: Mode) -> 
             return state, known
         if mode == "incremental":
             _refuse(out, "input", _changes(last, new))
-        if not folder.finished(out, state.shape, last.first, last.end):
+        if not (last.done and folder.finished(out, state.shape, last.first, last.end)):
             _refuse(out, "input, which is not finished yet", _changes(last, new), "finish that one first")
             return state, last
         new.first = folder.first_free(out)

@@ -29,7 +29,8 @@ def taken_up(there: Place, mode: Mode) -> None:
             f"--incremental_mode overwrite does not remove what lies at {there.name}",
             "remove it with your store's own tool, or name another --out",
         )
-    if (there.folder / _STATE).exists():
+    if (there.folder / _STATE).exists():  # what was done altogether has no scratch folder any more
+        state.reopen(there.folder)
         return
     pieces = there.pieces()
     if pieces and not any(name.endswith("_stats.json") or name == state.FOLDER for name in pieces):
