@@ -200,6 +200,13 @@ def of(out: str, scratch: Path | None = None) -> Iterator[Place]:
         return
     if store.protocol(out) in _NOT_WRITTEN:
         raise ConfigError(f"{store.shown(out)} cannot be written", "--out s3://BUCKET/FOLDER, or a folder")
+    head, _, path = out.partition("://")
+    if "//" in path:
+        whole = re.sub("/+", "/", path)
+        raise ConfigError(
+            f"{out} has an empty name between two slashes, as an empty variable makes it",
+            f"--out {head}://{whole}",
+        )
     folder = _scratch(out, scratch)
     check_scratch(folder.parent)
     there = Remote(out, folder, newer=True)

@@ -23,6 +23,7 @@ CONNECT_S, READ_S = 10.0, 60.0  # without a connection, without a byte
 T = TypeVar("T")
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_FILE = re.compile(r"(?:file|local):(?://(?:localhost(?=/))?|(?=/))", re.IGNORECASE)
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hf": "hf"}
 _LOGINS = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; FSSPEC_S3_ANON=true reads a public "
@@ -69,8 +70,8 @@ def protocol(word: str) -> str:
 
 
 def local_path(word: str) -> str:
-    """The path that a local word means; a file:// URL is decoded (RFC 8089), a path is as it is."""
-    found = _URL.match(word)
+    """The path that a local word means; a file URL, with // or without, is decoded (RFC 8089), a path is as it is."""
+    found = _FILE.match(word)
     return unquote(word[found.end() :]) if found else word
 
 

@@ -264,6 +264,16 @@ def test_a_url_without_a_bucket_is_refused(out, tmp_path):
         pass
 
 
+@pytest.mark.parametrize("out", ["s3://bucket//run", "s3://bucket/a//run", "s3://bucket/run//"])
+def test_a_url_with_an_empty_name_is_refused(out, tmp_path):
+    with (
+        pytest.raises(ConfigError, match="an empty name between two slashes") as caught,
+        place.of(out, tmp_path),
+    ):
+        pass
+    assert caught.value.hint == f"--out {out.replace('//', '/').replace('s3:/', 's3://')}"
+
+
 def test_each_url_has_a_scratch_folder_of_its_own(tmp_path, monkeypatch, bucket):
     def folder(url, scratch=None):
         with place.of(url, scratch) as there:
@@ -280,11 +290,12 @@ def test_each_url_has_a_scratch_folder_of_its_own(tmp_path, monkeypatch, bucket)
     assert folder("s3://b/run").parent == tmp_path / "cache" / "wit-builder"
 
 
-def test_a_local_out_is_worked_in_itself(tmp_path, monkeypatch):
+@pytest.mark.parametrize("head", ["file://", "file:", "FILE://localhost", "local://"])
+def test_a_local_out_is_worked_in_itself(tmp_path, monkeypatch, head):
     monkeypatch.chdir(tmp_path)
     with place.of("my out") as there:
         assert (there.folder, there.name, there.at("a")) == (Path("my out"), "my out", "my out/a")
-    with place.of(f"file://{tmp_path}/my%20out") as there:
+    with place.of(f"{head}{tmp_path}/my%20out") as there:
         assert there.folder == tmp_path / "my out"
 
 
