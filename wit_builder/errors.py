@@ -3,6 +3,7 @@
     WitError                    the command ends with one sentence and a hint
     ├── ConfigError             nothing was started: recipe, flag or file is wrong (exit code 2)
     ├── BuildError              a stage stopped; what is written stays good, `--resume` goes on (exit code 1)
+    │   └── Busy                another process is at this task: a try of it is lost, and nothing else
     ├── ShardError              a published file is not what its manifest says (exit code 1)
     └── Dropped                 one item is lost for a reason the ledger keeps; the run goes on
         ├── FetchError          one URL was not had
@@ -34,6 +35,10 @@ class ConfigError(WitError):
 
 class BuildError(WitError):
     """A stage stopped. What was committed is whole, and `--resume` goes on from there."""
+
+
+class Busy(BuildError):
+    """Another process is at this task. The others go on."""
 
 
 class ShardError(WitError):

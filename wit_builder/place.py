@@ -219,6 +219,12 @@ def of(out: str, scratch: Path | None = None) -> Iterator[Place]:
         shutil.rmtree(gone, ignore_errors=True)
 
 
+def begun(url: str) -> Path | None:
+    """The scratch folder in which an earlier command has left something for that OUT, None where none has."""
+    folder = _scratch(url, None)
+    return folder if folder.is_dir() and any(folder.iterdir()) else None
+
+
 def check_scratch(root: Path) -> None:
     """Raise ConfigError where no folder can be made in that one, as a file is in the way."""
     found = next((path for path in (root, *root.parents) if path.exists()), root)

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import wit_builder
 from wit_builder import ledger, mirror, place, settings, storage
 from wit_builder.blocklist import tombstones
+from wit_builder.engine import task as engine
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.ledger import Funnel
 from wit_builder.mirror import here
@@ -40,7 +41,7 @@ def tidy(out: Path) -> None:
         for name in [name for name in below if name.startswith(".") and name.endswith(_GONE)]:
             shutil.rmtree(Path(folder, name), ignore_errors=True)
             below.remove(name)
-        storage.sweep(Path(folder))
+        engine.tidy(Path(folder))
     ledger.restore(out)
 
 

@@ -56,6 +56,18 @@ def whole(path: Path) -> Iterator[Path]:
             os.close(held)
 
 
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """A temporary file of that name for as long as the block lasts: `sweep` names those whose process was killed."""
+    temporary = _temporary_for(path)
+    descriptor = _create(temporary)
+    try:
+        yield
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """The file with exactly these bytes, whole or absent."""
     with whole(path) as temporary:

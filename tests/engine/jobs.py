@@ -12,7 +12,7 @@ import pyarrow as pa
 from wit_builder import mirror
 from wit_builder.engine import children
 from wit_builder.engine.task import Stopped, Task
-from wit_builder.errors import BuildError, ConfigError, ImageError
+from wit_builder.errors import BuildError, Busy, ConfigError, ImageError
 
 
 def square(task: Task) -> None:
@@ -62,6 +62,21 @@ def raise_until_mended(task: Task) -> None:
 
 def full_disk(task: Task) -> None:
     raise BuildError("the disk is full", "free some space")
+
+
+def busy(task: Task) -> None:
+    """Another process is at the first task."""
+    if task.id == "00000":
+        raise Busy("another process squares here")
+    square(task)
+
+
+def die_writing(task: Task) -> None:
+    """Killed with a folder and half a file of its attempt written, and what it keeps between attempts."""
+    mark(task, "kept")
+    (task.new_folder() / "inside").touch()
+    task.new_file("square", ".txt").write_text("1")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hang_once(task: Task) -> None:

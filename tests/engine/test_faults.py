@@ -80,8 +80,8 @@ def test_a_task_given_up_is_written_down_until_it_is_run_again(workers, tmp_path
     with pytest.raises(BuildError, match="task 00001 was given up"):
         run()
     assert engine.pending(tmp_path, "s") == ["00001"]  # the others were run first
-    (reason,) = tries.given_up(tmp_path / "s", engine.ids(tmp_path, "s")).values()
-    assert reason.startswith("ValueError: 1 is odd")
+    (told,) = tries.given_up(tmp_path / "s", engine.ids(tmp_path, "s")).values()
+    assert told.reason.startswith("ValueError: 1 is odd")
     (tmp_path / "s" / "mended").touch()
     assert squares(run()) == [0, 1, 4]
     assert tries.given_up(tmp_path / "s", engine.ids(tmp_path, "s")) == {}

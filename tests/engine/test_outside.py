@@ -1,22 +1,26 @@
 """Tasks done by `wit worker` processes while the driver waits."""
 
+import os
 import re
+import signal
 import subprocess
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from tests.cli.processes import ROOT, WIT, environment
 from tests.site import s3
-from wit_builder import mirror
+from wit_builder import __version__, mirror
 from wit_builder.cli.worker import command
+from wit_builder.engine import outside, tries
 from wit_builder.engine import task as engine
-from wit_builder.engine import tries
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.outside import OutsideExecutor, run_part
 from wit_builder.engine.stage import number, run_stage
+from wit_builder.engine.task import Stopped
 from wit_builder.errors import BuildError, ConfigError
 
 JOBS = "tests.engine.jobs:"
@@ -121,6 +125,61 @@ def test_a_driver_whose_workers_gave_up_all_that_is_left_ends_as_any_other(tmp_p
     helper.join()
     assert engine.pending(tmp_path, "s") == ["00001"]
     assert said[1].startswith("a worker gave up task 00001: ValueError: 1 is odd")
+
+
+def test_what_ends_a_worker_for_all_of_the_run_ends_the_driver(tmp_path):
+    said = []
+
+    def say(sentence):
+        said.append(sentence)
+        helper.start()
+
+    helper = threading.Thread(target=lambda: worker(tmp_path, "1/1"))
+    tasks = number([0, 1])
+    with pytest.raises(BuildError, match="a worker ended: the disk is full") as caught:
+        run_stage(
+            OutsideExecutor(say), tmp_path, "s", JOBS + "full_disk", tasks, {}, Needs(), lambda c, d: None
+        )
+    helper.join()
+    assert caught.value.hint == "free some space"
+
+
+def test_a_signal_that_comes_with_the_last_task_is_not_lost(tmp_path, monkeypatch):
+    def meanwhile(_seconds):
+        run_part(with_one, tmp_path, "s", 1, 1, unwatched)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with_one = LocalExecutor(1)
+    monkeypatch.setattr(outside, "time", SimpleNamespace(sleep=meanwhile))
+    with pytest.raises(Stopped):
+        run_stage(
+            OutsideExecutor(lambda _: None),
+            tmp_path,
+            "s",
+            JOBS + "square",
+            number([1]),
+            {},
+            Needs(),
+            lambda c, d: None,
+        )
+    with_one.close()
+    assert engine.pending(tmp_path, "s") == []
+
+
+def test_another_version_than_the_planner_s_is_refused(tmp_path, monkeypatch):
+    engine.plan(tmp_path, "s", JOBS + "square", number([1]), {}, {})
+    monkeypatch.setattr(outside, "__version__", "9.9.9")
+    with pytest.raises(ConfigError, match=f"planned by wit-builder {__version__}, and this is 9.9.9"):
+        run_part(LocalExecutor(1), tmp_path, "s", 1, 1, unwatched)
+
+
+def test_what_another_process_is_at_is_left_to_it(tmp_path):
+    """The worker says so, and the driver, which still waits for that process, hears of nothing."""
+    engine.plan(tmp_path, "s", JOBS + "busy", number([2, 3]), {}, {"retries": 0})
+    found = worker(tmp_path, "1/1")
+    assert (found.returncode, engine.pending(tmp_path, "s")) == (1, ["00000"])
+    assert "task 00000 was given up: another process squares here" in found.stderr
+    assert tries.given_up(tmp_path / "s", ["00000"]) == {}
 
 
 def test_a_worker_that_is_started_again_counts_from_the_start(tmp_path):

@@ -128,6 +128,37 @@ def test_what_a_failed_attempt_has_written_is_removed(planned):
     assert list(planned.glob("s/00000.*")) == []
 
 
+def test_what_a_killed_attempt_has_written_goes_when_a_command_begins(tmp_path):
+    engine.plan(tmp_path, "s", JOBS + "die_writing", number([3]), {})
+    program = "import sys; from pathlib import Path; from wit_builder.engine import task as engine"
+    program += "; engine.run_task(*engine.open_task(Path(sys.argv[1]), 's', '00000'))"
+    assert subprocess.run([sys.executable, "-c", program, tmp_path], cwd=ROOT, check=False).returncode == -9
+    assert len(list(tmp_path.glob("s/00000.*"))) == 2
+    engine.tidy(tmp_path / "s")
+    assert {path.name for path in (tmp_path / "s").iterdir()} == {"plan.json", "done", "00000"}
+
+
+def test_what_an_attempt_at_work_or_committed_has_written_stays(planned):
+    def work(task):
+        jobs.square(task)
+        engine.tidy(task.folder)
+        assert Path(task.folder, task.files["square"][0]).exists()
+
+    run_task(open_task(planned, "s", "00000")[0], work)
+    (committed,) = engine.Done.read(planned / "s" / "done" / "00000.json").files["square"]
+    attempt = committed.name.split(".")[1]
+    (planned / "s" / f".00000.{attempt}.attempt.1-0a1b2c3d.tmp").touch()  # killed right behind its record
+    engine.tidy(planned / "s")
+    assert committed.exists()
+
+
+def test_a_task_of_a_run_that_has_gone_on_makes_no_folder(planned):
+    (planned / "s").rename(planned / "gone")
+    with pytest.raises(BuildError, match="has no stage s any more"):
+        open_task(planned, "s", "00000")
+    assert not (planned / "s").exists()
+
+
 def test_of_several_exceptions_ours_is_raised_else_the_first(planned):
     def fails(*errors):
         def work(task):

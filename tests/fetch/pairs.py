@@ -64,7 +64,7 @@ def task(
     **politeness,
 ) -> Task:
     """A fetch task over these URLs, with no delay unless told."""
-    root.mkdir(exist_ok=True)
+    (root / "fetch").mkdir(parents=True, exist_ok=True)
     rows = to_table([candidate(url) for url in urls], CANDIDATE_SCHEMA)
     shuffle.write(root / "in", rows, np.zeros(len(urls), np.int64), 1)
     (root / "session.json").write_bytes(

@@ -290,6 +290,14 @@ def test_each_url_has_a_scratch_folder_of_its_own(tmp_path, monkeypatch, bucket)
     assert folder("s3://b/run").parent == tmp_path / "cache" / "wit-builder"
 
 
+def test_what_was_begun_for_a_url_is_known(tmp_path, monkeypatch, bucket):
+    monkeypatch.setenv("WIT_SCRATCH", str(tmp_path))
+    assert place.begun(f"{bucket.url}/run") is None
+    with place.of(f"{bucket.url}/run") as there:
+        (there.folder / "work").mkdir(parents=True)
+    assert place.begun(f"{bucket.url}/run") == there.folder
+
+
 @pytest.mark.parametrize("head", ["file://", "file:", "FILE://localhost", "local://"])
 def test_a_local_out_is_worked_in_itself(tmp_path, monkeypatch, head):
     monkeypatch.chdir(tmp_path)

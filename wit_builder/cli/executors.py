@@ -51,9 +51,14 @@ def check_scratch(executor: str, out: str) -> None:
     """
     given = click.get_current_context().get_parameter_source("scratch") is ParameterSource.COMMANDLINE
     if executor == "outside" and "://" in out and not given:
+        from wit_builder import place
+
+        begun = place.begun(out)
         raise ConfigError(
             f"workers need the folder of the run, and that of {out} is a scratch folder here",
-            "--scratch /shared/FOLDER, which all machines see",
+            f"--executor local or ray goes on with what was begun in {begun}"
+            if begun
+            else "--scratch /shared/FOLDER, which all machines see",
         )
 
 

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from wit_builder import mirror
+from wit_builder import __version__, mirror
 from wit_builder.engine import task as engine
 from wit_builder.engine import tries
 from wit_builder.engine.local import Executor, Needs, Progress, stop_on_signal
 from wit_builder.engine.task import Stopped
-from wit_builder.errors import ConfigError, many
+from wit_builder.errors import BuildError, ConfigError, many
 from wit_builder.place import WORK
 
 _EVERY_S = 1.0  # between two looks at the done records
@@ -30,7 +30,10 @@ class OutsideExecutor:
     def run(
         self, root: Path, stage: str, ids: Sequence[str], needs: Needs, progress: Progress
     ) -> dict[str, str]:
-        """See local.Executor. A task is given up when the worker that ran it gives it up, and no other is left."""
+        """See local.Executor. A task is given up when the worker that ran it gives it up, and no other is left.
+
+        Raises BuildError where a worker ended for what concerns the whole run.
+        """
         if not ids:
             return {}
         folder, told = root / stage, dict[str, str]()
@@ -45,11 +48,15 @@ class OutsideExecutor:
                     raise Stopped
                 failed = tries.given_up(folder, left)
                 for task in failed.keys() - told.keys():
-                    self._say(f"a worker gave up task {task}: {failed[task]}")
-                told |= failed
+                    if failed[task].ends:
+                        raise BuildError(f"a worker ended: {failed[task].reason}", failed[task].hint)
+                    told[task] = failed[task].reason
+                    self._say(f"a worker gave up task {task}: {told[task]}")
                 if len(failed) == len(left):
-                    return failed
+                    return {task: told[task] for task in failed}
                 time.sleep(_EVERY_S)
+            if asked():  # since the last look
+                raise Stopped
         progress(Counter(), len(ids))
         return {}
 
@@ -68,7 +75,7 @@ def run_part(
     """Run those tasks of the stage that fall to this part and are not done; {task: reason} of those given up.
 
     part: from 1 to `parts`. watch: is told the stage and its tasks, as road.Watcher.stage.
-    Raises ConfigError where there is no such stage.
+    Raises ConfigError where there is no such stage, or another version planned it.
     """
     if not engine.is_planned(root, stage):
         planned = sorted(path.parent.name for path in root.glob("*/plan.json"))
@@ -79,6 +86,12 @@ def run_part(
         else:
             hint = "wit build ... --executor outside, which plans it and says what to type here"
         raise ConfigError(f"{mirror.name(root)!r} has no plan of a stage {stage!r}", hint)
+    if (planner := engine.version(root, stage)) != __version__:
+        raise ConfigError(
+            f"{mirror.name(root / stage)!r} was planned by wit-builder {planner or 'of an older version'}, "
+            f"and this is {__version__}",
+            f"pip install wit-builder=={planner or 'VERSION'} on this machine",
+        )
     ids = engine.ids(root, stage)[part - 1 :: parts]
     todo = engine.unfinished(root, stage, ids)
     tries.forget(root / stage, todo)

@@ -9,15 +9,17 @@ Rules that make retries, twins and zombies harmless, and every executor equal to
 4. Tasks are deterministic given plan and inputs, but for collect and fetch, where the done record decides.
 
     root/session.json            what is of this run only, written at each start
-    root/STAGE/plan.json         {function, params, needs, tasks: {id: argument}}
+    root/STAGE/plan.json         {version, function, params, needs, tasks: {id: argument}}
     root/STAGE/done/ID.json      {id, attempt, files: {kind: [name]}, funnel, seconds}
     root/STAGE/given-up/ID.json  {reason}, until the task is run again (tries.py)
     root/STAGE/ID.ATTEMPT.*      what the task wrote
+    root/STAGE/.ID.ATTEMPT.*.tmp while the attempt is at work; what a killed one wrote goes when a command begins
     root/STAGE/ID/               what the task keeps between its own attempts (a frontier, chunks)
 """
 
 import importlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -28,11 +30,12 @@ from typing import Any, Self
 
 import orjson
 
-from wit_builder import mirror, settings, storage
+from wit_builder import __version__, mirror, settings, storage
 from wit_builder.errors import BuildError, WitError, many
 from wit_builder.ledger import Funnel
 
 _BELOW = "root"  # type of a path below the root, in JSON
+_AT_WORK = re.compile(r"\.(.+)\.([0-9a-f]{8})\.attempt\.\d+-[0-9a-f]{8}\.tmp")
 
 Report = Callable[[Mapping[str, int]], None]  # cumulative counts of one task, for the progress display
 
@@ -135,6 +138,7 @@ def plan(
     with storage.plain_errors(path):
         (root / stage / "done").mkdir(parents=True, exist_ok=True)
     value = {
+        "version": __version__,
         "function": function,
         "params": settings.encode(params),
         "needs": dict(needs or {}),
@@ -174,8 +178,11 @@ def moved(root: Path, value: Any) -> Any:
 
 
 def open_task(root: Path, stage: str, task_id: str) -> tuple[Task, Callable[[Task], None]]:
-    """The task as its plan has it, and the function that runs it."""
-    function, params, tasks = _plan(root / stage / "plan.json")
+    """The task as its plan has it, and the function that runs it. Raises BuildError where the plan is gone."""
+    path = root / stage / "plan.json"
+    if not mirror.behind(path) and not path.exists():
+        raise BuildError(f"{root} has no stage {stage} any more: the run has gone on, or begun anew")
+    function, params, tasks = _plan(path)
     (root / stage).mkdir(parents=True, exist_ok=True)
     return Task(root, stage, task_id, tasks[task_id], params), function
 
@@ -191,7 +198,10 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
     started = time.monotonic()
     lost = True
     try:
-        with storage.plain_errors(task.folder):
+        with (
+            storage.plain_errors(task.folder),
+            storage.held(task.folder / f"{task.id}.{task.attempt}.attempt"),
+        ):
             _call(function, task)
             mirror.send(task.folder / name for names in task.files.values() for name in names)
             record = {
@@ -207,6 +217,15 @@ def run_task(task: Task, function: Callable[[Task], None]) -> None:
         if lost:  # it failed, or a twin was first, whose files are the truth
             mirror.remove(task.own)
         mirror.empty(task.root)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what killed processes left half done directly in that folder, which may be a stage's."""
+    for gone in storage.sweep(folder):
+        if found := _AT_WORK.fullmatch(gone.name):
+            record = folder / "done" / f"{found[1]}.json"
+            if not record.exists() or read_json(record)["attempt"] != found[2]:
+                mirror.remove(folder.glob(f"{found[1]}.{found[2]}*"))
 
 
 def claim(path: Path, data: bytes, attempt: str) -> bool:
@@ -275,6 +294,11 @@ def is_done(root: Path, stage: str, task_id: str) -> bool:
 def ids(root: Path, stage: str) -> list[str]:
     """The ids of the plan."""
     return list(read_json(root / stage / "plan.json")["tasks"])
+
+
+def version(root: Path, stage: str) -> str:
+    """That of the wit-builder that planned it."""
+    return str(read_json(root / stage / "plan.json").get("version", ""))
 
 
 def needs(root: Path, stage: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import orjson
 
 from wit_builder import mirror, storage
 from wit_builder.engine import lease
-from wit_builder.errors import BuildError
+from wit_builder.errors import BuildError, Busy
 from wit_builder.web.politeness import Wish
 
 NAME = "journal.jsonl"
@@ -45,7 +45,7 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, home: Path) -> Iterator[Self]:
-        """The journal of that folder, for one process at a time. Raises BuildError when another is at it."""
+        """The journal of that folder, for one process at a time. Raises Busy when another is at it."""
         with lease.alone(home), (home / ".lock").open("w") as lock:
             alone = _lock(lock.fileno(), home)
             journal = cls(mirror.here(home / NAME), alone)
@@ -137,7 +137,7 @@ def _lock(descriptor: int, home: Path) -> bool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > until:
-                raise BuildError(f"another process fetches for {home}", "wait for it, or stop it") from None
+                raise Busy(f"another process fetches for {home}", "wait for it, or stop it") from None
             time.sleep(0.1)
         except OSError:
             return False
