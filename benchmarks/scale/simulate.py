@@ -98,7 +98,7 @@ def table(found: Estimate) -> Iterator[str]:
     """Rows of a table for docs/benchmarks.md."""
     assert found.traffic is not None
     work = hours(found.core_hours.value)
-    yield f"down {size(found.down.value)}, stored {size(found.stored.value)}, fetching is {work} core-hours of work;"
+    yield f"down {size(found.down.value)}, stored {size(found.stored.value)}, {work} core-hours of work;"
     yield (
         f"store: {size(found.traffic.read)} read in {count(found.traffic.requests)} reads "
         f"({money(found.asking or 0.0)}), {size(found.traffic.written)} written"
