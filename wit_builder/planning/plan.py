@@ -48,10 +48,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         },
         "rates": plan.rates.as_json(),
         "success": asdict(plan.rates.success()),
-        "diagnosis": {
-            "kinds": {kind.name: kind.n for kind in plan.diagnosis.kinds},
-            "sentences": list(plan.diagnosis.sentences),
-        },
+        "diagnosis": plan.diagnosis.as_json(),
         "politeness": asdict(plan.politeness),
         "estimate": asdict(plan.estimate)
         | {"fleets": [_fleet_json(fleet) for fleet in plan.estimate.fleets]},
