@@ -236,7 +236,7 @@ def _grounds(plan: Plan) -> Iterator[str]:
     yield f"politeness: {delay:g} s between requests to a host; its Crawl-delay is not reckoned with"
     if plan.estimate.traffic is None:
         cores = plan.estimate.fleets[0].machines.cores
-        yield f"planned: `wit fetch --processes_count {cores}` for the part of the list of each machine"
+        yield f"planned: `wit fetch --processes_count {cores}` on each machine, of its own rows"
     else:
         yield f"other stages: measured on {MEASURED};\n  as if every filter kept everything"
 

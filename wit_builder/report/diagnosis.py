@@ -184,7 +184,7 @@ def _sentence(cause: str, group: _Group, case: _Case) -> str:
 def _where(group: _Group, case: _Case) -> str:
     heaviest = sorted(group.hosts, key=lambda host: (-group.hosts[host], host))[:3]
     names = [plain(host, 80) or "no host" for host in heaviest]
-    if len(group.hosts) > 3:
+    if names and (len(group.hosts) > 3 or not case.exact):
         return f" at {len(group.hosts):,} hosts{'' if case.exact else ' or more'}"
     return f" at {' and '.join(names)}" if names else ""
 
