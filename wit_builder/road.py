@@ -18,7 +18,7 @@ from wit_builder.curation import balanced, histogram, meaning, near
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.stage import number, run_stage
-from wit_builder.errors import BuildError, ConfigError
+from wit_builder.errors import BuildError
 from wit_builder.filtering import BatchFilter
 from wit_builder.ledger import Funnel
 from wit_builder.lists import plan as lists
@@ -179,11 +179,7 @@ class Road:
 
     def _plan_list(self, urls: UrlList) -> tuple[list[Any], dict[str, Any]]:
         plan = lists.plan(urls)
-        if not plan.caption:
-            raise ConfigError(
-                f"none of the columns is known to hold captions. {plan.said}",
-                "--caption-col NAME; a list that has none is for `wit fetch`",
-            )
+        lists.check_captions(plan)
         self._watcher.say(plan.said)
         return plan.tasks, {
             "sources": plan.sources,

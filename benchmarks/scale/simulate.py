@@ -31,7 +31,7 @@ DOWN, STAGED = 130e6 / 1_350, 30e6 / 1_350
 RATES = Rates(
     rows=1_000_000,
     lost={"http_404": 320_000},  # 68 % of LAION-400M was had in 2024: rom1504/img2dataset, issue 400
-    down=Mean(10_000, DOWN, 2 * DOWN),
+    down=Mean(1_000_000, 0.68 * DOWN, 2 * DOWN),
     staged=Mean(10_000, STAGED, STAGED),
     stored=STAGED + 3_000.0,  # JSON, caption, tar headers, a row of the sidecar
     pixels=Mean(10_000, 1e6, 1e6),
@@ -98,7 +98,7 @@ def table(found: Estimate) -> Iterator[str]:
     """Rows of a table for docs/benchmarks.md."""
     assert found.traffic is not None
     work = hours(found.core_hours.value)
-    yield f"down {size(found.down.value)}, stored {size(found.stored.value)}, fetching is {work} core-hours of work;"
+    yield f"down {size(found.down.value)}, stored {size(found.stored.value)}, {work} core-hours of work;"
     yield (
         f"store: {size(found.traffic.read)} read in {count(found.traffic.requests)} reads "
         f"({money(found.asking or 0.0)}), {size(found.traffic.written)} written"

@@ -117,6 +117,12 @@ def test_a_mistyped_command_is_one_sentence_and_a_hint(wit, tmp_path, typed):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_word_that_is_no_reason_is_refused_beside_one_that_is(wit, tmp_path):
+    said = wit("retry", "nowhere", "--only", "http_404,not_a_reason")
+    assert (said.code, said.error) == (2, "--only not_a_reason: no download fails for such a reason")
+    assert wit("retry", "nowhere", "--only", "dns,timeuot").hint == "--only timeout"
+
+
 def test_a_retry_of_what_was_fetched_names_the_command_that_does_it(wit, tmp_path):
     (tmp_path / "00000_stats.json").write_text("{}")
     said = wit("retry", ".", "--only", "dns,5xx")

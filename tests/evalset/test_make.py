@@ -119,6 +119,9 @@ def test_a_set_that_cannot_be_read_leaves_nothing(tmp_path):
     with pytest.raises(ConfigError, match="the splits val and train of 'mine' are not of the same classes"):
         make_set(tmp_path / "mine", tmp_path / "out" / "set")
     assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(ConfigError, match="is no folder, no parquet file"):
+        make_set(tmp_path / "nowhere", tmp_path / "sets" / "set")
+    assert not (tmp_path / "sets").exists()
 
 
 def test_an_image_over_the_bound_is_not_written_cut(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from wit_builder.planning.rates import Mean, Rates
 RATES = Rates(
     rows=1_000,
     lost={"http_404": 300, "decode_error": 100},
-    down=Mean(600, 100_000.0, 200_000.0),
+    down=Mean(1_000, 60_000.0, 150_000.0),
     staged=Mean(600, 20_000.0, 10_000.0),
     stored=24_000.0,
     pixels=Mean(600, 500_000.0, 900_000.0),

@@ -62,8 +62,8 @@ def test_as_many_pairs_as_planned(outcome):
 
 def test_as_many_bytes_as_planned(outcome):
     planned, whole, _ = outcome
-    assert planned.down.value == pytest.approx(whole.pairs * whole.down.mean, rel=0.2)
-    assert planned.down.low <= whole.pairs * whole.down.mean <= planned.down.high
+    assert planned.down.value == pytest.approx(whole.rows * whole.down.mean, rel=0.2)
+    assert planned.down.low <= whole.rows * whole.down.mean <= planned.down.high
     assert planned.stored.value == pytest.approx(whole.pairs * whole.stored, rel=0.1)
 
 

@@ -23,7 +23,7 @@ def test_rows_are_counted_by_host_and_drawn_with_their_captions(tmp_path: Path) 
     assert (found.hosts.names, found.hosts.counts.tolist()) == (("h0.test", "h1.test", "h2.test"), [4, 3, 3])
     assert len({row.id for row in found.rows}) == 4
     assert all(row.url.endswith(f"/{row.caption[4:]}.jpg") for row in found.rows)
-    assert (found.unusable, found.parts) == (0.0, 0)
+    assert (found.without, found.bad, found.whole, found.parts) == (0.0, 0, True, 0)
 
 
 def test_a_sample_of_more_rows_than_there_are_is_all_of_them(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_every_row_is_drawn_as_often_as_any_other(tmp_path: Path) -> None:
 
 def test_rows_without_an_address_are_counted_and_never_drawn(tmp_path: Path) -> None:
     found = draw(listed(tmp_path, ["http://a.test/", None, "", "ftp://b.test/"]), 10)
-    assert (found.hosts.rows, found.unusable, len(found.rows)) == (1.0, 0.75, 1)
+    assert (found.hosts.rows, found.without, found.whole, len(found.rows)) == (1.0, 0.75, True, 1)
 
 
 def test_of_a_long_list_stretches_all_over_it_are_read(
@@ -71,6 +71,36 @@ def test_lists_of_any_format_are_read_whole(
 def test_files_that_are_a_part_of_a_list_speak_for_the_whole(tmp_path: Path) -> None:
     urls = listed(tmp_path, [f"http://h{n % 2}.test/{n}" for n in range(100)])
     assert draw(urls, 10, list_rows=5e9).hosts.counts.tolist() == [2.5e9, 2.5e9]
+    assert [draw(urls, 10, list_rows=rows).whole for rows in (100, 101)] == [True, False]
+
+
+def test_what_is_drawn_and_no_address_after_all_is_told_by_its_number(tmp_path: Path) -> None:
+    fine, bad, none = (
+        [url.format(n) for n in range(50)]
+        for url in ("http://a{}.test/", "http://a.test:99999/{}", "http://a b{}.test/")
+    )
+    found = draw(listed(tmp_path, fine + bad + none), 1_000)
+    assert (len(found.rows), found.bad, found.without, found.hosts.rows) == (50, 50, 1 / 3, 100)
+    few = draw(listed(tmp_path, fine + bad + none), 60)
+    assert len(few.rows) + few.bad == 60
+    assert 15 < few.bad < 45
+
+
+def test_where_captions_are_needed_rows_without_one_are_no_rows(tmp_path: Path) -> None:
+    captions = ["a cat", "", None, " \u00a0", "\u4e00"]
+    table = pa.table({"url": [f"http://a.test/{n}" for n in range(5)], "caption": captions})
+    pq.write_table(table, tmp_path / "list.parquet")
+    urls = UrlList(files=(str(tmp_path / "list.parquet"),))
+    build, fetch = draw(urls, 10, captions=True), draw(urls, 10)
+    assert ({row.caption for row in build.rows}, build.hosts.rows, build.without) == (
+        {"a cat", "\u4e00"},
+        2,
+        0.6,
+    )
+    assert (len(fetch.rows), fetch.without) == (5, 0.0)
+    pq.write_table(table.drop(["caption"]), tmp_path / "list.parquet")
+    with pytest.raises(ConfigError, match="none of the columns is known to hold captions"):
+        draw(urls, 10, captions=True)
 
 
 def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -43,10 +43,28 @@ def test_more_pairs_than_the_list_has_are_refused_with_what_it_has(pairs: int, e
     assert "--pairs 24000" in str(refused.value.hint)
 
 
+def test_as_many_pairs_as_the_refusal_names_are_granted() -> None:
+    few, measured = hosts({"a.test": 100}), rates(rows=3, lost={"dns": 1})
+    with pytest.raises(ConfigError, match="of which 66 ") as refused:
+        estimate(few, measured, 67, POLITE, MACHINE)
+    assert str(refused.value.hint).startswith("--pairs 66, or --list-rows")
+    assert estimate(few, measured, 66, POLITE, MACHINE).pairs.value == 66
+    with pytest.raises(ConfigError) as refused:
+        estimate(hosts({"a.test": 1}), measured, 1, POLITE, MACHINE)
+    assert str(refused.value.hint).startswith("--list-rows")
+
+
+def test_a_delay_that_there_is_not_cannot_be_shorter() -> None:
+    none = Politeness(host_delay_s=0.0, ip_delay_s=0.0)
+    changes = estimate(LIST, rates(), None, none, MACHINE).changes
+    assert changes
+    assert not [change.what for change in changes if "delay" in change.what]
+
+
 def test_bytes_follow_from_the_pairs_and_their_sample() -> None:
     found = made(6_000)
-    assert found.down.value == 6_000 * 100_000
-    assert found.down.high - found.down.value == pytest.approx(6_000 * 1.96 * 200_000 / 600**0.5)
+    assert found.down.value == 10_000 * 60_000  # bodies that become no pair are fetched too
+    assert found.down.high - found.down.value == pytest.approx(10_000 * 1.96 * 150_000 / 1_000**0.5)
     assert (found.stored.value, found.scratch.value) == (6_000 * 24_000, 6_000 * 20_000)
     assert found.stored.high - found.stored.value == pytest.approx(found.scratch.high - found.scratch.value)
 
@@ -61,7 +79,7 @@ def test_scratch_is_for_the_pictures_that_wait_for_their_shards() -> None:
 
 
 def test_work_is_that_of_rows_and_of_hosts() -> None:
-    hours = made().core_hours
+    hours = estimate(LIST, rates(), None, POLITE, Machines(cores=2, window=100_000)).core_hours
     assert hours.value == pytest.approx((40_000 * (0.001 + 0.7 * 0.01) + 51 * 2 * 0.001) / 3600)
     assert hours.low < hours.value < hours.high
 
@@ -101,6 +119,10 @@ def test_a_build_is_its_fetch_and_all_other_stages() -> None:
     assert [it.step.name for it in first.others][:3] == ["collect", "select-judge", "select-unique"]
     assert found.traffic is not None
     assert found.traffic.requests > 6_000  # each picture is a read
+    alone = estimate(LIST, rates(), 6_000, POLITE, Machines(cores=2, window=100_000))
+    others = sum(it.cpu_s for it in first.others) / 3600
+    assert found.core_hours.value - alone.core_hours.value == pytest.approx(others)
+    assert others > 0
     assert found.asking == pytest.approx(found.traffic.requests / 1e6 * 2.0)
 
 

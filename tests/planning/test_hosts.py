@@ -7,7 +7,7 @@ import pytest
 from tests.planning import measured
 from wit_builder.engine import shuffle
 from wit_builder.planning import hosts as hosts_
-from wit_builder.planning.hosts import Tally, distinct, host_array
+from wit_builder.planning.hosts import Tally, distinct, has_host, host_array
 
 
 def test_a_host_is_what_stands_between_scheme_and_path_in_lower_case() -> None:
@@ -19,8 +19,28 @@ def test_a_host_is_what_stands_between_scheme_and_path_in_lower_case() -> None:
         "",
         None,
         "http:///x",
+        "http://d e.test/",
+        "http://f.test\\x",
+        " http://g.test \n",
+        "http://[h.test/",
+        "http://\u00e4.test/",
     ]
-    assert host_array(pa.array(urls)).to_pylist() == ["a.test", "b.test", "[::1]", None, None, None, None]
+    found = [
+        "a.test",
+        "b.test",
+        "[::1]",
+        None,
+        None,
+        None,
+        None,
+        None,
+        "f.test",
+        "g.test",
+        None,
+        "\u00e4.test",
+    ]
+    assert host_array(pa.array(urls)).to_pylist() == found
+    assert [has_host(url or "") for url in urls] == [host is not None for host in found]
 
 
 def test_a_whole_list_is_counted_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,9 +107,23 @@ def test_parts_that_differ_make_the_heaviest_host_less_sure() -> None:
             tally.add([pa.array([f"http://{host}.test/" for host in part])])
         return tally.hosts(1e6).error
 
-    assert error(["a" * 10 + "b" * 10] * 8) == 0.0
+    assert error(["a" * 10 + "b" * 10] * 8) == error(["a" * 80 + "b" * 80])
     assert error(["a" * 20] * 4 + ["b" * 20] * 4) > 0.5
     assert error(["a" * 50 + "b" * 50]) == pytest.approx(1.96 * math.sqrt(0.5 / 50))
+
+
+@pytest.mark.parametrize("watched", [0, 1])
+def test_of_a_host_that_others_outweigh_in_each_part_the_error_is_known(
+    monkeypatch: pytest.MonkeyPatch, watched: int
+) -> None:
+    monkeypatch.setattr(hosts_, "_WATCHED", 2)
+    tally = Tally()
+    parts = [["z"] * (3 if n < watched else 2) + [f"{n}-{i % 2}" for i in range(5 * 2)] for n in range(6)]
+    for part in parts:
+        tally.add([pa.array([f"http://{host}.test/" for host in part])])
+    found = tally.hosts(1e6)
+    assert found.names[0] == "z.test"
+    assert found.error == pytest.approx(1.96 * math.sqrt((1 - 0.17) / (12 + watched)), rel=0.02)
 
 
 @pytest.mark.parametrize(("urls", "told"), [(["a", "a", "a", "b"], ["a"]), (["a", "b"], [])])

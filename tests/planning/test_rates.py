@@ -75,7 +75,32 @@ def test_what_is_no_rates_is_refused_in_a_sentence(broken) -> None:
     assert "--rates plan.json" in str(refused.value.hint)
 
 
-@pytest.mark.parametrize(("broken", "why"), [({}, "they lack 'rows'"), ([], "an object was expected")])
+GIVEN = RATES.as_json()
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ({}, "they lack 'rows'"),
+        ([], "an object was expected"),
+        (GIVEN | {"start_s": "1"}, "start_s is '1', expected a number, 0 or more"),
+        (GIVEN | {"start_s": None}, "start_s is None, expected a number, 0 or more"),
+        (GIVEN | {"start_s": 10**15}, "start_s is 1000000000000000, expected a number, 0 or more"),
+        (GIVEN | {"rows": True}, "rows is True, expected a whole number, 0 or more"),
+        (GIVEN | {"rows": 1000.5}, "rows is 1000.5, expected a whole number, 0 or more"),
+        (GIVEN | {"lost": {"http_404": 0.5}}, "lost 'http_404' is 0.5, expected a whole number, 0 or more"),
+        (GIVEN | {"lost": [1, 2]}, "lost is [1, 2], expected an object"),
+        (GIVEN | {"lost": {"dns": 1001}}, "of 1,000 rows 1,001 are lost"),
+        (GIVEN | {"address_share": 1.01}, "address_share is 1.01, expected 1 at most"),
+        (GIVEN | {"down": {"n": 1, "mean": 2.0}}, "down lacks 'sd'"),
+        (GIVEN | {"down": GIVEN["down"] | {"n": 600}}, "down n is 600, expected 1,000"),
+        (GIVEN | {"staged": GIVEN["staged"] | {"n": 601}}, "staged n is 601, expected 600"),
+        (GIVEN | {"latency_s": "0.1"}, "latency_s is '0.1', expected a list"),
+        (GIVEN | {"at": {"a": 1}}, "at is {'a': 1}, expected a text"),
+    ],
+)
 def test_it_says_what_is_amiss_with_them(broken, why) -> None:
-    with pytest.raises(ConfigError, match=f"these are no rates of a trial: {why}"):
-        Rates.from_json(broken)
+    with pytest.raises(ConfigError) as refused:
+        Rates.from_json(json.loads(json.dumps(broken)))
+    assert str(refused.value) == f"these are no rates of a trial: {why}"
+    assert Rates.from_json(json.loads(json.dumps(GIVEN | {"address_share": 1, "start_s": 1}))).start_s == 1

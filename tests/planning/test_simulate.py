@@ -83,7 +83,23 @@ def test_cores_share_the_work() -> None:
 def test_bandwidth_is_shared_by_the_tasks_of_a_machine() -> None:
     slow = Machines(cores=4, connections=10**6, bandwidth=8e6)
     out = simulate(spread(100_000, 10_000), rates(), POLITE, slow)
-    assert (out.bound, out.wall_s) == ("bandwidth", pytest.approx(100_000 * 0.6 * 100_000 / 1e6))
+    assert (out.bound, out.wall_s) == ("bandwidth", pytest.approx(100_000 * 60_000 / 1e6))
+
+
+@pytest.mark.parametrize("cores", [2, 4, 16])
+@pytest.mark.parametrize("window", [None, 100_000])
+def test_a_lone_task_and_a_window_have_the_machines_line_to_themselves(
+    cores: int, window: int | None
+) -> None:
+    slow = Machines(cores=cores, connections=10**6, bandwidth=8e6, window=window)
+    out = simulate(spread(100_000, 10_000), rates(), POLITE, slow)
+    assert out.alone["bandwidth"] == pytest.approx(100_000 * 60_000 / 1e6)
+
+
+def test_machines_without_a_row_are_given_back() -> None:
+    lone = rates(straggler_s=10.0, rule_requests=0.0)
+    out = simulate(hosts({"a.test": 1}), lone, POLITE, replace(ONE, window=100, count=1_000))
+    assert (out.wall_s, out.rented_s) == (10.0, 10.0)
 
 
 def test_a_task_is_never_quicker_than_the_slowest_answer() -> None:

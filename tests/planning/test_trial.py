@@ -1,3 +1,4 @@
+from collections import Counter
 from contextlib import closing
 
 import pytest
@@ -33,10 +34,10 @@ def test_rows_are_counted_as_pairs_or_by_reason(tried) -> None:
     assert failures == {"c.test": {"decode_error": 1, "http_404": 1}}
 
 
-def test_bytes_are_those_of_the_pairs(tried) -> None:
+def test_bytes_are_those_of_the_pairs_and_of_bodies_that_became_none(tried) -> None:
     rates, _ = tried
-    bodies = [len(picture(n)) for n in range(4)]
-    assert (rates.down.n, rates.down.mean) == (4, sum(bodies) / 4)
+    bodies = [len(picture(n)) for n in range(4)] + [200]
+    assert (rates.down.n, rates.down.mean) == (6, pytest.approx(sum(bodies) / 6))
     assert rates.pixels.mean == 96 * 96
     assert rates.stored > rates.staged.mean + 3 * 512  # three members, with text and JSON
 
@@ -64,5 +65,15 @@ def test_nobody_hears_of_requests_who_did_not_ask() -> None:
 
 def test_the_tries_of_one_address_and_what_lies_between_are_one_wait() -> None:
     asked = [("a", 0.0, 2.0), ("b", 1.0, 3.0), ("a", 5.0, 1.5)]
-    assert _straggler([Asked(url, began, seconds, "", "") for url, began, seconds in asked]) == 6.5
-    assert _straggler([]) == 0.0
+    made = [Asked(url, began, seconds, "", "") for url, began, seconds in asked]
+    assert _straggler(made, Counter("ab")) == 6.5
+    assert _straggler([], Counter()) == 0.0
+
+
+def test_rows_of_one_address_and_where_they_are_redirected_to_do_not_wait_for_each_other() -> None:
+    robots = "http://a.test/robots.txt"
+    asked = [("a", 0.0, 2.0), ("a", 5.0, 1.5), ("b", 7.0, 0.1), ("there", 8.0, 1.0), ("there", 20.0, 1.0)]
+    made = [Asked(url, began, seconds, "", "") for url, began, seconds in asked]
+    assert _straggler(made, Counter("aab")) == 2.0
+    rules = [Asked(robots, began, 1.0, "", "") for began in (0.0, 3.0)]
+    assert _straggler(made + rules, Counter("aab")) == 4.0

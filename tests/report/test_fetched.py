@@ -1,6 +1,6 @@
 import io
 import json
-from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,7 +40,17 @@ def test_it_is_printed_as_text_and_as_json(tmp_path: Path) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "1 of 2 rows became pairs, 50.0 %" in text
     assert "100 % of failed downloads are DNS at h1.test" in text
-    assert json.loads(json.dumps(asdict(fetched(place.at(tmp_path)))))["rows"] == 2
+    said = json.loads(json.dumps(fetched(place.at(tmp_path)).as_json()))
+    assert (said["rows"], said["diagnosis"]["kinds"]) == (2, {"dns": 1})
+
+
+@pytest.mark.parametrize(("most", "told"), [(5, "at 5 hosts:"), (4, "at 2 hosts or more:")])
+def test_hosts_that_were_forgotten_are_not_said_to_be_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, told: str
+) -> None:
+    monkeypatch.setattr(import_module("wit_builder.report.fetched"), "MOST_HOSTS", most)
+    write(tmp_path, 0, ["http_404"] * 5)
+    assert told in fetched(place.at(tmp_path)).diagnosis.sentences[0]
 
 
 def test_a_build_is_no_folder_of_wit_fetch(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """What the words of `wit fetch` come to: a checked Download, run, and its result in a screenful."""
 
-import difflib
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +19,7 @@ from wit_builder.images.picture import ImageSpec, RowRules
 from wit_builder.lists import carried, layout
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import check_web
-from wit_builder.report.diagnosis import KINDS
+from wit_builder.report.diagnosis import check_reasons
 from wit_builder.shards.layout import OF_IMG2DATASET, Layout
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.web.optout import OptOut
@@ -125,13 +123,7 @@ def _check(values: Values) -> None:
             f"--verify_hash is of {verify[1]}, --compute_hash is {values['compute_hash']}",
             f"--compute_hash {verify[1]}",
         )
-    for word in values["retry"]:
-        if not (word in KINDS or re.fullmatch(r"[45]xx|http_\d{3}", word)):
-            nearest = difflib.get_close_matches(word, KINDS, 1)
-            raise ConfigError(
-                f"--retry {word}: no download fails for such a reason",
-                f"--retry {nearest[0]}" if nearest else f"4xx, 5xx, http_404, {', '.join(KINDS)}",
-            )
+    check_reasons("--retry", values["retry"])
     if values["disallowed_header_directives"] is not None and not _directives(values):
         raise ConfigError(
             "opt-outs are honoured in any case; --disallowed_header_directives can only add to them"

@@ -4,8 +4,8 @@ import json as json_
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,19 @@ from wit_builder.errors import BuildError, ConfigError
 if TYPE_CHECKING:
     from wit_builder.cli.connect import Hosts
     from wit_builder.lists.settings import UrlList
+    from wit_builder.planning.draw import Drawn
     from wit_builder.planning.rates import Rates
     from wit_builder.planning.simulate import Machines
     from wit_builder.recipe import Recipe
-    from wit_builder.records import Candidate
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 _CONNECTIONS = 256  # of a process, in `wit fetch`
 _MAX_RATES = 16 << 20  # bytes of a file of rates
 _MOST_COUNTS = 5  # of machines, that fit a terminal
-_OF_TRIAL = ("sample", "contact", "deadline", "size", "mode", "format", "allow_network", "connect_to")
+_OF_TRIAL = (
+    *("sample", "contact", "deadline", "retries", "size", "mode", "format"),
+    *("allow_network", "connect_to"),
+)
 
 
 class _Amount(click.ParamType[float]):
@@ -39,9 +42,9 @@ class _Amount(click.ParamType[float]):
             r"(\d+(?:\.\d+)?(?:e\d+)?) *([kmb]?)", str(value).replace(",", ""), re.IGNORECASE
         )
         number = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0
-        if not 1 <= number < 1e15:
+        if not 1 <= number < 1e15 or abs(number - round(number)) > 1e-9 * number:
             self.fail(f"{value!r} is no amount, such as 400M, 5B or 10,000", param, ctx)
-        return number
+        return float(round(number))
 
 
 class _Counts(click.ParamType[tuple[int, ...]]):
@@ -132,7 +135,7 @@ _PRICE = "in a currency of yours; none is printed without."
     type=click.FloatRange(0),
     default=0.0,
     show_default=True,
-    help="Seconds between two requests to a registrable domain.",
+    help="Seconds between two requests to a registrable domain, which a recipe's Politeness may ask for.",
 )
 @click.option(
     "--deadline",
@@ -142,21 +145,24 @@ _PRICE = "in a currency of yours; none is printed without."
     help="Seconds that one request may take.",
 )
 @click.option(
-    "--size", type=click.IntRange(1), default=256, show_default=True, help="As for `wit build url-list`."
+    "--retries",
+    type=click.IntRange(0, 100),
+    help="Of a failure that may pass. [default: 0 for a fetch, 3 for a build, as theirs]",
+)
+@click.option(
+    "--size", type=click.IntRange(1), default=256, show_default=True, help="Pixels of a stored image."
 )
 @click.option(
     "--mode",
     type=click.Choice(["keep_ratio", "keep_ratio_largest", "center_crop", "border", "no"]),
-    default="keep_ratio",
-    show_default=True,
-    help="As for `wit build url-list`.",
+    help="What --size means. [default: border for a fetch, keep_ratio for a build, as theirs]",
 )
 @click.option(
     "--format",
     type=click.Choice(["jpg", "png", "webp"]),
     default="jpg",
     show_default=True,
-    help="As for `wit build url-list`.",
+    help="Of stored images.",
 )
 @click.option(
     "--workers",
@@ -207,14 +213,16 @@ def command(**values: Any) -> None:
     measured = _measured(values["rates"]) if values["rates"] else None
     if measured is None:
         connect.check_contact(recipe, hosts)
-    drawn = draw(urls, values["sample"], values["list_rows"])
+    drawn = draw(urls, values["sample"], values["list_rows"], captions=values["what"] == "build")
     if values["pairs"] and values["pairs"] > drawn.hosts.rows:
         raise ConfigError(
             f"the list has {drawn.hosts.rows:,.0f} rows, asked for were {values['pairs']:,.0f} pairs",
-            f"--pairs {drawn.hosts.rows:.0f} at most, or --list-rows where these files are a part of a longer list",
+            f"--pairs {int(drawn.hosts.rows)} at most, or --list-rows where these files are a part of a longer list",
         )
-    rates, failures = (measured, {}) if measured else _tried(drawn.rows, recipe, hosts, values)
+    rates, failures = (measured, {}) if measured else _tried(drawn, recipe, hosts, values)
     diagnosis = diagnose(rates.lost, failures, rates.pairs)
+    if measured:  # at which hosts nobody knows any more, and causes are told by them
+        diagnosis = replace(diagnosis, sentences=())
     if not rates.pairs:
         raise BuildError(f"not one of {rates.rows:,} rows became a pair", "\n".join(diagnosis.sentences))
     machine = _machine(values)
@@ -244,25 +252,37 @@ def _urls(values: dict[str, Any]) -> "UrlList":
 
 
 def _recipe(urls: "UrlList", values: dict[str, Any]) -> "Recipe":
-    """The build that is planned, checked as one."""
+    """What is planned, checked as a build. Of a fetch it has what `wit fetch` does where nothing is said."""
     from wit_builder.images.picture import ImageSpec
     from wit_builder.recipe import Recipe
     from wit_builder.web.politeness import Politeness
     from wit_builder.web.settings import WebSettings
 
-    delay = values["delay"]
+    delay, deadline, fetches = values["delay"], values["deadline"], values["what"] == "fetch"
+    retries = values["retries"] if values["retries"] is not None else 0 if fetches else Politeness().retries
+    patience = {"connect_s": deadline / 3, "silence_s": deadline / 3} if fetches else {}  # as of --timeout
     return Recipe(
         name="plan",
         source=urls,
         web=WebSettings(
             contact=values["contact"],
-            deadline_s=values["deadline"],
+            deadline_s=deadline,
             politeness=Politeness(
-                host_delay_s=delay, domain_delay_s=values["domain_delay"], ip_delay_s=delay / 10
+                host_delay_s=delay,
+                domain_delay_s=values["domain_delay"],
+                ip_delay_s=delay / 10,
+                retries=retries,
             ),
             allow_network=values["allow_network"],
+            **patience,
         ),
-        image=ImageSpec(size=values["size"], mode=values["mode"], format=values["format"]),
+        image=ImageSpec(
+            size=values["size"],
+            mode=values["mode"] or ("border" if fetches else "keep_ratio"),
+            format=values["format"],
+            only_shrink=not fetches,
+            keep_original=not fetches,
+        ),
     )
 
 
@@ -281,7 +301,7 @@ def _machine(values: dict[str, Any]) -> "Machines":
 
 
 def _tried(
-    rows: "Sequence[Candidate]", recipe: "Recipe", hosts: "Hosts", values: dict[str, Any]
+    drawn: "Drawn", recipe: "Recipe", hosts: "Hosts", values: dict[str, Any]
 ) -> "tuple[Rates, dict[str, Counter[str]]]":
     """The trial, watched as the fetch of a build is."""
     from wit_builder.cli import progress
@@ -299,7 +319,8 @@ def _tried(
             closing(LocalExecutor()) as executor,
         ):
             told = watcher.stage("fetch", 1)
-            return try_rows(rows, recipe.web, recipe.image, executor, Path(folder), hosts, told)
+            spoken = drawn.rows, recipe.web, recipe.image
+            return try_rows(*spoken, executor, Path(folder), hosts, told, drawn.bad)
     except Stopped:
         raise BuildError("stopped; there is no plan without a trial", "--sample 100 is quicker") from None
 
@@ -327,6 +348,6 @@ def _read_rates(path: Path) -> "Rates":
     try:
         with path.open("rb") as file:
             value = json_.loads(file.read(_MAX_RATES))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{str(path)!r} cannot be read: {error}", MAKE) from error
     return Rates.from_json(value["rates"] if isinstance(value, dict) and "rates" in value else value)

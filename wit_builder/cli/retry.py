@@ -41,9 +41,11 @@ def command(
     from wit_builder.cli import connect, progress, result
     from wit_builder.cli.stopping import repeatable, stoppable
     from wit_builder.errors import ConfigError
+    from wit_builder.report.diagnosis import check_reasons
     from wit_builder.report.fetched import AGAIN
 
     reasons = [word.strip() for word in only.split(",") if word.strip()]
+    check_reasons("--only", reasons)
     hosts = dict(connect.parsed(connect_to))
     where = {"workers": workers, "executor": executor, "address": address}
     executors.check_scratch(executor, out)

@@ -1,7 +1,6 @@
 """`wit show OUT`."""
 
 import json as json_
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +10,11 @@ import click
 @click.command()
 @click.argument("out")
 @click.option("--json", is_flag=True, help="The same as one line of JSON.")
-@click.option("--html", is_flag=True, help="Write OUT/report.html, with a contact sheet, and print its path.")
+@click.option(
+    "--html",
+    is_flag=True,
+    help="Of a build: write OUT/report.html, with a contact sheet, and print its path.",
+)
 def command(out: str, json: bool, html: bool) -> None:
     """What is in the build OUT: funnel, top hosts, languages, sizes; with --html a contact sheet.
 
@@ -32,7 +35,7 @@ def command(out: str, json: bool, html: bool) -> None:
     elif report.is_fetched(place.at(out)):
         found = report.fetched(place.at(out))
         if json:
-            click.echo(json_.dumps(asdict(found)))
+            click.echo(json_.dumps(found.as_json()))
         else:
             Console(highlight=False).print(report.render_fetched(place.at(out).name, found))
     elif json:

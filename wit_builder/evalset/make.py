@@ -35,8 +35,9 @@ def make_set(source: str | Path, out: Path) -> Made:
     """
     counts: dict[str, int] = {}
     first: EvalSet | None = None
+    splits = sets.splits(source)
     with writer.whole_folder(out) as folder:
-        for split in sets.splits(source):
+        for split in splits:
             held = sets.read(source, split)
             _compared(held, first)
             first = first or held

@@ -147,7 +147,7 @@ def _path(where: str | Path) -> Path:
     if not path.is_dir() and not parquet.is_one(path):
         raise ConfigError(
             f"the evaluation set {str(where)!r} is no folder, no parquet file, and no name that is known",
-            "--eval-set FOLDER, or a name that `wit eval sets` lists",
+            "name a folder, or a set that `wit eval sets` lists",
         )
     return path
 

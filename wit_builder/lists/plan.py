@@ -52,6 +52,15 @@ def plan(urls: UrlList, taken: Collection[str] = RESERVED) -> Plan:
     return made
 
 
+def check_captions(planned: Plan) -> None:
+    """Raise ConfigError for a list that has none, of which no build comes."""
+    if not planned.caption:
+        raise ConfigError(
+            f"none of the columns is known to hold captions. {planned.said}",
+            "--caption-col NAME; a list that has none is for `wit fetch`",
+        )
+
+
 def check_unchanged(urls: UrlList, before: Sequence[Source]) -> None:
     """Raise ConfigError when these words do not mean the same files any more, as they were."""
     now = {source.url: source for source in remote.expand(urls.files, endings(urls.format))}

@@ -1,5 +1,6 @@
 """From rates and hosts to what a data set of a given size takes, with 95 % intervals."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -103,16 +104,17 @@ def estimate(
     work = Interval(cpu_s / 3600, cpu_s / 3600, cpu_s / 3600)
     work = work.times(_spread(rows)).times(_spread(rates.pixels.interval()))
     fleets = [_fleet(hosts, rates, rows, politeness, replace(machine, count=n), prices) for n in workers]
+    others = sum(it.cpu_s for it in fleets[0].others) / 3600
     traffic = _traffic(fleets[0].others)
     alone = simulate(asked, rates, politeness, machine)
     return Estimate(
         rows=rows,
         pairs=got,
         hosts=asked.number,
-        down=got.times(rates.down.interval()),
+        down=rates.down.interval() * rows.value,
         stored=stored,
         scratch=_scratch(rows, got, machine).times(sizes),
-        core_hours=work,
+        core_hours=work.plus(others),
         fleets=tuple(fleets),
         without=_without(asked, rates, politeness, machine, alone),
         changes=tuple(_changes(asked, rates, politeness, machine, alone)),
@@ -132,10 +134,12 @@ def _amounts(hosts: Hosts, rates: Rates, pairs: float | None) -> tuple[Interval,
     if pairs is None:
         return Interval(hosts.rows, hosts.rows, hosts.rows), most
     if pairs > most.value:
+        enough = math.floor(most.value)
+        fewer = f"--pairs {enough}, or " if enough else ""
         raise ConfigError(
-            f"the list has at most {hosts.rows:,.0f} rows, of which {most.value:,.0f} ({most.low:,.0f} to "
+            f"the list has at most {hosts.rows:,.0f} rows, of which {enough:,} ({most.low:,.0f} to "
             f"{most.high:,.0f}) become pairs; asked for were {pairs:,.0f}",
-            f"--pairs {most.value:.0f}, or --list-rows where these files are a part of a longer list",
+            f"{fewer}--list-rows where these files are a part of a longer list",
         )
     rows = Interval(
         pairs / success.value, pairs / success.high, min(hosts.rows, pairs / max(success.low, 1e-12))
@@ -164,8 +168,7 @@ def _fleet(
     others = () if machines.window is not None else _others(rows.value, rates, machines)
     more = sum(it.wall_s for it in others)
     rented = (outcome.rented_s * machines.cores + sum(it.rented_s for it in others)) / 3600
-    wall = Interval(fetch.value + more, fetch.low + more, fetch.high + more)
-    return Fleet(machines, outcome, others, wall, rented, _priced(prices.core_hour, rented))
+    return Fleet(machines, outcome, others, fetch.plus(more), rented, _priced(prices.core_hour, rented))
 
 
 def _others(rows: float, rates: Rates, machines: Machines) -> tuple[Taken, ...]:
@@ -203,7 +206,7 @@ def _changes(
         yield Change(f"at most {most:,} rows of a host", outcome.wall_s, lost)
         if outcome.bound != "politeness":
             break
-    for share in (2, 10):
+    for share in (2, 10) if politeness.host_delay_s else ():
         delay = politeness.host_delay_s / share
         quicker = simulate(hosts, rates, replace(politeness, host_delay_s=delay), machine)
         yield Change(f"a delay of {delay:g} s, where owners agree", quicker.wall_s, 0.0)

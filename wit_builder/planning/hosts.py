@@ -7,6 +7,7 @@ equation 12) and Heaps' law with the slope of the sample's last doubling, and is
 """
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,8 @@ SURE = 10  # rows in a sample: from here on a host's share is worth scaling
 _FOLD = 1_000_000  # rows of partial counts that are held before they are added up
 _WATCHED = 100  # of each part's hosts, whose shares are compared between parts
 
-_HOST = r"(?is)^\s*https?://(?:[^/?#]*@)?(?P<host>\[[^\]/?#]*\]|[^/?#:]+)"
+# Up to a host that holds what no host may, a blank or a bracket (URL standard 3.2), no address is told apart.
+_HOST = r"(?is)^\s*https?://(?:[^/?#]*@)?(?P<host>\[[0-9a-f:.]*\]|[^\x00-\x08\x0b\x0c\x0e-\x20/?#:<>@\[\\\]^|\x7f]+)(?:[/?#:\\]|\s*$)"
 _COUNTS = pa.schema([("host", pa.string()), ("n", pa.int64())])
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -137,24 +139,36 @@ class Tally:
             rest_hosts=max(0.0, number.value - len(names)),
             rest_rows=max(0.0, usable - float(counts.sum())),
             number=number,
-            error=self._error(names[0]) if names and factor > 1 else 0.0,
+            error=self._error(names[0], float(heavy["n"][0].as_py())) if names and factor > 1 else 0.0,
         )
 
-    def _error(self, host: str) -> float:
-        """95 % error of the host's count, relative, from how its share differs between parts."""
+    def _error(self, host: str, count: float) -> float:
+        """95 % error of the host's count, relative, from how its share differs between parts.
+
+        It is never below that of rows drawn one by one. What it has in parts where others are heavier is taken to be
+        as much in each row of them.
+        """
         rows = np.array([n for n, _ in self._shares], dtype=np.float64)
         hits = np.array([top.get(host, 0) for _, top in self._shares], dtype=np.float64)
-        share = hits.sum() / rows.sum()
+        share = count / rows.sum()
+        least = float(Z * math.sqrt((1 - share) / count))
         if len(rows) < 2:
-            return float(Z * math.sqrt((1 - share) / max(1.0, hits.sum())))
+            return least
+        unwatched = np.where(hits == 0, rows, 0.0)
+        hits += unwatched * (count - hits.sum()) / max(1.0, unwatched.sum())
         residuals = hits - share * rows  # ratio estimator: Cochran, Sampling Techniques, 1977, section 6.3
-        return float(Z * residuals.std(ddof=1) / rows.mean() / math.sqrt(len(rows)) / share)
+        return max(least, float(Z * residuals.std(ddof=1) / rows.mean() / math.sqrt(len(rows)) / share))
 
 
 def host_array(urls: pa.Array) -> pa.Array:
     """The host of each URL, lower case; null where there is none."""
     found = pc.struct_field(pc.extract_regex(urls.cast(pa.string()), _HOST), "host")
     return pc.utf8_lower(found)
+
+
+def has_host(url: str) -> bool:
+    """Whether `host_array` finds one."""
+    return re.match(_HOST, url, re.ASCII) is not None
 
 
 def distinct(counts: np.ndarray[Any, Any], counted: int, rows: float) -> Interval:

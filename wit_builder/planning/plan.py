@@ -41,17 +41,14 @@ def as_json(plan: Plan) -> dict[str, Any]:
             "files": list(plan.files),
             "rows": hosts.rows,
             "rows_read": hosts.counted,
-            "without_address": plan.drawn.unusable,
+            "without_address": plan.drawn.without,
             "hosts": asdict(hosts.number),
             "heaviest": dict(zip(hosts.names[:HEAVIEST], hosts.counts[:HEAVIEST].tolist(), strict=True)),
             "heaviest_error": hosts.error,
         },
         "rates": plan.rates.as_json(),
         "success": asdict(plan.rates.success()),
-        "diagnosis": {
-            "kinds": {kind.name: kind.n for kind in plan.diagnosis.kinds},
-            "sentences": list(plan.diagnosis.sentences),
-        },
+        "diagnosis": plan.diagnosis.as_json(),
         "politeness": asdict(plan.politeness),
         "estimate": asdict(plan.estimate)
         | {"fleets": [_fleet_json(fleet) for fleet in plan.estimate.fleets]},
@@ -154,7 +151,8 @@ def _stages(found: Estimate) -> Iterator[str]:
 
 def _bound(plan: Plan) -> Iterator[str]:
     fleets = plan.estimate.fleets
-    for sentence, some in groupby(fleets, _why):
+    delay = plan.politeness.host_delay_s
+    for sentence, some in groupby(fleets, lambda fleet: _why(fleet, delay)):
         counts = [f"{fleet.machines.count:,}" for fleet in some]
         several = "" if counts == ["1"] else "s"
         span = counts[0] if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -166,27 +164,32 @@ def _bound(plan: Plan) -> Iterator[str]:
         yield f"without {heaviest} {time(seconds)}"
 
 
-def _why(fleet: Fleet) -> str:
-    if fleet.slowest is None:
-        return _WHY[fleet.outcome.bound](fleet)
-    return f"{fleet.slowest.step.name}: {_WHY_STAGES[fleet.slowest.bound](fleet.slowest)}"
+_ALONE = "one request at a time to"
 
 
-def _polite(fleet: Fleet) -> str:
+def _why(fleet: Fleet, delay: float) -> str:
+    if fleet.slowest is not None:
+        return f"{fleet.slowest.step.name}: {_WHY_STAGES[fleet.slowest.bound](fleet.slowest)}"
+    if fleet.outcome.bound == "politeness":
+        return _polite(fleet, delay)
+    return _WHY[fleet.outcome.bound](fleet)
+
+
+def _polite(fleet: Fleet, delay: float) -> str:
     outcome = fleet.outcome
+    of, what = ("politeness of", "politeness") if delay else (_ALONE, f"{_ALONE} each host")
     if outcome.longest and outcome.longest_s >= 0.7 * outcome.wall_s:
-        return f"politeness of {plain(outcome.longest, 80)} ({time(outcome.longest_s)})"
+        return f"{of} {plain(outcome.longest, 80)} ({time(outcome.longest_s)})"
     window = fleet.machines.window
     pieces = f"tasks, {fleet.machines.tasks} at a time" if window is None else f"windows of {window:,} rows"
     slowest = f". The slowest of all, {plain(outcome.longest, 80)}, takes {time(outcome.longest_s)}"
     return (
-        f"politeness; {outcome.tasks:,} {pieces}, each as long as its slowest host"
+        f"{what}; {outcome.tasks:,} {pieces}, each as long as its slowest host"
         f"{slowest if outcome.longest else ''}"
     )
 
 
 _WHY: dict[Limit, Callable[[Fleet], str]] = {
-    "politeness": _polite,
     "address": lambda fleet: "politeness of the IP address that most hosts share",
     "connections": lambda fleet: f"{fleet.machines.connections} connections of a task",
     "cores": lambda fleet: f"{fleet.machines.cores} cores",
@@ -210,28 +213,45 @@ def _changes(found: Estimate) -> Iterator[str]:
     yield ""
     yield f"  {'with one machine and':<42}{'wall time':>12}{'pairs':>12}"
     for change in found.changes:
-        lost = f"{-100 * change.pairs / found.pairs.value:.1f} %" if change.pairs else ""
+        lost = f"-{percent(change.pairs / found.pairs.value)}" if change.pairs else ""
         yield f"  {change.what:<42}{time(change.wall_s):>12}{lost:>12}".rstrip()
 
 
 def _grounds(plan: Plan) -> Iterator[str]:
     """What the figures rest on."""
     hosts, rates, success = plan.drawn.hosts, plan.rates, plan.rates.success()
-    read = "all" if not plan.drawn.parts and hosts.counted >= hosts.rows else count(hosts.counted)
-    without = f"; {100 * plan.drawn.unusable:.2g} % without" if plan.drawn.unusable else ""
-    yield f"list: {count(hosts.rows)} rows with an address, {read} read{without}"
-    if read != "all":
+    read = "all" if plan.drawn.whole else count(hosts.counted)
+    what = "an address" if plan.estimate.traffic is None else "address and caption"
+    without = f"; {percent(plan.drawn.without)} without" if plan.drawn.without else ""
+    yield f"list: {count(hosts.rows)} rows with {what}, {read} read{without}"
+    if not plan.drawn.whole:
         yield f"  heaviest host ±{100 * hosts.error:.0f} %; hosts between Chao's lower bound and Heaps' law"
     yield (
         f"trial: {rates.rows:,} rows, {rates.pairs:,} pairs, {100 * success.value:.1f} % "
-        f"({100 * success.low:.1f} to {100 * success.high:.1f} %), {rates.at}"
+        f"({100 * success.low:.1f} to {100 * success.high:.1f} %), {plain(rates.at, 30)}"
     )
-    for sentence in plan.diagnosis.sentences[:2]:
+    for sentence in plan.diagnosis.sentences[:2] or _kinds(plan.diagnosis):
         yield from wrap(sentence, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
     delay = plan.politeness.host_delay_s
     yield f"politeness: {delay:g} s between requests to a host; its Crawl-delay is not reckoned with"
-    if plan.estimate.traffic is not None:
+    if plan.estimate.traffic is None:
+        cores = plan.estimate.fleets[0].machines.cores
+        yield f"planned: `wit fetch --processes_count {cores}` on each machine, of its own rows"
+    else:
         yield f"other stages: measured on {MEASURED};\n  as if every filter kept everything"
+
+
+def _kinds(diagnosis: Diagnosis) -> Iterator[str]:
+    """What failed, where nothing is known of the hosts."""
+    if diagnosis.kinds:
+        yield f"lost: {', '.join(f'{plain(kind.name, 80)} {kind.n:,}' for kind in diagnosis.kinds)}"
+
+
+def percent(share: float) -> str:
+    """0.123 as "12.3 %"; "100.0 %" is all, and nothing less."""
+    if share < 0.0995:
+        return f"{100 * share:.2g} %"
+    return f"{100 * share if share >= 1 else min(99.9, 100 * share):.1f} %"
 
 
 def between(it: Interval, shown: Callable[[float], str]) -> str:

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
-from typing import Any, Self
+from dataclasses import asdict, dataclass
+from typing import Any, Self, get_origin, get_type_hints
 
 import numpy as np
 
@@ -24,6 +24,10 @@ class Interval:
 
     def __mul__(self, factor: float) -> "Interval":
         return Interval(self.value * factor, self.low * factor, self.high * factor)
+
+    def plus(self, known: float) -> "Interval":
+        """So much more."""
+        return Interval(self.value + known, self.low + known, self.high + known)
 
     def times(self, other: "Interval") -> "Interval":
         """The product of two independent figures, none below 0; relative errors add up in quadrature."""
@@ -61,12 +65,12 @@ class Mean:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What fetching a sample of rows took. Bytes are per pair, seconds per request or per picture."""
+    """What fetching a sample of rows took. Bytes are per pair where nothing else is said, seconds per request."""
 
     rows: int  # that were tried
     lost: Mapping[str, int]  # of them, by reason; the others became pairs
-    down: Mean  # bytes of a pair's picture as fetched
-    staged: Mean  # bytes of it as re-encoded
+    down: Mean  # bytes that came for a row, a pair in the end or not
+    staged: Mean  # bytes of a picture as re-encoded
     stored: float  # bytes of a pair in a shard, its text, JSON and row of the sidecar among them
     pixels: Mean  # of a pair's original
     request_cpu_s: float  # of the process that asks
@@ -115,25 +119,10 @@ class Rates:
     def from_json(cls, value: Any) -> Self:
         """The inverse of `as_json`. Raises ConfigError for anything else."""
         try:
-            if not isinstance(value, Mapping):
-                raise TypeError("an object was expected")
-            known = {f.name: value[f.name] for f in fields(cls)}
-            for name in ("down", "staged", "pixels"):
-                known[name] = Mean(**known[name])
-            rates = cls(**known | {"latency_s": tuple(known["latency_s"])})
-            numbers = [
-                value for value in known.values() if not isinstance(value, str | Mapping | Mean | list)
-            ]
-            numbers += [*rates.lost.values(), *rates.latency_s]
-            numbers += [part for mean in (rates.down, rates.staged, rates.pixels) for part in astuple(mean)]
-            if (
-                not all(0 <= number < math.inf for number in numbers)
-                or not 0 <= rates.pairs <= rates.rows != 0
-            ):
-                raise ValueError("its numbers do not add up")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            why = f"they lack {error}" if isinstance(error, KeyError) else error
-            raise ConfigError(f"these are no rates of a trial: {why}", MAKE) from error
+            rates: Self = _read(cls, value, "")
+            _check(rates)
+        except ValueError as error:
+            raise ConfigError(f"these are no rates of a trial: {error}", MAKE) from error
         return rates
 
 
@@ -142,6 +131,46 @@ UNDECODED = frozenset(
 )
 
 MAKE = "wit plan --input pairs.parquet --json > plan.json, then --rates plan.json"
+
+
+_MOST = 1e15  # of whatever is counted or measured
+_WORDS = {str: "a text", int: "a whole number, 0 or more", float: "a number, 0 or more"}
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    """JSON as that type of a field. Raises ValueError that says where something else stands."""
+    if kind in (Rates, Mean) and isinstance(value, Mapping):
+        types = get_type_hints(kind)
+        if lacking := [name for name in types if name not in value]:
+            raise ValueError(f"{where or 'they'} lack{'s' if where else ''} {lacking[0]!r}")
+        return kind(**{name: _read(types[name], value[name], f"{where} {name}".strip()) for name in types})
+    if get_origin(kind) is Mapping and isinstance(value, Mapping):
+        return {str(key): _read(int, n, f"{where} {key!r}") for key, n in value.items()}
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_read(float, each, where) for each in value)
+    if kind is str and isinstance(value, str):
+        return value
+    if kind in (int, float) and type(value) in (int, kind) and 0 <= value < _MOST:
+        return value
+    expected = _WORDS.get(kind, "a list" if get_origin(kind) is tuple else "an object")
+    raise ValueError(
+        f"{where} is {repr(value)[:80]}, expected {expected}" if where else "an object was expected"
+    )
+
+
+def _check(rates: Rates) -> None:
+    """Raise ValueError for numbers that do not go together."""
+    if not 0 <= rates.pairs <= rates.rows != 0:
+        raise ValueError(f"of {rates.rows:,} rows {sum(rates.lost.values()):,} are lost")
+    if rates.address_share > 1:
+        raise ValueError(f"address_share is {rates.address_share:g}, expected 1 at most")
+    for name, n, whole in (
+        ("down", rates.down.n, rates.rows),
+        ("staged", rates.staged.n, rates.pairs),
+        ("pixels", rates.pixels.n, rates.pairs),
+    ):
+        if n != whole:
+            raise ValueError(f"{name} n is {n:,}, expected {whole:,}")
 
 
 def undecoded(lost: Mapping[str, int]) -> int:

@@ -130,8 +130,8 @@ def _windows(
     ]
     longest = max(played, key=lambda it: it.wall_s)
     alone = {limit: max(it.alone[limit] for it in played) for limit in LIMITS}
-    others = (machines.count - len(played)) * min(it.wall_s for it in played)  # they are lighter
-    return Played(longest.wall_s, alone, longest.tasks, sum(it.wall_s for it in played) + others)
+    others = (machines.count - len(played)) * min(it.rented_s for it in played)  # they are lighter
+    return Played(longest.wall_s, alone, longest.tasks, sum(it.rented_s for it in played) + others)
 
 
 def _one_by_one(
@@ -146,7 +146,8 @@ def _one_by_one(
     assert machines.window is not None
     counts, domains = hosts.counts[mine], hosts.domains[mine]
     rest_rows, rest_hosts = hosts.rest_rows / machines.count, hosts.rest_hosts / machines.count
-    windows = max(1, ceil((counts.sum() + rest_rows) / machines.window))
+    held = float(counts.sum()) + rest_rows
+    windows = max(1, ceil(held / machines.window))
     drawn = rng.poisson(counts / windows, (_DRAWN, len(counts))).astype(np.float64)
     drawn = drawn if windows > 1 else counts[None]
     rest = _rest_chain(drawn[0, :0], rest_rows / windows, hosts.rest_hosts, rates, politeness)
@@ -157,7 +158,9 @@ def _one_by_one(
     alone = {limit: windows * float(needs[limit].mean()) for limit in LIMITS}
     each = np.max(list(needs.values()), axis=0) + rates.start_s
     wall_s = windows * float(each.mean())
-    return Played(wall_s, alone, windows, wall_s)
+    return Played(
+        wall_s, alone, windows, wall_s * min(1.0, held)
+    )  # of less than a row a machine may have none
 
 
 def _chains(counts: Array, domains: Hashes, rates: Rates, politeness: Politeness) -> Array:
@@ -205,15 +208,14 @@ def _needs(
     held = (asked + rules) * rates.waiting_s + rules * politeness.host_delay_s
     cpu_s = rows * rates.row_cpu_s() + rules * rates.request_cpu_s
     clocks = machines.tasks // sharing  # tasks of a window, each with connections and clocks of its own
-    bits = rows * rates.pairs / rates.rows * rates.down.mean * 8
+    bits = rows * rates.down.mean * 8
+    at_once = min(sharing, len(rows))  # a lone task has the machine's line to itself
     return {
         "politeness": longest,
         "address": (asked + rules) * rates.address_share * politeness.ip_delay_s / clocks,
         "connections": held / (machines.connections * clocks),
         "cores": cpu_s * sharing / machines.cores,
-        "bandwidth": bits * machines.tasks / machines.bandwidth
-        if machines.bandwidth
-        else np.zeros(len(rows)),
+        "bandwidth": bits * at_once / machines.bandwidth if machines.bandwidth else np.zeros(len(rows)),
         "straggler": np.full(len(rows), rates.straggler_s + rates.rule_requests * politeness.host_delay_s),
     }
 

@@ -44,10 +44,12 @@ def try_rows(
     folder: Path,
     connect_to: Mapping[str, str | None],
     progress: Progress,
+    bad: int = 0,
 ) -> tuple[Rates, dict[str, Counter[str]]]:
     """Fetch these rows; what that took, and failures by host and reason.
 
-    folder: empty; what is written there is of no use afterwards. Raises Stopped and BuildError as stages do.
+    bad: rows that were drawn with them, whose address cannot be used; they are lost too. folder: empty; what is
+    written there is of no use afterwards. Raises Stopped and BuildError as stages do.
     """
     given = folder / "rows"
     shuffle.write(given, to_table(rows, CANDIDATE_SCHEMA), np.zeros(len(rows), np.int64), 1)
@@ -55,7 +57,7 @@ def try_rows(
     params = {"inputs": [str(given)], "bins": 1, "stays": [], "web": web, "image": image}
     tasks, needs = number([0]), Needs(io=True)
     done = run_stage(executor, folder, "fetch", f"{__name__}:measured", tasks, params, needs, progress)
-    return _rates(folder, done), _failures(done)
+    return _rates(folder, done, Counter(row.url for row in rows), bad), _failures(done)
 
 
 def measured(task: Task) -> None:
@@ -96,7 +98,7 @@ def _start() -> tuple[float, float]:
     return seconds, _cpu_s()[1] - before
 
 
-def _rates(folder: Path, done: list[Done]) -> Rates:
+def _rates(folder: Path, done: list[Done], urls: Counter[str], bad: int) -> Rates:
     (record,) = done
     (path,) = files(done, "measured")
     found = read_json(path)
@@ -104,25 +106,34 @@ def _rates(folder: Path, done: list[Done]) -> Rates:
     pictures = [each for each in asked if not each.url.endswith(_RULES)]
     kept = [row for path in files(done, "samples") for row in samples(pq.read_table(path))]
     count = record.funnel["fetch"]
+    rows, lost = count.seen + bad, dict(count.dropped + Counter(bad_url=bad))
     return Rates(
-        rows=count.seen,
-        lost=dict(count.dropped),
-        down=Mean.of([row.original_bytes for row in kept]),
+        rows=rows,
+        lost=lost,
+        down=Mean.of(_bodies(pictures, rows)),
         staged=Mean.of([row.length for row in kept]),
         stored=_weighed(folder, kept),
         pixels=Mean.of([row.original_width * row.original_height for row in kept]),
         request_cpu_s=found["asking_s"] / max(1, len(asked)),
-        picture_cpu_s=found["decoding_s"] / max(1, len(kept) + undecoded(count.dropped)),
-        picture_requests=len(pictures) / max(1, count.seen),
+        picture_cpu_s=found["decoding_s"] / max(1, len(kept) + undecoded(lost)),
+        picture_requests=len(pictures) / max(1, rows),
         rule_requests=(len(asked) - len(pictures)) / max(1, len({host_of(each.url) for each in asked})),
         latency_s=_quantiles([each.seconds for each in pictures if each.reason not in _UNANSWERED]),
         waiting_s=sum(each.seconds for each in asked) / max(1, len(asked)),
         start_s=found["start_s"],
-        straggler_s=_straggler(asked),
+        straggler_s=_straggler(asked, urls),
         address_share=_address_share(asked),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=f"{platform.machine()}, {os.cpu_count()} cores",
     )
+
+
+def _bodies(pictures: Sequence[Asked], rows: int) -> list[float]:
+    """Bytes that came for each row, in any order."""
+    came = [0.0] * rows
+    for n, size in enumerate(each.size for each in pictures if each.size):
+        came[n % rows] += size  # more than one a row where redirects have bodies
+    return came
 
 
 def _weighed(folder: Path, kept: Sequence[Sample]) -> float:
@@ -148,12 +159,18 @@ def _quantiles(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(np.quantile(values, np.linspace(0.0, 1.0, QUANTILES)).tolist())
 
 
-def _straggler(asked: Sequence[Asked]) -> float:
-    """Seconds from the first try of an address to the end of its last, at most."""
+def _straggler(asked: Sequence[Asked], urls: Counter[str]) -> float:
+    """Seconds from the first try of a row, or of rules, to the end of its last, at most. urls: of the rows.
+
+    An address that several rows have, or to which they are redirected, is each time another's.
+    """
     began: dict[str, float] = {}
-    return max(
-        (each.began + each.seconds - began.setdefault(each.url, each.began) for each in asked), default=0.0
-    )
+    longest = 0.0
+    for each in asked:
+        one = urls[each.url] == 1 or each.url.endswith(_RULES)
+        since = began.setdefault(each.url, each.began) if one else each.began
+        longest = max(longest, each.began + each.seconds - since)
+    return longest
 
 
 def _address_share(asked: Sequence[Asked]) -> float:

@@ -6,11 +6,14 @@ three are domains that are gone. What it holds for usual is CC12M's failure budg
 minit2i-jax issue 2): of all URLs 12.0 % were 404 or 410, 8.3 % 403, 6.2 % dead names, 3.7 % undecodable.
 """
 
+import difflib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from wit_builder.errors import ConfigError
 from wit_builder.report.folder import plain
 from wit_builder.report.tally import Count
 
@@ -65,6 +68,10 @@ class Diagnosis:
     kinds: tuple[Count, ...]  # by falling count; HTTP answers by code, as http_404
     sentences: tuple[str, ...]  # most weighty first, none where nothing failed
 
+    def as_json(self) -> dict[str, Any]:
+        """In JSON types."""
+        return {"kinds": {kind.name: kind.n for kind in self.kinds}, "sentences": list(self.sentences)}
+
 
 def kind_of(reason: str) -> str:
     """What kind of failure a reason is.
@@ -75,17 +82,32 @@ def kind_of(reason: str) -> str:
     return reason if re.fullmatch(r"http_\d{3}", reason) else KINDS.get(reason, "filter")
 
 
+def check_reasons(option: str, words: Iterable[str]) -> None:
+    """Raise ConfigError for a word that is no reason for which downloads fail, nor a family of them (4xx, 5xx)."""
+    for word in words:
+        if not (word in KINDS or re.fullmatch(r"[45]xx|http_\d{3}", word)):
+            nearest = difflib.get_close_matches(word, KINDS, 1)
+            raise ConfigError(
+                f"{option} {word}: no download fails for such a reason",
+                f"{option} {nearest[0]}" if nearest else f"4xx, 5xx, http_404, {', '.join(KINDS)}",
+            )
+
+
 def diagnose(
-    reasons: Mapping[str, int], hosts: Mapping[str, Mapping[str, int]], kept: int, again: str = ""
+    reasons: Mapping[str, int],
+    hosts: Mapping[str, Mapping[str, int]],
+    kept: int,
+    again: str = "",
+    exact: bool = True,
 ) -> Diagnosis:
     """What the failures have in common.
 
     reasons: failed downloads by reason; hosts: the same by host, as `by_host` gives it. kept: downloads that
     did not fail. again: the command that takes failures up again, to which their reasons are appended; ""
-    where there is none.
+    where there is none. exact: whether these are all the hosts.
     """
     lost = sum(reasons.values())
-    case = _Case(lost, lost + kept, again)
+    case = _Case(lost, lost + kept, again, exact)
     groups: dict[str, _Group] = defaultdict(_Group)
     for reason, n in reasons.items():
         groups[_cause(kind_of(reason))].count(reason, n)
@@ -119,6 +141,7 @@ class _Case:
     lost: int
     seen: int
     again: str
+    exact: bool
 
     def retry(self, group: "_Group") -> str:
         """What to type to take the group up again."""
@@ -154,15 +177,15 @@ def _cause(kind: str) -> str:
 
 def _sentence(cause: str, group: _Group, case: _Case) -> str:
     name, because = _CAUSES[cause]
-    share = f"{100 * group.n / case.lost:.0f} % of failed downloads are {name}{_where(group)}"
+    share = f"{100 * group.n / case.lost:.0f} % of failed downloads are {name}{_where(group, case)}"
     return f"{share}: {because(group, case)}"
 
 
-def _where(group: _Group) -> str:
+def _where(group: _Group, case: _Case) -> str:
     heaviest = sorted(group.hosts, key=lambda host: (-group.hosts[host], host))[:3]
     names = [plain(host, 80) or "no host" for host in heaviest]
-    if len(group.hosts) > 3:
-        return f" at {len(group.hosts):,} hosts"
+    if names and (len(group.hosts) > 3 or not case.exact):
+        return f" at {len(group.hosts):,} hosts{'' if case.exact else ' or more'}"
     return f" at {' and '.join(names)}" if names else ""
 
 

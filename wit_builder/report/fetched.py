@@ -3,7 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +28,10 @@ class Fetched:
     pairs: int
     diagnosis: Diagnosis
     others: int = 0  # sidecars beside them that `wit fetch` did not write; their rows are not counted
+
+    def as_json(self) -> dict[str, Any]:
+        """In JSON types."""
+        return asdict(self) | {"diagnosis": self.diagnosis.as_json()}
 
 
 def is_fetched(there: Place) -> bool:
@@ -60,7 +65,7 @@ def fetched(there: Place) -> Fetched:
         host, _, reason = joined.partition(_BETWEEN)
         by_host[host][reason] += n
     pairs = rows - reasons.total()
-    return Fetched(rows, pairs, diagnose(reasons, by_host, pairs, AGAIN), others)
+    return Fetched(rows, pairs, diagnose(reasons, by_host, pairs, AGAIN, failures.exact), others)
 
 
 @contextmanager

@@ -156,10 +156,7 @@ def as_json(shown: Summary) -> dict[str, Any]:
     value["failing_hosts"] = {
         host.host: {count.name: count.n for count in host.reasons} for host in shown.failing_hosts
     }
-    value["diagnosis"] = {
-        "kinds": {count.name: count.n for count in shown.diagnosis.kinds},
-        "sentences": list(shown.diagnosis.sentences),
-    }
+    value["diagnosis"] = shown.diagnosis.as_json()
     return value
 
 
@@ -272,6 +269,7 @@ class _Ledger:
             self._by_host("fetch"),
             fetched.kept if fetched else 0,
             f"wit retry {plain(quote(self._out), 1000)} --only",
+            self._failures.exact,
         )
 
     def _by_host(self, *stages: str) -> dict[str, Counter[str]]:

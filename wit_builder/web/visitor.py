@@ -67,6 +67,7 @@ class Asked:
     seconds: float  # from there to the last byte
     ip: str  # that gave what was asked for, "" where none did
     reason: str  # why it was not had, "" where it was
+    size: int = 0  # bytes of the body that was had
 
 
 overhear: ContextVar[Callable[[Asked], None]] = ContextVar("overhear", default=lambda asked: None)
@@ -221,7 +222,7 @@ class Visitor:
                 queues.succeeded(host, took)
             raise
         took = queues.now() - began
-        overhear.get()(Asked(url, began, took, response.ip, ""))
+        overhear.get()(Asked(url, began, took, response.ip, "", len(response.body)))
         queues.succeeded(host, took)
         return response
 
