@@ -329,6 +329,18 @@ def counts(out):
     return {row["entry"]: (row["matched"], row["kept"], row["brought"]) for row in rows}
 
 
+def test_killed_while_the_report_is_drawn_the_same_command_says_the_same(out, web):
+    def dies(there):
+        raise Killed
+
+    with closing(LocalExecutor(1)) as executor, pytest.raises(Killed):
+        retry.run(out, ["5xx"], web.connect_to, executor, Silent(), dies)
+    before, drawn = tars(out), []
+    with closing(LocalExecutor(1)) as executor:
+        assert retry.run(out, ["5xx"], web.connect_to, executor, Silent(), drawn.append) == (2, 1)
+    assert tars(out) == before and len(drawn) == 1 and not (out / "retry").exists()
+
+
 def test_killed_while_it_clears_up_the_same_command_ends_well_and_other_words_are_still_checked(
     out, web, monkeypatch
 ):

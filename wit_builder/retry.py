@@ -4,7 +4,7 @@ Every step may be repeated: after a kill the same command goes on, and ends with
 """
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,13 @@ def run(
     connect_to: Mapping[str, str | None],
     executor: Executor,
     watcher: Watcher,
+    draw: Callable[[Place], object] = lambda there: None,
 ) -> tuple[int, int]:
     """Fetch again what failed for these reasons; (how many were tried, how many became samples).
 
-    only: reasons, or families of them: 4xx, 5xx. Raises ConfigError when OUT is no finished build, when a
-    reason is not in its ledger, or when an unfinished retry of other reasons is in the way; ShardError, with
-    nothing asked for, when OUT is damaged.
+    only: reasons, or families of them: 4xx, 5xx. draw: draws what is shown of OUT, before the retry is called done.
+    Raises ConfigError when OUT is no finished build, when a reason is not in its ledger, or when an unfinished retry
+    of other reasons is in the way; ShardError, with nothing asked for, when OUT is damaged.
     """
     there = place.at(at)
     out = there.folder
@@ -73,6 +74,8 @@ def run(
             getattr(road, stage)()
         with storage.plain_errors(out):
             _publish(recipe, there, road, retried)
+            draw(there)
+            publish.clear(root)
         return len(retried), road.funnel()["clean"].kept
 
 
@@ -199,12 +202,12 @@ def _published(path: Path) -> Path:
 
 
 def _publish(recipe: Recipe, there: Place, road: Road, retried: pa.Array) -> None:
-    out, root = there.folder, there.folder / publish.RETRYING
+    out = there.folder
     publish.shards(out, road.shards())
     road.show_queries(out)
     ledger.write(out, _new_ledger(out, road, retried))
-    there.push([root / publish.BEGUN])  # the mark at OUT that it is being changed
-    publish.finish(recipe, there, publish.recounted(out), root)
+    there.push([out / publish.RETRYING / publish.BEGUN])  # the mark at OUT that it is being changed
+    publish.describe(settings.encode(recipe), there, publish.recounted(out))
 
 
 def _new_ledger(out: Path, road: Road, retried: pa.Array) -> Iterator[pa.Table]:
