@@ -133,11 +133,16 @@ def read_funnel(out: Path) -> Funnel:
 
 def refuse_damaged(at: Path | Place) -> None:
     """Raise ShardError where the complete build does not add up, before anything is done to it: see `check`."""
-    there = place.at(at)
-    for path in sorted((there.folder / "candidates").glob("part-*.parquet")):
+    there, funnel = place.at(at), read_funnel(place.at(at).folder)
+    parts = sorted((there.folder / "candidates").glob("part-*.parquet"))
+    for path in parts:
         parquet.check_columns(path, parquet.schema(path), CANDIDATE_SCHEMA)
+    if funnel["select"].seen and not parts:
+        raise ShardError(
+            f"{there.at('candidates')} is empty, and {funnel['select'].seen} were collected", _MEND
+        )
     try:
-        check(there, read_funnel(there.folder))
+        check(there, funnel)
     except BuildError as error:
         raise ShardError(f"{there.name} is damaged: {error}", _MEND) from error
 

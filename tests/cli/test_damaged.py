@@ -67,6 +67,13 @@ def test_a_damaged_file_is_named(wit, out, words, name, damage):
 
 
 @pytest.mark.parametrize("words", [FORGET, RETRY], ids=["forget", "retry"])
+def test_candidates_that_are_gone_are_said(wit, out, words):
+    for path in (out / "candidates").iterdir():
+        path.unlink()
+    refused(wit, out, words, "candidates")
+
+
+@pytest.mark.parametrize("words", [FORGET, RETRY], ids=["forget", "retry"])
 @pytest.mark.parametrize("damage", [cut, absent])
 @pytest.mark.parametrize("name", ["shards/00002.tar", "shards/00001.parquet", "shards/00000_stats.json"])
 def test_a_shard_that_is_not_as_its_manifest_says_is_named(wit, out, words, name, damage):
