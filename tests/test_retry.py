@@ -15,7 +15,7 @@ from tests import builds
 from tests.builds import GOOD, SUBJECTS, Killed, Silent, image_url
 from tests.journeys.folders import ROOT, kept, lost, tars
 from tests.site.told import REACH, Say, picture, told
-from wit_builder import build, ledger, publish, retry
+from wit_builder import build, ledger, place, publish, retry
 from wit_builder.curation.settings import Balance
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import ConfigError
@@ -176,7 +176,7 @@ def test_a_recipe_that_this_version_does_not_know_is_said(out, change):
 
 
 def test_an_unfinished_retry_of_other_reasons_comes_first(out):
-    retry._begin(out, out / "retry", ["5xx"])
+    retry._begin(place.at(out), out / "retry", ["5xx"])
     with pytest.raises(ConfigError, match="has an unfinished retry of 5xx") as caught:
         again(out, ["not_image"])
     assert caught.value.hint == f"wit retry {out} --only 5xx"
@@ -327,3 +327,36 @@ def counts(out):
     """{query: (matched, kept, brought)} of OUT/queries.parquet."""
     rows = pq.read_table(out / "queries.parquet").to_pylist()
     return {row["entry"]: (row["matched"], row["kept"], row["brought"]) for row in rows}
+
+
+def test_killed_while_the_report_is_drawn_the_same_command_says_the_same(out, web):
+    def dies(there):
+        raise Killed
+
+    with closing(LocalExecutor(1)) as executor, pytest.raises(Killed):
+        retry.run(out, ["5xx"], web.connect_to, executor, Silent(), dies)
+    before, drawn = tars(out), []
+    with closing(LocalExecutor(1)) as executor:
+        assert retry.run(out, ["5xx"], web.connect_to, executor, Silent(), drawn.append) == (2, 1)
+    assert tars(out) == before and len(drawn) == 1 and not (out / "retry").exists()
+
+
+def test_killed_while_it_clears_up_the_same_command_ends_well_and_other_words_are_still_checked(
+    out, web, monkeypatch
+):
+    real = shutil.rmtree
+
+    def dies(path, **more):
+        if Path(path).name == ".retry.gone" and Path(path).exists():
+            raise Killed
+        real(path, **more)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(publish.shutil, "rmtree", dies)
+        again(out, ["5xx"], web)
+    before = tars(out)
+    assert (out / ".retry.gone").exists() and len(before) == 4
+    assert again(out, ["5xx"], web) == (0, 0)
+    assert tars(out) == before and not (out / ".retry.gone").exists()
+    with pytest.raises(ConfigError, match="no download failed for '5xx'"):
+        again(out, ["5xx"], web)

@@ -22,9 +22,11 @@ SHOWN = ("funnel.json", "manifest/*")  # what the result of a build is read from
 RETRIED = (  # what a retry goes on from, and what is forgotten
     *SHOWN,
     *("ledger/*/*", "candidates/*", "shards/*.parquet", "shards/__len__", "queries.parquet", tombstones.NAME),
+    f"{publish.FORGETTING}/*",
 )
 
 _STATE = "build.json"
+_MARKS = (publish.RETRYING, publish.FORGETTING)  # folders of a complete OUT that is being changed
 _DRIVER = f"{WORK}/driver"  # the lease (lease.py) of the command that is at a build whose work lies at OUT
 _SENT = ".at-out.json"  # in the scratch folder: the build.json that OUT had when it was last looked at
 
@@ -44,7 +46,7 @@ def claim(there: Place, needs: Sequence[str]) -> bool:
         publish.clear(there.folder)  # nothing here counts
         _take_over(there, theirs)
         return False
-    busy = any((there.folder / name).exists() for name in ("work", "retry", publish.FORGETTING))
+    busy = any((there.folder / name).exists() for name in ("work", *_MARKS))
     if mine is not None and (busy or mine != _content(there.folder / _SENT)):
         _refuse_change(there, theirs)
         if theirs is not None:  # it may have arrived just before a kill
@@ -101,7 +103,8 @@ def begun(there: Place) -> None:
 def finished(there: Place) -> None:
     """Bring a complete build to OUT, so that a reader there meets the former one or this one, never a half.
 
-    Shards come first and build.json last; what a retry has replaced goes in between. Raises ConfigError when
+    Shards come first and build.json last; what a retry has replaced, and the mark that OUT is being changed, go in
+    between. Raises ConfigError when
     OUT was changed from elsewhere, BuildError when something cannot be brought.
     """
     if not isinstance(there, Remote):
@@ -111,7 +114,8 @@ def finished(there: Place) -> None:
         _refuse_change(there, theirs)
         if theirs != _content(there.folder / _STATE):
             there.push(_in_order(there.folder))
-            there.prune("ledger/*/*")
+            for pattern in ("ledger/*/*", *(f"{name}/*" for name in _MARKS)):
+                there.prune(pattern)
             begun(there)
     there.release()
 
@@ -158,6 +162,12 @@ def _bring(there: Remote, theirs: bytes, needs: Sequence[str]) -> None:
         raise ConfigError(
             f"{there.name} holds an unfinished build, and what was done for it is not in {there.folder.parent}",
             "go on where it was begun, or with its --scratch; or remove what is at OUT, and begin anew",
+        )
+    if there.objects.exists(f"{publish.RETRYING}/{publish.BEGUN}"):
+        raise ConfigError(
+            f"{there.name} is half changed by a `wit retry`, and what that has yet to bring is not in "
+            f"{there.folder.parent}",
+            "the same command where it was begun, or with its --scratch; or put back a copy of OUT from before it",
         )
     there.pull(needs)
     _take_over(there, theirs)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wit_builder import storage
+from wit_builder import parquet, storage
 from wit_builder.mirror import here
 from wit_builder.records import LOSS_SCHEMA
 
@@ -129,11 +129,11 @@ def tables(paths: Iterable[Path]) -> Iterator[pa.Table]:
 
 
 def read(out: Path, stage: str) -> Iterator[pa.Table]:
-    """The ledger's rows of one stage, with LOSS_SCHEMA's columns, a row group at a time."""
+    """The ledger's rows of one stage, with LOSS_SCHEMA's columns, a row group at a time. Raises ShardError."""
     for path in sorted((out / "ledger" / f"stage={stage}").glob("part-*.parquet")):
-        for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP):
-            names = pa.array([stage] * batch.num_rows)
-            yield pa.table(batch).append_column("stage", names).select(LOSS_SCHEMA.names)
+        for rows in parquet.batches(path, FILE_SCHEMA, ROW_GROUP):
+            names = pa.array([stage] * rows.num_rows)
+            yield rows.append_column("stage", names).select(LOSS_SCHEMA.names)
 
 
 def count(out: Path) -> dict[str, Counter[str]]:

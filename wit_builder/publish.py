@@ -16,22 +16,26 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 import wit_builder
-from wit_builder import ledger, mirror, place, settings, storage
+from wit_builder import ledger, mirror, parquet, place, settings, storage
 from wit_builder.blocklist import tombstones
 from wit_builder.engine import task as engine
-from wit_builder.errors import BuildError, ConfigError
+from wit_builder.errors import BuildError, ConfigError, ShardError
 from wit_builder.ledger import Funnel
 from wit_builder.mirror import here
 from wit_builder.place import Place
 from wit_builder.recipe import Recipe
+from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.shards import card, manifest
 from wit_builder.shards.writer import ShardInfo, file_sha256
 
 _FAULT = "this is a fault of wit-builder, please report it; what was done is kept"
+_MEND = "put back an undamaged copy of that file; `wit verify` names all that is not as its manifest says"
+_TOLD = pa.schema((name, pa.string()) for name in ("status", "lang", "licence"))  # of pairs, by the card
 FORGETTING = ".forget"  # folder of OUT while something is being forgotten
+RETRYING = "retry"  # folder of OUT while a retry is unfinished
+BEGUN = "retry.json"  # in it: what it was begun with
 _GONE = ".gone"  # end of the name of a folder that is being removed
 
 
@@ -45,13 +49,22 @@ def tidy(out: Path) -> None:
     ledger.restore(out)
 
 
+def is_being_cleared(folder: Path) -> bool:
+    """Whether a kill came while that folder was cleared."""
+    return _gone(folder).exists() and not folder.exists()
+
+
 def clear(folder: Path) -> None:
     """Remove a folder so that a kill leaves all of it, or nothing under its name."""
-    gone = folder.with_name(f".{folder.name}{_GONE}")
+    gone = _gone(folder)
     with suppress(OSError):  # it is not there, or OUT is read-only
         shutil.rmtree(gone, ignore_errors=True)
         folder.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def _gone(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}{_GONE}")
 
 
 def shards(out: Path, files: Sequence[Path]) -> None:
@@ -93,7 +106,7 @@ def describe(recipe: Any, at: Path | Place, funnel: Funnel, command: str | None 
 def recounted(at: Path | Place) -> Funnel:
     """The funnel of a finished build whose ledger and shards have changed, counted anew from both."""
     out = place.at(at).folder
-    funnel = Funnel.from_json(orjson.loads((out / "funnel.json").read_bytes()))
+    funnel = read_funnel(out)
     for stage, reasons in ledger.count(out).items():
         if reasons or stage in funnel:
             funnel[stage].dropped = reasons
@@ -101,6 +114,38 @@ def recounted(at: Path | Place) -> Funnel:
     funnel["fetch"].kept = funnel["clean"].seen
     funnel["select"].kept = funnel["fetch"].seen  # what is on a list now is lost there
     return funnel
+
+
+def read_funnel(out: Path) -> Funnel:
+    """What `funnel.json` says. Raises ShardError when it is damaged."""
+    path = out / "funnel.json"
+    try:
+        value = orjson.loads(path.read_bytes())
+        funnel = Funnel.from_json(value)
+        if funnel.as_json() == value:
+            return funnel
+        why = "it does not add up"
+    except OSError as error:
+        why = error.strerror or str(error)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = str(error)
+    raise ShardError(f"{path} is not the funnel of a build: {why}", parquet.MEND)
+
+
+def refuse_damaged(at: Path | Place) -> None:
+    """Raise ShardError where the complete build does not add up, before anything is done to it: see `check`."""
+    there, funnel = place.at(at), read_funnel(place.at(at).folder)
+    parts = sorted((there.folder / "candidates").glob("part-*.parquet"))
+    for path in parts:
+        parquet.check_columns(path, parquet.schema(path), CANDIDATE_SCHEMA)
+    if funnel["select"].seen and not parts:
+        raise ShardError(
+            f"{there.at('candidates')} is empty, and {funnel['select'].seen} were collected", _MEND
+        )
+    try:
+        check(there, funnel)
+    except BuildError as error:
+        raise ShardError(f"{there.name} is damaged: {error}", _MEND) from error
 
 
 def check(at: Path | Place, funnel: Funnel) -> None:
@@ -119,10 +164,22 @@ def check(at: Path | Place, funnel: Funnel) -> None:
             raise BuildError(f"{left} {one} items and {right} {found}", _FAULT)
 
 
-def refuse_half_forgotten(out: Path) -> None:
+def refuse_half_forgotten(at: Path | Place) -> None:
     """Raise ConfigError where a `wit forget` of OUT was cut short."""
-    if (out / FORGETTING).exists():
-        raise ConfigError(f"{str(out)!r} has an unfinished `wit forget`", f"wit forget {out}")
+    there = place.at(at)
+    if FORGETTING in (there.pieces() or ()):
+        raise ConfigError(f"{there.name!r} has an unfinished `wit forget`", f"wit forget {there.name}")
+
+
+def refuse_half_retried(at: Path | Place) -> None:
+    """Raise ConfigError where a `wit retry` of OUT was cut short."""
+    there, name = place.at(at), f"{RETRYING}/{BEGUN}"
+    if there.size(name) is not None:
+        with there.open(name) as file:
+            only = ",".join(orjson.loads(file.read())["only"])
+        raise ConfigError(
+            f"{there.name!r} has an unfinished `wit retry`", f"wit retry {there.name} --only {only}"
+        )
 
 
 def read_state(out: Path) -> dict[str, Any] | None:
@@ -210,7 +267,7 @@ def _facts(name: str, out: Path, funnel: Funnel, command: str) -> card.CardFacts
     infos = manifest.read_manifest(out)
     counts: dict[str, Counter[str]] = {"lang": Counter(), "licence": Counter()}
     for info in infos:
-        rows = pq.read_table(here(out / "shards" / info.sidecar), columns=["status", *counts])
+        rows = parquet.table(here(out / "shards" / info.sidecar), _TOLD)
         for column, counter in counts.items():
             _count(counter, rows.filter(pc.equal(rows.column("status"), "success")).column(column))
     opt_outs: Counter[str] = Counter()

@@ -4,7 +4,7 @@ Every step may be repeated: after a kill the same command goes on, and ends with
 """
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wit_builder import build, ledger, place, publish, settings, storage
+from wit_builder import build, ledger, parquet, place, publish, settings, storage
 from wit_builder.blocklist import blocked
 from wit_builder.curation import clean, histogram, tables
 from wit_builder.curation.select import pair_heads
@@ -28,6 +28,12 @@ from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.road import STAGES, Road, Watcher, write_session
 from wit_builder.shards import manifest
+from wit_builder.shards.sidecar import SIDECAR_SCHEMA
+
+_TEXTS, _KEPT, _SCORES = (
+    pa.schema([SIDECAR_SCHEMA.field(name) for name in names])
+    for names in (("id", "alt_texts"), (*clean.INCUMBENTS.names, "status"), ("scores",))
+)
 
 
 def run(
@@ -36,20 +42,26 @@ def run(
     connect_to: Mapping[str, str | None],
     executor: Executor,
     watcher: Watcher,
+    draw: Callable[[Place], object] = lambda there: None,
 ) -> tuple[int, int]:
     """Fetch again what failed for these reasons; (how many were tried, how many became samples).
 
-    only: reasons, or families of them: 4xx, 5xx. Raises ConfigError when OUT is no finished build, when a
-    reason is not in its ledger, or when an unfinished retry of other reasons is in the way.
+    only: reasons, or families of them: 4xx, 5xx. draw: draws what is shown of OUT, before the retry is called done.
+    Raises ConfigError when OUT is no finished build, when a reason is not in its ledger, or when an unfinished retry
+    of other reasons is in the way; ShardError, with nothing asked for, when OUT is damaged.
     """
     there = place.at(at)
     out = there.folder
     recipe = _recipe(out)
     where = build.Where(out, connect_to)
     with build.only_one(out), build.web(recipe, where) as connections:
+        root = out / publish.RETRYING
+        ended = publish.is_being_cleared(root)
         publish.tidy(out)
-        root = out / "retry"
-        begun = _begin(out, root, only)
+        if ended and not ledger.reasons_meant(only, ledger.count(out)["fetch"]):
+            watcher.say("the retry before this one had done all but its clearing up")
+            return 0, 0
+        begun = _begin(there, root, only)
         write_session(root, connections, blocked.prepared(root, recipe.blocklist, out))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
@@ -62,6 +74,8 @@ def run(
             getattr(road, stage)()
         with storage.plain_errors(out):
             _publish(recipe, there, road, retried)
+            draw(there)
+            publish.clear(root)
         return len(retried), road.funnel()["clean"].kept
 
 
@@ -74,10 +88,11 @@ def _recipe(out: Path) -> Recipe:
     return recipe
 
 
-def _begin(out: Path, root: Path, only: Sequence[str]) -> dict[str, Any]:
+def _begin(there: Place, root: Path, only: Sequence[str]) -> dict[str, Any]:
     """The reasons and the first shard number of this retry, fixed when it was begun."""
-    path = root / "retry.json"
+    out, path = there.folder, root / publish.BEGUN
     if not path.exists():
+        publish.refuse_damaged(there)
         reasons = _reasons(only, ledger.count(out)["fetch"])
         first = len(manifest.read_manifest(out))
         storage.write_json(path, {"only": sorted(only), "reasons": reasons, "first": first})
@@ -118,14 +133,14 @@ def _pick(out: Path, root: Path, reasons: list[str]) -> pa.Array:
         parts = sorted((out / "candidates").glob("part-*.parquet"))
         found = pa.concat_tables([CANDIDATE_SCHEMA.empty_table(), *_rows_of(parts, ids)])
         rows = _with_texts(out, found.filter(columns.mask(pair_heads(found) == np.arange(found.num_rows))))
-        carried = pq.read_schema(parts[0]).metadata if parts else None  # see lists.collect
+        carried = parquet.schema(parts[0]).metadata if parts else None  # see lists.collect
         tables.write_parquet(path, rows.replace_schema_metadata(carried))
     return pq.read_table(path, columns=["id"]).sort_by("id").column("id").combine_chunks()
 
 
 def _rows_of(parts: Sequence[Path], ids: pa.ChunkedArray) -> Iterator[pa.Table]:
     for part in parts:
-        table = pq.read_table(part, schema=CANDIDATE_SCHEMA)
+        table = parquet.table(part, CANDIDATE_SCHEMA)
         yield table.filter(pc.is_in(table.column("id"), ids))
 
 
@@ -136,7 +151,7 @@ def _with_texts(out: Path, rows: pa.Table) -> pa.Table:
     """
     told = [rows.select(["id", "alt_texts"])]
     for info in manifest.read_manifest(out):
-        table = pq.read_table(out / "shards" / info.sidecar, columns=["id", "alt_texts"])
+        table = parquet.table(out / "shards" / info.sidecar, _TEXTS)
         told.insert(0, table.filter(pc.is_in(table.column("id"), rows.column("id"))))
     of = pa.concat_tables(told)
     texts = of.column("alt_texts").take(pc.index_in(rows.column("id"), of.column("id")))
@@ -152,7 +167,7 @@ def _write_incumbents(out: Path, root: Path) -> Path:
         names = clean.INCUMBENTS.names
         found = [clean.INCUMBENTS.empty_table()]
         for info in manifest.read_manifest(out):
-            table = pq.read_table(out / "shards" / info.sidecar, columns=[*names, "status"])
+            table = parquet.table(out / "shards" / info.sidecar, _KEPT)
             kept = table.filter(pc.equal(table.column("status"), "success"))
             found.append(kept.select(names).cast(clean.INCUMBENTS))
         tables.write_parquet(path, pa.concat_tables(found))
@@ -163,7 +178,7 @@ def _balance(recipe: Recipe, out: Path) -> Balance | None:
     """The build's balance with the t that it came to."""
     if recipe.balance is None or recipe.balance.target is None:
         return recipe.balance
-    found = histogram.how(pq.read_schema(_published(out / histogram.NAME)))
+    found = histogram.how(parquet.schema(_published(out / histogram.NAME)))
     return replace(recipe.balance, per_query=found["per_query"], target=None)
 
 
@@ -173,11 +188,7 @@ def _top(recipe: Recipe, out: Path) -> Top | None:
         return recipe.top
     name = pa.scalar(recipe.top.score)
     lowest = [
-        pc.min(
-            pc.map_lookup(
-                pq.read_table(out / "shards" / info.sidecar, columns=["scores"])["scores"], name, "first"
-            )
-        )
+        pc.min(pc.map_lookup(parquet.table(out / "shards" / info.sidecar, _SCORES)["scores"], name, "first"))
         for info in manifest.read_manifest(out)
     ]
     found = pc.min(pa.array([one.as_py() for one in lowest], pa.float64())).as_py()
@@ -195,7 +206,8 @@ def _publish(recipe: Recipe, there: Place, road: Road, retried: pa.Array) -> Non
     publish.shards(out, road.shards())
     road.show_queries(out)
     ledger.write(out, _new_ledger(out, road, retried))
-    publish.finish(recipe, there, publish.recounted(out), out / "retry")
+    there.push([out / publish.RETRYING / publish.BEGUN])  # the mark at OUT that it is being changed
+    publish.describe(settings.encode(recipe), there, publish.recounted(out))
 
 
 def _new_ledger(out: Path, road: Road, retried: pa.Array) -> Iterator[pa.Table]:

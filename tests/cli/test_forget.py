@@ -1,13 +1,17 @@
 """What `wit forget` says, and how a recipe's lists are given."""
 
+import errno
 import json
 import shutil
 
 import pytest
 
 from tests import builds
-from tests.builds import image_url
+from tests.builds import Killed, image_url
+from wit_builder import storage
 from wit_builder.blocklist import tombstones
+from wit_builder.errors import ShardError
+from wit_builder.shards import manifest
 
 
 @pytest.fixture
@@ -75,3 +79,39 @@ def test_a_list_that_cannot_be_read_leaves_no_out(wit, tmp_path):
     assert said.hint.startswith("mend or remove that line")
     assert not (tmp_path / "NEW").exists()
     assert wit(*typed, "--blocklist", "bad.txt").hint == "--blocklist sha256:bad.txt"
+
+
+def test_on_a_full_disk_the_hint_is_what_can_be_typed(wit, out, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tombstones, "write", full)
+    said = wit("forget", "OUT", "--url", image_url(5))
+    assert (said.code, said.error) == (1, "cannot write OUT: no space is left on the device")
+    assert said.hint == "free some space there, then run the same command again"
+
+
+def test_verify_of_what_was_cut_short_hints_at_the_command_that_goes_on(wit, out, monkeypatch):
+    def dies(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(manifest, "write_manifest", dies)  # when the shards are others already
+        wit("forget", "OUT", "--url", image_url(5))
+    with pytest.raises(ShardError, match="its manifest says"):
+        manifest.verify(out)
+    said = wit("verify", "OUT")
+    assert (said.code, said.error) == (2, "'OUT' has an unfinished `wit forget`")
+    assert said.hint == "wit forget OUT"
+    assert wit("forget", "OUT").code == 0 and wit("verify", "OUT").code == 0
+
+
+def test_verify_of_an_unfinished_retry_hints_at_it_where_shards_are_too_many(wit, out):
+    storage.write_json(out / "retry" / "retry.json", {"only": ["dns", "5xx"], "reasons": [], "first": 3})
+    assert wit("verify", "OUT").code == 0  # nothing of it is in OUT/shards
+    (out / "shards" / "00003.parquet").write_bytes(b"")
+    said = wit("verify", "OUT")
+    assert (said.code, said.error) == (2, "'OUT' has an unfinished `wit retry`")
+    assert said.hint == "wit retry OUT --only dns,5xx"
+    shutil.rmtree(out / "retry")
+    assert wit("verify", "OUT").error == "OUT/shards/00003.parquet is not in the manifest"

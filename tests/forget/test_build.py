@@ -18,12 +18,13 @@ from tests.journeys.folders import lost, tars
 from tests.site.told import Say, picture, told
 from tests.test_retry import again
 from wit_builder import build as build_
-from wit_builder import ledger, publish, report
+from wit_builder import ledger, place, publish, report
 from wit_builder.blocklist import tombstones
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.errors import ConfigError
 from wit_builder.forget import build, request
 from wit_builder.queries.settings import Queries
+from wit_builder.shards import manifest
 from wit_builder.shards.reader import read_members
 
 WHY = "asked by its owner"
@@ -142,9 +143,12 @@ def test_copies_of_a_picture_that_is_forgotten_by_its_bytes_go_too_and_by_its_ur
     assert folders.mentions(out, kept, copy, "A picture of a boat") == []
 
 
-def test_a_text_that_another_pair_took_over_goes_with_its_own(tmp_path):
-    """One image under two captions on two pages: the weaker one became the other text of the stronger."""
-    out, image = tmp_path / "out", image_url(1)
+def inherited(out):
+    """One image under two captions on two pages: the weaker one became the other text of the stronger.
+
+    The pair, that text, its page and the pair's own.
+    """
+    image = image_url(1)
     with told() as web:
         web.answers[image] = Say(picture(1))
         other = "http://other.test/"
@@ -155,11 +159,46 @@ def test_a_text_that_another_pair_took_over_goes_with_its_own(tmp_path):
     (pair,) = folders.pairs(out).values()
     (text,) = pair["alt_texts"]
     gone, stays = (other, builds.SEED) if pair["page_url"] == builds.SEED else (builds.SEED, other)
+    return pair, text["text"], gone, stays
+
+
+def test_a_text_that_another_pair_took_over_goes_with_its_own(tmp_path):
+    out = tmp_path / "out"
+    pair, text, gone, stays = inherited(out)
     result = forget(out, url=gone)
     assert (result.pairs, result.shards, result.candidates) == ({}, ("00000",), 1)
-    assert folders.mentions(out, text["text"]) == []
+    assert folders.mentions(out, text) == []
     (left,) = folders.pairs(out).values()
     assert left == pair | {"alt_texts": []} and left["page_url"] == stays
+    folders.check(out)
+
+
+class Elsewhere(place.Place):
+    """OUT in another folder, of which files are brought as from a store."""
+
+    def __init__(self, folder, there):
+        super().__init__(folder)
+        self.there = there
+
+    def pull(self, patterns):
+        for path in (path for pattern in patterns for path in self.there.glob(pattern)):
+            shutil.copyfile(path, self.folder / path.relative_to(self.there))
+
+
+def test_a_text_goes_from_a_tar_that_is_brought_again_after_a_kill(tmp_path, monkeypatch):
+    """With a sidecar of before beside it: one of after would say that nothing changes."""
+    out, there = tmp_path / "out", tmp_path / "there"
+    _, text, gone, _ = inherited(out)
+    shutil.copytree(out, there)
+
+    def dies(*_):
+        raise builds.Killed
+
+    with monkeypatch.context() as patch, pytest.raises(builds.Killed):
+        patch.setattr(manifest, "write_manifest", dies)
+        build.forget(Elsewhere(out, there), stones(url=gone))
+    build.forget(Elsewhere(out, there), stones(url=gone))
+    assert folders.mentions(out, text) == []
     folders.check(out)
 
 

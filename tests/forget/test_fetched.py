@@ -4,6 +4,8 @@ import json
 import shutil
 from datetime import UTC, datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.builds import Killed
@@ -15,7 +17,7 @@ from wit_builder.blocklist import tombstones
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.download import state
 from wit_builder.download.settings import OURS
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, ShardError
 from wit_builder.forget import fetched as forget_
 from wit_builder.forget import request
 from wit_builder.shards.layout import Layout
@@ -178,3 +180,35 @@ def test_a_fetch_obeys_its_lists_and_one_that_cannot_be_read_begins_nothing(web,
     with pytest.raises(ConfigError, match=r"bad\.txt, line 1"):
         fetched(tmp_path / "other", web, what)
     assert not (tmp_path / "other").exists()
+
+
+def rekeyed(out, key):
+    path = out / "00001.parquet"
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("key")
+    keys = [key, *table.column("key").to_pylist()[1:]]
+    pq.write_table(table.set_column(at, table.schema.field(at), pa.array(keys, pa.string())), path)
+
+
+def test_a_sidecar_that_names_no_samples_is_refused_with_nothing_written(out):
+    (out.parent / "victim").mkdir()
+    (out.parent / "victim" / "thesis.txt").write_text("x")
+    for key in ("../../victim/thesis", "*"):
+        rekeyed(out, key)
+        before = names(out)
+        with pytest.raises(ShardError, match="expected digits"):
+            forget(out, domain="images.test")
+        assert names(out) == before and (out.parent / "victim" / "thesis.txt").exists()
+        assert not (out / state.FOLDER / tombstones.NAME).exists()
+
+
+@pytest.mark.parametrize("left", [0, 300])
+def test_a_damaged_sidecar_is_named_with_nothing_written(out, left):
+    path = out / "00001.parquet"
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(ShardError, match=r"00001\.parquet cannot be read"):
+        forget(out, url=url(5))
+    pq.write_table(pa.table({"url": ["x"], "reason": ["y"]}), path)
+    with pytest.raises(ShardError, match=r"00001\.parquet should have a column key"):
+        forget(out, url=url(5))
+    assert not (out / state.FOLDER / tombstones.NAME).exists()

@@ -99,3 +99,32 @@ def test_what_an_audit_made_of_the_shard_goes_with_it(made, tmp_path):
         (folder / removal.AUDIT / name).write_bytes(b"hashes")
     removal.rewrite(folder, "00003", without([1]))
     assert [path.name for path in (folder / removal.AUDIT).iterdir()] == ["00004.pdq-1a2b3c4d.npz"]
+
+
+@pytest.mark.parametrize("key", ["../../victim/thesis", "*", "00003?", "", "/etc/x", "a", "1" * 33])
+def test_a_key_that_names_no_sample_is_refused_and_no_file_goes(made, tmp_path, key):
+    folder = shutil.copytree(made, tmp_path / "out" / "shards")
+    (folder / "00003").mkdir()
+    (tmp_path / "victim").mkdir()
+    kept = [tmp_path / "victim" / "thesis.txt", folder / "00003" / "000030.jpg"]
+    for path in kept:
+        path.write_text("x")
+    rows = pq.read_table(folder / "00003.parquet")
+    at = rows.schema.get_field_index("key")
+    keys = [key, *rows.column("key").to_pylist()[1:]]
+    pq.write_table(
+        rows.set_column(at, rows.schema.field(at), pa.array(keys, pa.string())), folder / "00003.parquet"
+    )
+    with pytest.raises(ShardError, match="expected digits"):
+        removal.rewrite(folder, "00003", lambda rows: (rows.slice(0, 0), {}))
+    assert all(path.exists() for path in kept)
+    assert [sorted(members) for _, members in read_members(folder / "00003.tar")]
+
+
+def test_files_of_a_sample_go_and_those_of_keys_that_begin_like_it_stay(made, tmp_path):
+    folder = shutil.copytree(made, tmp_path / "shards")
+    (folder / "00003").mkdir()
+    for name in ("000031.jpg", "000031.json", "0000310.jpg", "000032.jpg"):
+        (folder / "00003" / name).write_text("x")
+    removal.rewrite(folder, "00003", without([1]))
+    assert sorted(path.name for path in (folder / "00003").iterdir()) == ["0000310.jpg", "000032.jpg"]

@@ -157,7 +157,7 @@ def test_a_damaged_sidecar_is_named(tmp_path: Path) -> None:
     write_shard(tmp_path, 0, samples(1), reader(), (), SMALL)
     (tmp_path / "00000.parquet").write_bytes(b"PAR1 no")
 
-    with pytest.raises(ShardError, match=r"00000\.parquet is no readable sidecar"):
+    with pytest.raises(ShardError, match=r"00000\.parquet cannot be read"):
         read_info(tmp_path, "00000")
 
 

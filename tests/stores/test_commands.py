@@ -258,3 +258,33 @@ def test_killed_while_it_is_brought_the_same_retry_ends_the_same(
     run = bucket.folder / "run"
     assert (tars(run), lost(run)) == (tars(retried), lost(retried))
     assert scratch(here) == []
+
+
+def test_a_retry_that_was_killed_while_it_is_brought_is_said_where_its_scratch_folder_is_lost(
+    brought, here, url, bucket, proxy, mended, retried, wit
+):
+    running = []
+
+    def kills(method, path, n):
+        if method == "PUT" and path.endswith("ledger/stage=fetch/part-00000.parquet"):
+            os.kill(running[-1].pid, signal.SIGKILL)
+
+    proxy.fault = kills
+    running.append(started(here, *retry(url, mended)))
+    assert killed(running[-1])
+    proxy.fault = lambda method, path, n: None
+    (here / "scratch").rename(here / "lost")
+    verified = wit("verify", url)
+    assert (verified.code, verified.error) == (2, f"{url!r} has an unfinished `wit retry`")
+    before = bucket.objects("run")
+    for words in (retry(url, mended), ("forget", url, "--url", "http://a.test/"), build(url)):
+        said = wit(*words)
+        assert said.code == 2 and said.error.startswith(f"{url} is half changed by a `wit retry`, and what ")
+        assert said.hint.startswith("the same command where it was begun, or with its --scratch; or ")
+    assert bucket.objects("run") == before
+    shutil.rmtree(here / "scratch", ignore_errors=True)
+    (here / "lost").rename(here / "scratch")
+    assert wit(*retry(url, mended)).code == 0
+    assert tars(bucket.folder / "run") == tars(retried)
+    assert set(bucket.objects("run")) == set(files(retried))
+    assert wit("verify", url).code == 0

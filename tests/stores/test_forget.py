@@ -77,6 +77,40 @@ def test_killed_while_it_is_brought_the_same_command_ends_the_same(
     assert scratch(here) == []
 
 
+@pytest.mark.parametrize(
+    "at", ["tombstones.parquet", "00001.parquet", "part-00000.parquet", "shards.parquet", "build.json"]
+)
+def test_killed_while_it_is_brought_and_its_scratch_folder_lost_the_same_command_ends_the_same(
+    brought, here, url, bucket, proxy, forgotten, wit, at
+):
+    running = []
+
+    def kills(method, path, n):
+        if method == "PUT" and path.endswith(at):
+            os.kill(running[-1].pid, signal.SIGKILL)
+
+    proxy.fault = kills
+    running.append(started(here, "forget", url, *WORDS))
+    assert killed(running[-1])
+    proxy.fault = lambda method, path, n: None
+    shutil.rmtree(here / "scratch")
+    if at != "build.json":  # all else is there then
+        said = wit("verify", url)
+        assert (said.code, said.error) == (2, f"{url!r} has an unfinished `wit forget`")
+        assert said.hint == f"wit forget {url}"
+        said = wit("retry", url, "--only", "5xx")
+        assert (said.code, said.error, said.hint) == (
+            2,
+            f"{url!r} has an unfinished `wit forget`",
+            f"wit forget {url}",
+        )
+    assert wit("forget", url, *WORDS).code == 0
+    assert state(bucket.folder / "run") == state(forgotten)
+    assert set(bucket.objects("run")) == set(files(forgotten))
+    assert wit("verify", url).code == 0
+    assert scratch(here) == []
+
+
 def test_a_later_build_takes_the_tombstones_from_there(brought, url, wit):
     wit("forget", url, *WORDS)
     listed = lists.read(Blocklist(tombstones=(f"{url}/{tombstones.NAME}",)))

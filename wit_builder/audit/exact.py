@@ -25,7 +25,7 @@ class Bytes:
     """The same bytes, as they lie in the shard or as they were fetched."""
 
     id: str = "sha256"
-    sha256: str = described("sha256 of the bytes, and of those fetched", 1)
+    sha256: str = described("sha256 of the bytes, and of those fetched", 2)
     kind: Kind = "key"
     threshold: float = 1.0
     source: str = "equal or not"

@@ -64,15 +64,13 @@ def command(
 
     import orjson
 
-    from wit_builder.errors import BuildError
+    from wit_builder.cli.stopping import repeatable
     from wit_builder.forget import request
 
     words: dict[Kind, tuple[str, ...]] = {"url": url, "domain": domain, "sha256": sha256, "pdq": pdq}
     stones = request.asked(words, file, radius, why, datetime.now(UTC))
-    try:
+    with repeatable():
         result = _forgotten(out, scratch, stones, dry_run)
-    except BuildError as error:  # stages hint at an option of `wit build`
-        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
     if json:
         click.echo(orjson.dumps(_as_json(result) | {"dry_run": dry_run}))
     else:

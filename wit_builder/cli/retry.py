@@ -58,8 +58,9 @@ def command(
             )
         waiting = delivery.claim(there, delivery.RETRIED)
         with repeatable(), watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as tasks:
-            tried, kept = (0, 0) if waiting else retry.run(there, reasons, hosts, tasks, watcher)
-            report.write_report(there)
+            tried, kept = (
+                (0, 0) if waiting else retry.run(there, reasons, hosts, tasks, watcher, report.write_report)
+            )
             delivery.finished(there)
         result.show(there, json)
     if waiting:

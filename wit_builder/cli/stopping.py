@@ -1,6 +1,7 @@
 """Ctrl-C: the first time what runs is committed and the build stops, the second time nobody is waited for."""
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from wit_builder.cli import typed
 from wit_builder.engine.task import Stopped
 from wit_builder.errors import BuildError
 
+_RESUME = re.compile(r",? with `--resume`(?: where it has that)?")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -49,7 +51,7 @@ def repeatable() -> Iterator[None]:
     except Stopped:
         raise BuildError("stopped; nothing that was done is lost", f"go on with: {typed.same()}") from None
     except BuildError as error:
-        raise BuildError(str(error), (error.hint or "").replace(" with `--resume`", "") or None) from error
+        raise BuildError(str(error), _RESUME.sub("", error.hint or "") or None) from error
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

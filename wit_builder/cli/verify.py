@@ -14,7 +14,7 @@ def command(out: str) -> None:
       wit verify s3://BUCKET/RUN
     """
     from wit_builder import place, publish, report
-    from wit_builder.errors import ConfigError
+    from wit_builder.errors import ConfigError, ShardError
     from wit_builder.shards import manifest
 
     there = place.at(out)
@@ -28,6 +28,10 @@ def command(out: str) -> None:
             f"{there.name} holds no finished build: {manifest.FILE} is not there",
             "give the folder that `wit build --out` wrote",
         )
-    manifest.verify(there)
-    publish.refuse_half_forgotten(there.folder)
+    publish.refuse_half_forgotten(there)
+    try:
+        manifest.verify(there)
+    except ShardError:
+        publish.refuse_half_retried(there)
+        raise
     click.echo(f"{there.name}: every shard is what its manifest says", err=True)

@@ -5,15 +5,14 @@ a kill the same command ends with the same folder. A reader of a file sees the o
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from wit_builder import build, ledger, place, publish, report, storage
+from wit_builder import build, ledger, parquet, place, publish, report, storage
 from wit_builder.blocklist import tombstones
 from wit_builder.blocklist.blocked import Blocked
 from wit_builder.blocklist.tombstones import Tombstone
@@ -23,15 +22,20 @@ from wit_builder.forget import found as found_
 from wit_builder.forget.found import REASON, Found
 from wit_builder.forget.request import Forgotten, joined, of_out
 from wit_builder.place import Place
-from wit_builder.records import LOSS_SCHEMA, Loss, to_table
+from wit_builder.records import CANDIDATE_SCHEMA, LOSS_SCHEMA, Loss, to_table
 from wit_builder.shards import manifest, removal
+from wit_builder.shards.sidecar import SIDECAR_SCHEMA
 from wit_builder.shards.writer import read_info
+
+_KEY = pa.schema([SIDECAR_SCHEMA.field("key")])
+_HELD = pa.schema([SIDECAR_SCHEMA.field(name) for name in ("status", "queries")])
 
 
 def forget(at: Path | Place, new: Sequence[Tombstone], dry_run: bool = False) -> Forgotten:
     """Take out of the build what these tombstones, and those that it has already, name.
 
-    Raises ConfigError when OUT is no finished build, when a retry of it is unfinished, and when nothing is named.
+    Raises ConfigError when OUT is no finished build, when a retry of it is unfinished, and when nothing is named;
+    ShardError, with nothing written, when OUT is damaged.
     """
     there = place.at(at)
     out = there.folder
@@ -43,8 +47,13 @@ def forget(at: Path | Place, new: Sequence[Tombstone], dry_run: bool = False) ->
             raise ConfigError("what shall be forgotten?", f"wit forget {there.name} --domain example.org")
         blocked = Blocked.of_tombstones(stones)
         journal = out / publish.FORGETTING / "found.parquet"
-        found = found_.scan(out, blocked, found_.read(journal))
+        before = found_.read(journal)
+        if not journal.exists():
+            publish.refuse_damaged(there)
+        rewritten = frozenset(before.shards)
+        found = found_.scan(out, blocked, before)
         if not dry_run:
+            _bring(there, found, rewritten)
             _apply(there, recipe, blocked, found, stones, journal)
     pairs = Counter(found.samples.values())
     return Forgotten(pairs, found.candidates, found.losses, tuple(sorted(found.shards)), len(stones))
@@ -52,9 +61,23 @@ def forget(at: Path | Place, new: Sequence[Tombstone], dry_run: bool = False) ->
 
 def _recipe(out: Path) -> object:
     state = publish.finished(out, "forget")
-    if (out / "retry").exists():
+    if (out / publish.RETRYING).exists():
         raise ConfigError(f"{str(out)!r} has an unfinished retry", f"wit retry {out} ..., then forget")
     return state["recipe"]
+
+
+def _bring(there: Place, found: Found, rewritten: Set[str]) -> None:
+    """Have the files of the shards that change here. Raises ShardError where one is damaged, by its bytes.
+
+    rewritten: shards that may be others than the manifest says by now.
+    """
+    folder = there.folder / "shards"
+    ends = (".tar", ".parquet", "_stats.json")  # all of them: a sidecar must never be newer than its tar
+    there.pull([f"shards/{stem}{end}" for stem in found.shards for end in ends])
+    infos = {Path(info.file).stem: info for info in manifest.read_manifest(there)}
+    for stem in sorted(found.shards - rewritten):
+        manifest.verify_shard(there.folder, infos[stem])
+        removal.keys(parquet.table(folder / infos[stem].sidecar, _KEY), folder / infos[stem].sidecar)
 
 
 def _apply(
@@ -66,6 +89,7 @@ def _apply(
             tombstones.write(out / tombstones.NAME, stones)
         if found or journal.exists():
             found_.write(journal, found)
+            there.push([journal])  # the mark at OUT that it is being changed, and all that it takes to go on
             _from_candidates(out, blocked, found)
             ledger.write(out, _new_ledger(out, blocked, found))
             _from_shards(there, blocked, found)
@@ -77,7 +101,7 @@ def _apply(
 
 def _from_candidates(out: Path, blocked: Blocked, found: Found) -> None:
     for path in sorted((out / "candidates").glob("part-*.parquet")):
-        rows = pq.read_table(path)
+        rows = parquet.table(path, CANDIDATE_SCHEMA)
         goes = found_.candidate_goes(rows, blocked, found)
         if any(goes):
             tables.write_parquet(path, rows.filter(_without(goes)))
@@ -109,7 +133,6 @@ def _nameless(rows: pa.Table, goes: list[bool]) -> pa.Table:
 
 def _from_shards(there: Place, blocked: Blocked, found: Found) -> None:
     folder = there.folder / "shards"
-    there.pull([f"shards/{stem}{end}" for stem in found.shards for end in (".tar", "_stats.json")])
 
     def change(rows: pa.Table) -> tuple[pa.Table, removal.Texts]:
         texts = found_.inherited(rows, found)
@@ -132,11 +155,10 @@ def _from_queries(out: Path) -> None:
         held = (
             table.filter(pc.equal(table.column("status"), "success")).column("queries")
             for table in (
-                pq.read_table(out / "shards" / info.sidecar, columns=["status", "queries"])
-                for info in manifest.read_manifest(out)
+                parquet.table(out / "shards" / info.sidecar, _HELD) for info in manifest.read_manifest(out)
             )
         )
-        tables.write_parquet(path, histogram.recounted(pq.read_table(path), held))
+        tables.write_parquet(path, histogram.recounted(parquet.table(path, histogram.SCHEMA), held))
 
 
 def _with_texts(rows: pa.Table, texts: dict[int, list[dict[str, str]]]) -> pa.Table:

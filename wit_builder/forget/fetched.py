@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from wit_builder import build, publish, storage
+from wit_builder import build, parquet, publish, storage
 from wit_builder.blocklist import tombstones
 from wit_builder.blocklist.blocked import Blocked
 from wit_builder.blocklist.tombstones import Tombstone
@@ -19,7 +18,8 @@ from wit_builder.errors import ConfigError, many
 from wit_builder.forget.request import Forgotten, joined, of_out
 from wit_builder.shards import removal
 
-_COLUMNS = ("url", "final_url", "page_url", "sha256", "phash")
+_NEEDED = pa.schema((name, pa.string()) for name in ("key", "url", "reason"))
+_COLUMNS = ("final_url", "page_url", "sha256", "phash")
 
 
 def forget(out: Path, new: Sequence[Tombstone], dry_run: bool = False) -> Forgotten:
@@ -79,16 +79,23 @@ def _stems(out: Path) -> list[str]:
 
 
 def _look(sidecar: Path, blocked: Blocked, pairs: Counter[str], lost: Counter[str]) -> bool:
-    """Whether something goes from that shard; counts it."""
+    """Whether something goes from that shard; counts it. Raises ShardError where the sidecar is damaged."""
     before = pairs.total() + lost.total()
-    with pq.ParquetFile(sidecar) as file:
-        names = [name for name in (*_COLUMNS, "reason") if name in file.schema_arrow.names]
-        for rows in map(pa.table, file.iter_batches(columns=names)):
-            kinds = blocked.kinds(rows)
-            for kind, reason in zip(kinds, rows.column("reason").to_pylist(), strict=True):
-                if kind:
-                    (lost if reason else pairs)[kind] += 1
+    there = parquet.schema(sidecar)
+    texts = [field for field in there if field.name in _COLUMNS and _is_text(field.type)]
+    columns = pa.schema([*_NEEDED, *texts])
+    for rows in parquet.batches(sidecar, columns):
+        removal.keys(rows, sidecar)
+        kinds = blocked.kinds(rows)
+        for kind, reason in zip(kinds, rows.column("reason").to_pylist(), strict=True):
+            if kind:
+                (lost if reason else pairs)[kind] += 1
     return pairs.total() + lost.total() > before
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """A list may have a column of its own by one of these names."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _apply(

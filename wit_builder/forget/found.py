@@ -15,15 +15,25 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wit_builder import ledger, storage
+from wit_builder import ledger, parquet, storage
 from wit_builder.blocklist.blocked import Blocked
 from wit_builder.blocklist.entries import text_value, url_value
+from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.shards import manifest
+from wit_builder.shards.sidecar import SIDECAR_SCHEMA
 
 REASON = "forgotten"  # the ledger's for a pair that was in a shard
 
 _BATCH = 16_384
-_SIDECAR = ["id", "url", "final_url", "page_url", "sha256", "phash", "caption", "status"]
+_SIDECAR, _TEXTS = (
+    pa.schema([SIDECAR_SCHEMA.field(name) for name in names])
+    for names in (
+        ("id", "url", "final_url", "page_url", "sha256", "phash", "caption", "status"),
+        ("id", "url", "status", "alt_texts"),
+    )
+)
+_CANDIDATE = pa.schema([CANDIDATE_SCHEMA.field(name) for name in ("id", "url", "page_url", "caption")])
+_WRITTEN = pa.schema((name, pa.string()) for name in ("set", "value", "kind"))
 _HEIR = re.compile(r"\b([0-9a-f]{32})\Z")  # whom a duplicate's evidence names
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 T = TypeVar("T")
@@ -77,7 +87,7 @@ def read(path: Path) -> Found:
     """What was written down, nothing where there is none."""
     found = Found()
     if path.exists():
-        for kind, value, more in zip(*pq.read_table(path).to_pydict().values(), strict=True):
+        for kind, value, more in zip(*parquet.table(path, _WRITTEN).to_pydict().values(), strict=True):
             if kind == "samples":
                 found.samples[value] = more
             elif kind in _COUNTS:
@@ -94,7 +104,7 @@ def write(path: Path, found: Found) -> None:
     rows += [(name, str(getattr(found, name)), "") for name in _COUNTS]
     columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
     with storage.whole(path) as temporary:
-        pq.write_table(pa.table(columns, names=["set", "value", "kind"]), temporary, compression="zstd")
+        pq.write_table(pa.table(columns, schema=_WRITTEN), temporary, compression="zstd")
 
 
 def candidate_goes(rows: pa.Table, blocked: Blocked, found: Found) -> list[bool]:
@@ -177,7 +187,7 @@ def _copies(out: Path, found: Found) -> bool:
 
 def _in_candidates(out: Path, blocked: Blocked, found: Found) -> None:
     for path in sorted((out / "candidates").glob("part-*.parquet")):
-        for rows in _batches(path, ["id", "url", "page_url", "caption"]):
+        for rows in parquet.batches(path, _CANDIDATE, _BATCH):
             for _, row in _chosen(rows, candidate_goes(rows, blocked, found)):
                 found.pairs.add(row["id"])
                 found.texts.add(text_value(row["caption"]))
@@ -196,20 +206,15 @@ def _in_ledger(out: Path, blocked: Blocked, found: Found) -> None:
 def _besides(out: Path, found: Found) -> None:
     """Shards that change although no pair goes from them."""
     nobody = Blocked.of_tombstones()
-    for stem, rows in _sidecars(out, ["id", "url", "status", "alt_texts"]):
+    for stem, rows in _sidecars(out, _TEXTS):
         if any(row_goes(rows, nobody, found)) or inherited(rows, found):
             found.shards.add(stem)
 
 
-def _sidecars(out: Path, columns: list[str]) -> Iterator[tuple[str, pa.Table]]:
+def _sidecars(out: Path, columns: pa.Schema) -> Iterator[tuple[str, pa.Table]]:
     for info in manifest.read_manifest(out):
-        for rows in _batches(out / "shards" / info.sidecar, columns):
+        for rows in parquet.batches(out / "shards" / info.sidecar, columns, _BATCH):
             yield Path(info.file).stem, rows
-
-
-def _batches(path: Path, columns: list[str]) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as file:
-        yield from map(pa.table, file.iter_batches(_BATCH, columns=columns))
 
 
 def _chosen(rows: pa.Table, said: Iterable[T]) -> Iterator[tuple[T, dict[str, str]]]:

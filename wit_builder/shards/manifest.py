@@ -82,12 +82,21 @@ def verify(out: Path | Place) -> None:
     shards = read_manifest(there)
     sizes = there.sizes("shards/*")
     for info in shards:
-        for name, size, sha256 in _files(info):
-            _verify_file(there, sizes, name, size, sha256)
+        _verify_shard(there, sizes, info)
     length = f"shards/{LENGTH_FILE}"
     if length not in sizes or _content(there, length) != _length_of(shards):
         raise ShardError(f"{there.at(length)} is not the {_total(shards)} of the manifest", _MEND)
     _refuse_strangers(there, sizes, shards)
+
+
+def verify_shard(out: Path, info: ShardInfo) -> None:
+    """Compare one shard, as `verify` does. Raises ShardError."""
+    _verify_shard(place.at(out), place.at(out).sizes("shards/*"), info)
+
+
+def _verify_shard(there: Place, sizes: Mapping[str, int], info: ShardInfo) -> None:
+    for name, size, sha256 in _files(info):
+        _verify_file(there, sizes, name, size, sha256)
 
 
 def _files(info: ShardInfo) -> Iterator[tuple[str, int, str]]:

@@ -3,6 +3,7 @@
 A sample is its bytes and its parts, by their extensions; where a part begins is counted from the sample's first byte.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,11 +24,12 @@ def image(sample: bytes, parts: Mapping[str, Member]) -> bytes:
 
 
 def fields(sample: bytes, parts: Mapping[str, Member]) -> dict[str, Any]:
-    """What the JSON member says; nothing where it is no object."""
+    """What the JSON member says; nothing where it is no object. A NaN is null, half a surrogate pair is "?"."""
+    said = _data(sample, parts.get("json")) or b"{}"
     try:
-        found = orjson.loads(_data(sample, parts.get("json")) or b"{}")
+        found = orjson.loads(said)
     except orjson.JSONDecodeError:
-        return {}
+        found = _loosely(said)
     return found if isinstance(found, dict) else {}
 
 
@@ -41,6 +43,15 @@ def captions(sample: bytes, parts: Mapping[str, Member], fields: Mapping[str, An
     given = [_text(_data(sample, parts.get("txt"))).strip() or fields.get("caption")]
     given += [other.get("text") if isinstance(other, dict) else other for other in others]
     return list(dict.fromkeys(one.strip() for one in given if isinstance(one, str) and one.strip()))
+
+
+def _loosely(said: bytes) -> Any:
+    """What Python's reader makes of it: img2dataset writes NaN where a list has no number."""
+    try:
+        found = json.loads(said, parse_constant=lambda name: None)
+        return orjson.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _text(raw: bytes) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wit_builder import storage
-from wit_builder.errors import BuildError, ConfigError, ShardError
+from wit_builder import parquet, storage
+from wit_builder.errors import BuildError, ConfigError
 from wit_builder.records import Failure, Sample
 from wit_builder.shards import sidecar
 from wit_builder.shards.layout import Layout
@@ -111,7 +111,7 @@ def write_shard(
 def read_info(folder: Path, stem: str) -> ShardInfo:
     """The finished shard as it lies on the disk; reads its files whole, for their hashes.
 
-    Raises ShardError when its sidecar is unreadable, FileNotFoundError when one of its files is missing.
+    Raises ShardError when its sidecar is unreadable, FileNotFoundError when another of its files is missing.
     """
     tar_path, table_path, stats_path = paths(folder, stem)
     keys = _keys(table_path)
@@ -168,10 +168,7 @@ def members(meta: dict[str, Any], format: str, image: bytes) -> Iterator[tuple[s
 
 
 def _keys(path: Path) -> pa.ChunkedArray:
-    try:
-        return pq.read_table(path, columns=["key"]).column("key")
-    except (pa.ArrowException, KeyError) as error:
-        raise ShardError(f"{path} is no readable sidecar", f"delete {path} and build again") from error
+    return parquet.table(path, pa.schema([("key", pa.string())])).column("key")
 
 
 def _write_tar(
