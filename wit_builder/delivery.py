@@ -104,8 +104,7 @@ def finished(there: Place) -> None:
     """Bring a complete build to OUT, so that a reader there meets the former one or this one, never a half.
 
     Shards come first and build.json last; what a retry has replaced, and the mark that OUT is being changed, go in
-    between. Raises ConfigError when
-    OUT was changed from elsewhere, BuildError when something cannot be brought.
+    between. Raises ConfigError when OUT was changed from elsewhere, BuildError when something cannot be brought.
     """
     if not isinstance(there, Remote):
         return
