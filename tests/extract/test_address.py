@@ -47,10 +47,38 @@ def test_an_attribute_that_names_the_full_size_beats_small_offers(name: str) -> 
 
 
 @pytest.mark.parametrize(
-    "value", ["", "true", "{{ image }}", "//cdn.test/a_{width}x.jpg", '{"a": "b.jpg"}', BLANK, "1x1.png"]
+    "value",
+    [
+        *(
+            "",
+            "true",
+            "{{ image }}",
+            "//cdn.test/a_{width}x.jpg",
+            '{"a": "b.jpg"}',
+            " [1]/a.jpg",
+            BLANK,
+            "1x1.png",
+        ),
+        *("1.5", "and/or", "Photo by J. Smith", "A. B/C. No address"),
+    ],
 )
 def test_a_lazy_attribute_that_holds_no_address_yields_to_src(value: str) -> None:
     assert urls(f"<img src=a.jpg data-src='{value}' alt='A cat'>") == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["/a/b", "./b", "//cdn.test/b", "my photo.jpg", "img?id=3/4", "a/b.php?id=3", " HTTP://b.test/c "],
+)
+def test_a_lazy_attribute_that_may_hold_an_address_goes_before_src(value: str) -> None:
+    assert urls(f"<img src=a.jpg data-src='{value}' alt='A cat'>") != ["a.jpg"]
+
+
+@pytest.mark.parametrize("name", ["white.jpg", "gr/x.png", "clear-big.jpg", "s.jpg"])
+@pytest.mark.parametrize("src", [BLANK, "blank.gif", ""])
+def test_a_lazy_image_with_the_name_of_a_placeholder_serves_where_src_is_one(name: str, src: str) -> None:
+    assert urls(f'<img src="{src}" data-src="{name}" alt="A chair">') == [name]
+    assert urls(f'<img src="{src}" data-src="{name}" data-original="real.jpg" alt="A chair">') == ["real.jpg"]
 
 
 def test_a_lazy_address_beats_a_small_blurred_offer_but_not_one_large_enough() -> None:
@@ -168,13 +196,21 @@ def test_images_are_no_placeholders(src: str) -> None:
     assert not is_placeholder(src)
 
 
-@pytest.mark.parametrize("unit", ["1", "blank", "a.", ".jpg", "-_", "data:"])
+@pytest.mark.parametrize("unit", ["1", "blank", "a.", ".jpg", "-_", "data:", ".", " ", ":", "{"])
 def test_addresses_of_a_megabyte_are_looked_at_in_no_time(unit: str) -> None:
     address = unit * (1_000_000 // len(unit))
     started = time.process_time()
     assert (is_placeholder(address), leads_to_image(address)) is not None
     assert urls(f'<img data-src="{address}" src="a.jpg" alt="A cat">') == ["a.jpg"]
+    assert urls(f'<img data-src="{address}{{" src="a.jpg" alt="A cat">') == ["a.jpg"]
     assert time.process_time() - started < 1
+
+
+def test_many_links_full_of_colons_are_looked_at_in_no_time() -> None:
+    link = f'<a href="{":" * 4080}/a.jpg"><img src=a.jpg alt=x></a>'
+    started = time.process_time()
+    assert len(urls(link * 1_000)) == 1_000
+    assert time.process_time() - started < 2
 
 
 def test_where_the_best_address_is_none_the_next_one_serves() -> None:

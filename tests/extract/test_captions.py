@@ -11,6 +11,12 @@ from wit_builder.records import Text
 RANK = {source: place for place, source in enumerate(TEXT_SOURCES)}
 
 
+def test_styles_and_scripts_in_a_caption_are_no_text() -> None:
+    caption = "<style>.c{color:red}</style>A <b>church</b> in<br>Antwerp<script>track()</script>"
+    html = f"<figure><img src=a.jpg><figcaption>{caption}</figcaption></figure>"
+    assert texts(html) == [("figcaption", "A church in Antwerp")]
+
+
 def test_every_text_of_an_image_is_found_and_alt_leads() -> None:
     html = """<p id=l>Labelled <b>by this</b></p><figure><a href=full.jpg title="Box"><img src=a.jpg title=Title
       aria-labelledby="l nowhere" aria-label=Label data-caption="Data" alt=" Alt\n text "></a>

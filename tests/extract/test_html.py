@@ -112,6 +112,28 @@ def test_items_stand_in_document_order_wherever_they_come_from() -> None:
     assert urls(html) == [f"{n}.jpg" for n in range(1, 7)]
 
 
+@pytest.mark.parametrize(
+    ("html", "evidence"),
+    [
+        ("<script type=application/ld+json>{}</script>" * 101, "JSON-LD beyond the first 100 scripts"),
+        (
+            f"<script type=application/ld+json>{' ' * 524_289}</script>",
+            "JSON-LD of more than 524,288 characters or 1,000 images",
+        ),
+        (
+            f"<p><noscript>&lt;img src=a.jpg alt=x&gt;{' ' * 20_000}</noscript>",
+            "a noscript of more than 20,000 characters",
+        ),
+    ],
+)
+def test_what_else_lies_beyond_a_limit_is_a_loss_of_the_page(html: str, evidence: str) -> None:
+    page = read(html)
+    assert page.cut
+    assert [(loss.reason, loss.url, loss.evidence) for loss in page.losses] == [
+        ("page_cut", PAGE_URL, evidence)
+    ]
+
+
 def test_no_more_than_the_limit_of_images_is_looked_at() -> None:
     html = "<meta property=og:image content=m.jpg>" + "<img src=a.jpg alt=x>" * 2
     whole, cut = read(html, Extraction(max_images=3)), read(html, Extraction(max_images=2))

@@ -104,6 +104,7 @@ def test_what_is_too_deep_too_long_or_too_much_is_left_alone() -> None:
     for _ in range(MAX_DEPTH):
         deep = [deep]
     assert len(read(json.dumps(deep)).images) == 1
+    assert (read(json.dumps(deep)).cut, read(json.dumps([deep])).cut) == (False, True)
     assert read(json.dumps([deep])).images == []
 
 
@@ -111,7 +112,23 @@ def test_a_long_script_is_not_read_and_of_many_images_the_first_are() -> None:
     padding = MAX_TEXT - len(json.dumps([IMAGE]))
     assert len(read(json.dumps([IMAGE]) + " " * padding).images) == 1
     assert read(json.dumps([IMAGE]) + " " * (padding + 1)).images == []
-    assert len(read(json.dumps({"image": ["a"] * (MAX_IMAGES + 1)})).images) == MAX_IMAGES
+    assert read(json.dumps([IMAGE]) + " " * (padding + 1)).cut
+    found = [read(json.dumps({"image": ["a"] * count})) for count in (MAX_IMAGES, MAX_IMAGES + 1)]
+    assert [(len(data.images), data.cut) for data in found] == [(MAX_IMAGES, False), (MAX_IMAGES, True)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("/g.jpg?w=1&region=eu&copy=2", "/g.jpg?w=1&region=eu&copy=2"),
+        ("/g.jpg?w=1&amp;h=2", "/g.jpg?w=1&h=2"),
+    ],
+)
+def test_only_whole_entities_are_read_in_json(written: str, meant: str) -> None:
+    [image] = read(
+        json.dumps({"@type": "ImageObject", "contentUrl": written, "caption": "R&D &#233;t&eacute;"})
+    ).images
+    assert (image.url, image.texts[0]) == (meant, ("json-ld", "R&D été"))
 
 
 def test_half_a_million_brackets_are_read_in_no_time() -> None:

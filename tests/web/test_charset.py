@@ -321,6 +321,27 @@ def test_no_bytes_make_decoding_fail_and_the_text_is_proper_unicode(
     assert utf8_html(body, content_type) == text.encode()
 
 
+@pytest.mark.parametrize(
+    ("xhtml", "html"),
+    [
+        (b"<script src='a/b.js'/>", b"<script src='a/b.js'></script>"),
+        (b'<a id="/>" href=/x/ /><title/>', b'<a id="/>" href=/x/ ></a><title></title>'),
+        (b'<img src="a.jpg"/><br/>', b'<img src="a.jpg"/><br/>'),
+        (b'<a "', b'<a "'),
+    ],
+)
+def test_empty_elements_of_xhtml_come_as_html_has_them(xhtml: bytes, html: bytes) -> None:
+    assert utf8_html(xhtml, "application/xhtml+xml; charset=utf-8") == html
+    assert utf8_html(xhtml, "text/html") == xhtml
+
+
+@pytest.mark.parametrize("unit", [b'<a "', b"<a '\"", b"<a /", b"<a x=y ", b"</", b"<a/>"])
+def test_ten_megabytes_of_xhtml_take_bounded_time(unit: bytes) -> None:
+    started = time.process_time()
+    utf8_html(unit * (10_000_000 // len(unit)), "application/xhtml+xml; charset=utf-8")
+    assert time.process_time() - started < 5
+
+
 def test_a_page_in_proper_utf_8_is_passed_on_as_it_is() -> None:
     body = page(RUSSIAN, "utf-8")
     assert utf8_html(body, None) is body

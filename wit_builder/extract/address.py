@@ -75,7 +75,8 @@ def addresses(
     2. the full size: an attribute that names it, or the link;
     3. what lazy loading puts in place: the best of its srcset, then its src;
     4. the best of srcset and of the picture's sources where they say widths, src counting as 1x;
-    5. the picture's sources without widths, where src is a placeholder (a data: URI, blank.gif);
+    5. where src is a placeholder (a data: URI, blank.gif): the picture's sources without widths, then what lazy
+       loading puts in place of it under a name that placeholders have too (white.jpg, x.png);
     6. src.
     """
     src = image.get("src") or ""
@@ -95,7 +96,10 @@ def leads_to_image(href: str) -> bool:
     ("/s1600-h/cat.jpg").
     """
     path = _IMAGE_PATH.match(href) if len(href) <= _MAX_HREF else None
-    return path is not None and _PAGE_PATH.search(path[0]) is None
+    if path is None:
+        return False
+    folder, _, name = path[0].rpartition("/")
+    return ":" not in name and not folder.endswith("-h") and not _OF_PAGES.search(path[0])
 
 
 def is_placeholder(src: str) -> bool:
@@ -109,9 +113,9 @@ def is_placeholder(src: str) -> bool:
 _FULL, _SRCSETS, _LAZY = frozenset(FULL_SIZE), frozenset(LAZY_SRCSET), frozenset(LAZY_SRC)
 _ORDER = {name: place for place, name in enumerate((*FULL_SIZE, *LAZY_SRCSET, *LAZY_SRC, "srcset"))}
 _SPECIAL = frozenset(_ORDER)
-_PLAUSIBLE = re.compile(r"\s*(?![{\[])[^{}]*[./][^{}]*\Z")
+_BEGINS = re.compile(r"(?:https?:)?//|\.{0,2}/", re.IGNORECASE)
 _IMAGE_PATH = re.compile(r"[^?#]*\.(?:jpe?g|png|webp|gif|avif|bmp)(?:[?#]|\s*\Z)", re.IGNORECASE)
-_PAGE_PATH = re.compile(r":[^/]*\Z|/blob/|-h/[^/]*\Z|/wiki/")
+_OF_PAGES = re.compile("/blob/|/wiki/")
 _MAX_HREF = 4096  # characters, the longest address we keep
 _NO_ADDRESS = re.compile(r"\s*(?:data|about|javascript|blob):", re.IGNORECASE)
 _MAX_NAME = 100  # characters; bounds the look at a name
@@ -151,8 +155,9 @@ def _beyond_src(
         yield from _url(best(lazy, want_px))
     yield from (value for name in names if name in _LAZY and (value := _address(image[name])))
     yield from _url(_eager(eager, picture, src, want_px))
-    if picture and is_placeholder(src):
-        yield from _url(best(picture, want_px))
+    if is_placeholder(src):
+        yield from _url(best(picture, want_px) if picture else None)
+        yield from (value for name in names if name in _LAZY and _is_address(value := image[name] or ""))
 
 
 def _of_source(source: Attributes) -> list[Offer]:
@@ -182,8 +187,19 @@ def _eager(eager: list[Offer], picture: list[Offer], src: str, want_px: int) -> 
 
 
 def _address(value: str | None) -> str:
-    """The value of a lazy attribute, "" where it is a flag, a template or a placeholder of its own."""
-    return value if value and _PLAUSIBLE.match(value) is not None and not is_placeholder(value) else ""
+    """The value of a lazy attribute, "" where it is no address or a placeholder of its own."""
+    return value if value and _is_address(value) and not is_placeholder(value) else ""
+
+
+def _is_address(value: str) -> bool:
+    """Whether it may be one, and is no flag, template, number or words: it begins like one, ends like an image's, or
+    has folders and no blank."""
+    bare = value.strip()
+    if len(bare) > _MAX_HREF or "{" in bare or "}" in bare or bare[:1] == "[" or _NO_ADDRESS.match(bare):
+        return False
+    if _BEGINS.match(bare) or _IMAGE_PATH.match(bare):
+        return True
+    return "/" in bare and ("." in bare or "?" in bare) and len(bare.split(None, 1)) == 1
 
 
 def _url(offer: Offer | None) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ The tree builder of the HTML standard is no linear machine. 31 KB of `<font a=1>
 million elements and 730 MB, as every paragraph opens all fonts again; 20,000 nested lists take 3 s, 20,000
 attributes of one tag 0.8 s, and four times that for twice as many. `parse` looks for such pages first, with
 counts that err on the safe side only, and hands lexbor a thinned page instead: the tags that extraction
-reads, each written anew, and nothing else. On real pages both give the same images, texts and links.
+reads, each written anew, and nothing else. On real pages both give the same images and links, and the same texts but
+for those that only ids (aria-labelledby) or WordPress's classes lead to; long pages (`_MANY_TAGS`) are thinned too.
 """
 
 import re

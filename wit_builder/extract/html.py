@@ -81,9 +81,8 @@ def extract(
     One reference, one item: each img, amp-img, input type=image, og:image, twitter:image and image in JSON-LD
     gives one candidate or one loss (data_uri, bad_url, no_text; or, for all of them, opt_out_x_robots_tag,
     opt_out_meta_robots, opt_out_tdmrep where the page opts out). Those beyond a limit are one loss together,
-    page_cut, of the page. What only speaks of an image that the page
-    has shown already (an img in noscript, a meta tag, JSON-LD, with the same URL) is no reference of its own:
-    its texts join those of that image.
+    page_cut, of the page. What only speaks of an image that the page has shown already (an img in noscript, a meta
+    tag, JSON-LD, with the same URL) is no reference of its own: its texts join those of that image.
 
     Caption rule: the caption is the text of the strongest source that has one, in the order of
     `settings.sources`: alt, figcaption, aria-label, aria-labelledby, title, og:image:alt, twitter:image:alt,
@@ -111,6 +110,8 @@ def extract(
         lost.append(page_cut(page_url, f"what lies beyond {bounds.MAX_BYTES:,} bytes, or too many tags"))
     elif references.cut:
         lost.append(page_cut(page_url, beyond(settings.max_images)))
+    elif references.unread:
+        lost.append(page_cut(page_url, references.unread))
     return Page(
         page_url,
         source,
@@ -122,7 +123,7 @@ def extract(
         lang=fold(nodes.lang)[:MAX_LANG],
         licence=licence,
         nofollow=owner.nofollow,
-        cut=not whole or references.cut or leads.cut,
+        cut=not whole or references.cut or bool(references.unread) or leads.cut,
     )
 
 

@@ -27,13 +27,14 @@ class LinkedData(NamedTuple):
 
     images: list[LinkedImage]  # in their order
     licence: str  # of the page or the work it shows: the first one outside an ImageObject, "" where none
+    cut: bool  # some of it lies beyond a limit and was not looked at
 
 
 def read(script: str) -> LinkedData:
     """The images of a JSON-LD script. Broken JSON, and what is too deep or too much, gives fewer."""
     walk = _Walk()
     walk.visit(_parsed(script), 0)
-    return LinkedData(walk.images, walk.licence)
+    return LinkedData(walk.images, walk.licence, walk.cut or len(script) > MAX_TEXT)
 
 
 def _parsed(script: str) -> Any:
@@ -56,12 +57,14 @@ class _Walk:
     def __init__(self) -> None:
         self.images: list[LinkedImage] = []
         self.licence = ""
+        self.cut = False
         self._left = MAX_VALUES
 
     def visit(self, value: Any, depth: int, *, as_image: bool = False, owner: str = "") -> None:
         """as_image: whether it stands in an `image` field. owner: name of the thing whose field that is."""
         self._left -= 1
         if depth > MAX_DEPTH or self._left < 0 or len(self.images) >= MAX_IMAGES:
+            self.cut = True
             return
         if isinstance(value, list):
             for item in value:
@@ -86,12 +89,18 @@ class _Walk:
                 self.visit(child, depth + 1, as_image=key in _IMAGE_FIELDS, owner=name)
 
     def _add(self, url: str, texts: list[tuple[str, str]], licence: str) -> None:
-        said = tuple((source, unescape(text)) for source, text in texts if text)
-        self.images.append(LinkedImage(unescape(url), said, licence))
+        said = tuple((source, _unescaped(text)) for source, text in texts if text)
+        self.images.append(LinkedImage(_unescaped(url), said, licence))
 
 
 _START = re.compile(r"\{|(?<!CDATA)\[(?!CDATA\[)")
+_ENTITY = re.compile("&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z0-9]{1,32});")
 _IMAGE_FIELDS = frozenset(("image", "photo", "primaryImageOfPage"))
+
+
+def _unescaped(text: str) -> str:
+    """Without the entities that some write in JSON too; as a script has none, `?w=1&region=eu` stays as it is."""
+    return _ENTITY.sub(lambda found: unescape(found[0]), text) if "&" in text else text
 
 
 def _is_image(value: Mapping[str, Any]) -> bool:

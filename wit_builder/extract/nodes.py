@@ -12,6 +12,7 @@ from wit_builder.text.normalize import fold
 
 MAX_ANCESTORS = 12  # of an image that are asked for a link, a figure, a noscript
 MAX_SOURCES = 32  # of one picture
+MAX_NODES = 1_000  # of a caption that has scripts or styles in it
 MAX_TEXT = 2_000_000  # characters of figcaptions and labels of one page, as they may stand in one another
 
 
@@ -170,7 +171,14 @@ def _text(node: LexborNode) -> str:
     if first is None or (first.next is None and first.tag == "-text"):
         return node.text()
     blocks = any(child.tag in _BLOCKS for child in islice(node.iter(), 1_000))
-    return node.text(separator=" " if blocks else "")
+    separator = " " if blocks else ""
+    if node.css_first("style,script") is None:
+        return node.text(separator=separator)
+    inside = islice(node.traverse(include_text=True), MAX_NODES)
+    shown = (
+        child for child in inside if child.tag == "-text" and _tag(child.parent) not in ("style", "script")
+    )
+    return separator.join(child.text() for child in shown)
 
 
 def _tag(node: LexborNode | None) -> str | None:

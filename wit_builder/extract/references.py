@@ -35,6 +35,7 @@ class References:
     ) -> None:
         self.licence = ""  # that JSON-LD gives for the page, as written
         self.cut = False  # whether there were more than `max_images`
+        self.unread = ""  # what else was not looked at, as it lies beyond a limit
         self._nodes = nodes
         self._texts = Texts(tree)
         self._resolve = resolve
@@ -95,14 +96,24 @@ class References:
         """Images in a noscript whose content is text, as scripts write it: <noscript>&lt;img ..."""
         for position, noscript in self._nodes.noscripts:
             text = noscript.text(deep=False)
-            if len(text) <= MAX_ESCAPED and "<img" in text:
+            if "<img" not in text:
+                continue
+            if len(text) > MAX_ESCAPED:
+                self.unread = f"a noscript of more than {MAX_ESCAPED:,} characters"
+            else:
                 tree, _ = bounds.parse(text.encode())
                 for image in tree.css("img"):
                     self._image(position, "img", image, place(image, {}), joins=True)
 
     def _linked_data(self) -> None:
+        if len(self._nodes.scripts) > MAX_SCRIPTS:
+            self.unread = f"JSON-LD beyond the first {MAX_SCRIPTS} scripts"
         for position, script in self._nodes.scripts[:MAX_SCRIPTS]:
             data = jsonld.read(script.text())
+            if data.cut:
+                self.unread = (
+                    f"JSON-LD of more than {jsonld.MAX_TEXT:,} characters or {jsonld.MAX_IMAGES:,} images"
+                )
             self.licence = self.licence or data.licence
             for image in data.images:
                 self._add(position, "json-ld", [image.url], image.texts, licence=image.licence, joins=True)

@@ -158,10 +158,22 @@ def decode_html(body: bytes, content_type: str | None) -> tuple[str, str]:
 
 
 def utf8_html(body: bytes, content_type: str | None) -> bytes:
-    """The text that `decode_html` gives, in UTF-8: of a body without a broken character the body itself."""
+    """The text that `decode_html` gives, in UTF-8: of a body without a broken character the body itself.
+
+    XHTML comes as HTML has it: `<script/>` as `<script></script>`, which else would take in what follows.
+    """
     text, encoding = decode_html(body, content_type)
     same = encoding == "utf-8" and "\ufffd" not in text and not body.startswith(codecs.BOM_UTF8)
-    return body if same else text.encode()
+    html = body if same else text.encode()
+    is_xml = content_type is not None and "xhtml" in content_type[:1000].lower()
+    return _EMPTY.sub(rb"<\1\2></\1>", html) if is_xml else html
+
+
+_VOID = "area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"  # HTML standard, 13.1.2
+_EMPTY = re.compile(
+    rf"""<(?!(?:{_VOID})[\s/>])([a-z][^\s/<>]*+)((?:[^<>"'/]|/(?!>)|"[^"]*+"|'[^']*+')*+)/>""".encode(),
+    re.IGNORECASE,
+)
 
 
 def _from_header(content_type: str | None) -> str | None:
