@@ -80,7 +80,8 @@ def test_folders_called_as_lines_of_classnames_are_those_lines(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("called", "first"), [("{}", 0), ("{}", 1), ("{:05}", 0), ("c{}", 0), ("c{}", 7), ("n{:08}", 1440764)]
+    ("called", "first"),
+    [("{}", 0), ("{}", 1), ("{:05}", 0), ("c{}", 0), ("c{}", 7), ("{:03}.bird", 1), ("n{:08}", 1440764)],
 )
 def test_folders_of_numbers_are_the_lines_of_these_numbers(tmp_path, called, first):
     """As texts 10 sorts before 2."""

@@ -121,7 +121,7 @@ def test_a_class_that_is_missing_does_not_move_the_others(tmp_path):
     folder = split(tmp_path / "set", "train", "test")
     shutil.rmtree(folder / "train" / "2 green thing")
     with pytest.raises(
-        ConfigError, match="class 2 of 'set' is the folder '3 old thing' in the split 'train', and"
+        ConfigError, match="the training split of 'set' has no image of 'green thing', and all 6"
     ):
         done(tmp_path, folder, probe.TASK)
 

@@ -39,7 +39,8 @@ def numbered(name: str, found: Found) -> Found:
     """Where class folders lie beside names of classes, labels as those say: the one of line n is n - 1.
 
     Folders are known by the lines' names, ImageNet's by the registry's too, else by their own numbers, with one word
-    before them or none (10, c10, n01440764): those are lines in their order, or count from 0 where there are fewer.
+    before them or any behind (10, c10, n01440764, 010.swan): those are lines in their order, or count from 0 where
+    there are fewer.
     Raises ConfigError where nothing says which folder is which line.
     """
     if not found.names or not found.folders or len(found.folders) > len(found.names):
@@ -67,15 +68,23 @@ def _by_name(found: Found) -> list[int] | None:
 
 
 def _by_number(found: Found) -> list[int] | None:
-    parts = [re.fullmatch(r"([^0-9]*)([0-9]{1,9})", one) for one in found.folders]
-    if not all(parts) or len({part[1] for part in parts if part}) > 1:
+    numbers = _numbered(found.folders, r"()([0-9]{1,9})(?![0-9]).*") or _numbered(
+        found.folders, r"([^0-9]*)([0-9]{1,9})"
+    )
+    if not numbers:
         return None
-    numbers = [int(part[2]) for part in parts if part]
     order = sorted(set(numbers))
     if len(order) == len(found.names):
         return [order.index(one) for one in numbers]
     is_counted = len(order) == len(numbers) and order[0] == 0 and order[-1] < len(found.names)
     return numbers if is_counted else None
+
+
+def _numbered(folders: tuple[str, ...], pattern: str) -> list[int]:
+    """What the pattern's second group is of each, where its first one is the same of all; else none."""
+    parts = [part for part in (re.fullmatch(pattern, one) for one in folders) if part]
+    alike = len(parts) == len(folders) and len({part[1] for part in parts}) == 1
+    return [int(part[2]) for part in parts] if alike else []
 
 
 def _classes(name: str, found: Found, known: Known | None) -> tuple[Names, str]:

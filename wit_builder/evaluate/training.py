@@ -134,7 +134,7 @@ def _readable(split: Split) -> tuple[Samples, tuple[str, ...]]:
 
 
 def _alike(other: EvalSet, test: EvalSet) -> EvalSet:
-    """Raises ConfigError unless labels mean the same in both: by their names, and where there are, their folders."""
+    """Raises ConfigError unless labels mean the same in both, by their names."""
     if (other.kind, other.classes) != (test.kind, test.classes):
         differ = [a[0] for a, b in zip(other.classes, test.classes, strict=False) if a != b]
         first = f", the first that differs is {differ[0]!r}" if differ else ""
@@ -143,20 +143,4 @@ def _alike(other: EvalSet, test: EvalSet) -> EvalSet:
             f"{len(other.classes)} and {len(test.classes)}{first}",
             "a folder for each class in each split, or classnames.txt",
         )
-    theirs, ours = _folders(other), _folders(test)
-    for label in theirs.keys() & ours.keys():
-        if theirs[label] != ours[label]:
-            raise ConfigError(
-                f"class {label} of {test.name!r} is the folder {theirs[label]!r} in the split {other.split!r}, and "
-                f"{ours[label]!r} in {test.split!r}",
-                "a folder for each class in each split",
-            )
     return other
-
-
-def _folders(which: EvalSet) -> dict[int, str]:
-    """The folder of each class, of a set that lies in such."""
-    if which.kind != "classes":
-        return {}
-    found = zip(which.keys, which.labels.tolist(), strict=True)
-    return {label: key.split("/")[0] for key, label in found if "/" in key}
