@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from wit_builder.errors import ConfigError
 from wit_builder.model import build, text, weights
+from wit_builder.model.tokens import CONTEXT
 
 
 class Sighted(nn.Module):
@@ -52,6 +53,11 @@ class Sighted(nn.Module):
     def is_resnet(self) -> bool:
         """One of the paper's five ResNets, or of their kind."""
         return isinstance(self.inner.visual, ModifiedResNet)
+
+    @property
+    def context(self) -> int:
+        """Tokens of a text that it takes, its start and its end among them."""
+        return int(self.config["text_cfg"].get("context_length", CONTEXT))
 
     def see(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, H, W] -> what the image tower says, float [B, D]."""

@@ -19,10 +19,9 @@ from wit_builder import __version__, storage
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.evalset.sets import EvalSet
 from wit_builder.model import flops
-from wit_builder.model.network import Sighted
 from wit_builder.model.ranks import Ranks, gathered
 from wit_builder.model.text import ends
-from wit_builder.model.tokens import CONTEXT, Tokenizer
+from wit_builder.model.tokens import Tokenizer
 from wit_builder.train import checkpoint, curves, heldout, telemetry
 from wit_builder.train.batch import Batch
 from wit_builder.train.checkpoint import Best, Checkpoints, Progress
@@ -121,7 +120,7 @@ class Trainer:
         self.steps = training.steps(data.steps)
         self.checkpoints = Checkpoints(run.out / checkpoint.FOLDER, data.steps, run.keep, run.keep_every)
         self._lost = 0  # steps without a finite gradient, one after the other
-        self._tokenizer = Tokenizer(context(self.network))
+        self._tokenizer = Tokenizer(self.network.context)
         self._cost = flops.cost(self.network)
         before = self._before()
         self.module = spread(self.network, run.spread)
@@ -358,11 +357,6 @@ class Trainer:
             storage.write_json(self.run.out / RESULT, asdict(outcome))
             curves.of_run(found, self.run.out / curves.FILE)
         return outcome
-
-
-def context(network: Sighted) -> int:
-    """Tokens of a text that the network takes."""
-    return int(network.config["text_cfg"].get("context_length", CONTEXT))
 
 
 def seed_of(seed: int, step: int, rank: int) -> int:

@@ -15,7 +15,7 @@ from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
 from wit_builder.train import check, heldout, objectives
 from wit_builder.train.loader import Loader
-from wit_builder.train.loop import Run, Trainer, context
+from wit_builder.train.loop import Run, Trainer
 from wit_builder.train.needs import Needs, needs
 from wit_builder.train.order import LAYOUT
 from wit_builder.train.reader import Plan
@@ -127,6 +127,6 @@ def _plan(training: Training, network: Sighted, cache: Cache, exclude: str) -> P
         training.weights or (1.0,) * len(training.sources),
         training.batch,
         Preparation(network.image_size[0], training.crop, training.captions, training.seed),
-        context(network),
+        network.context,
         left_out,
     )
