@@ -158,7 +158,7 @@ def _predictions(work: Work, logits: npt.NDArray[np.float32]) -> pa.Table:
     best = np.argsort(-logits, axis=1, kind="stable")[:, :5]
     best[lost] = -1
     score = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))
-    return pa.table(
+    told = pa.table(
         {
             "key": pa.array(work.which.keys),
             "label": pa.array(labels, pa.int32()),
@@ -167,4 +167,9 @@ def _predictions(work: Work, logits: npt.NDArray[np.float32]) -> pa.Table:
             "score": pa.array(score, pa.float32(), mask=lost),
             "right": pa.array(metrics.hits(labels, logits, 1)),
         }
+    )
+    return (
+        told
+        if logits.shape[1] > 2
+        else told.append_column("margin", pa.array(metrics.margins(logits), pa.float32()))
     )

@@ -11,6 +11,7 @@ from wit_builder.errors import ConfigError, many
 from wit_builder.evalset import sets
 from wit_builder.evalset.published import Say
 from wit_builder.evalset.sets import EvalSet
+from wit_builder.evaluate import metrics
 from wit_builder.evaluate.logistic import Features, Labels
 from wit_builder.evaluate.work import Split, Work
 
@@ -69,10 +70,13 @@ def read(word: str, test: EvalSet, say: Say = lambda _: None) -> Training:
 def taught(work: Work) -> Taught:
     """The samples of the set's splits. Raises ConfigError when the probe could not learn every class from them."""
     assert work.train is not None
+    metrics.check(f"the split {work.split!r} of {work.which.name!r}", work.which.metric, work.which.labels)
     train, keys = _readable(work.train)
     check(work.which.name, train.labels, [names[0] for names in work.which.classes])
     if work.validation is not None:
-        return Taught(train, keys, _readable(work.validation)[0], False)
+        validation, split = _readable(work.validation)[0], work.validation.which.split
+        metrics.check(f"the split {split!r} of {work.which.name!r}", work.which.metric, validation.labels)
+        return Taught(train, keys, validation, False)
     held = carved(keys, train.labels, SEED)
     if not held.any():
         raise ConfigError(
