@@ -26,6 +26,7 @@ from wit_builder.train.settings import Training
 FOLDER = "checkpoints"
 _FORMAT = 1
 _FREE = {"sources", "micro_batch", "checkpointing", "compile", "max_skipped"}  # may change when a run goes on
+_FREE_WITH_NORMS = _FREE - {"micro_batch"}  # where batch norms see a pass at a time
 
 Content = dict[str, Any]
 
@@ -109,7 +110,7 @@ def progress(found: Content) -> Progress:
     return Progress(said["step"], best, said.get("skipped", {}))
 
 
-def check(found: Content, path: Path, training: Training, config: Content, data: str) -> None:
+def check(found: Content, path: Path, training: Training, network: Sighted, data: str) -> None:
     """Raises ConfigError, naming the first difference, for a checkpoint of another run than this one.
 
     A model is what its config says, whatever the file is called.
@@ -117,15 +118,16 @@ def check(found: Content, path: Path, training: Training, config: Content, data:
     before = {"samples": 0} | json.loads(found["wit"]["training"])  # which older ones do not tell
     now = json.loads(json.dumps(asdict(training)))
     said = found["wit"].get("config")
-    if said is not None and json.loads(said) == json.loads(json.dumps(config)):
+    if said is not None and json.loads(said) == json.loads(json.dumps(network.config)):
         before["model"] = now["model"]
     elif said is not None and before["model"] == now["model"]:
         raise ConfigError(
             f"{str(path)!r} was trained with another config of {training.model!r} than there is now",
             "put the file back as it was, or give another --out",
         )
+    free = _FREE_WITH_NORMS if network.has_batch_norms else _FREE
     for name, value in now.items():
-        if name not in _FREE and before.get(name) != value:
+        if name not in free and before.get(name) != value:
             raise ConfigError(
                 f"{str(path)!r} was trained with {name} {before.get(name)!r}, now it is {value!r}",
                 "give the options that the run was begun with, or another --out",

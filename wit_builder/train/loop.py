@@ -303,7 +303,7 @@ class Trainer:
                 f"{self.run.out} holds a run already", "go on with `--resume`, or give another --out"
             )
         found = checkpoint.load(path)
-        checkpoint.check(found, path, self.training, self.network.config, self.fingerprint)
+        checkpoint.check(found, path, self.training, self.network, self.fingerprint)
         return found
 
     def _sinks(self, watcher: Watcher, more: Sequence[Sink]) -> Sequence[Sink]:

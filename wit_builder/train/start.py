@@ -32,6 +32,7 @@ class Look:
     facts: check.Facts
     needs: Needs
     steps: int  # of an epoch
+    has_batch_norms: bool
     trouble: ConfigError | None  # that a run would end with before its first step, or at it
 
 
@@ -44,8 +45,9 @@ def look(training: Training, *, exclude: str = "", cache: Cache | None = None) -
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     facts = check.inspect(plan.shards, plan.context)
     length = max(1, int(check.spread(facts.tokens)[2]))
-    steps = _steps(plan, cache, facts, training.max_skipped)
-    return Look(facts, needs(objective.network, training, length), *steps)
+    steps, trouble = _steps(plan, cache, facts, training.max_skipped)
+    needed = needs(objective.network, training, length)
+    return Look(facts, needed, steps, objective.network.has_batch_norms, trouble)
 
 
 def _steps(
