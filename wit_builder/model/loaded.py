@@ -60,6 +60,12 @@ def opened(name: str, checkpoint: str) -> Loaded:
         name, cbow="text.projection.weight" in state and "text.token_embedding.weight" in state
     )
     build.fill(network.inner, state, name, checkpoint)
+    scale = network.logit_scale.detach()
+    if not scale.exp().isfinite().all():
+        raise ConfigError(
+            f"{checkpoint!r} multiplies similarities by exp({float(scale):g}), and that is no number",
+            "give a checkpoint of a run that has not diverged",
+        )
     with Path(checkpoint).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     preprocess = preprocess_of(build.config_of(name)[1], network.image_size)

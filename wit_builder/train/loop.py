@@ -126,8 +126,8 @@ class Trainer:
         self.module = spread(self.network, run.spread)
         self.optimizer = adamw(self.network, training)
         if before is not None:
-            checkpoint.restore(before, self.network, self.optimizer)
-        start = Progress() if before is None else checkpoint.progress(before)
+            checkpoint.restore(*before, self.network, self.optimizer)
+        start = Progress() if before is None else checkpoint.progress(before[0])
         self.step, self.best, self.skipped = start.step, start.best, Counter(start.skipped)
         self._judged = set[str]()  # held-out sets, after this step
         self._remember()
@@ -293,8 +293,8 @@ class Trainer:
         finally:
             self.checkpoints.wait()
 
-    def _before(self) -> checkpoint.Content | None:
-        """The newest checkpoint of the folder, which must be this run's."""
+    def _before(self) -> tuple[checkpoint.Content, Path] | None:
+        """The newest checkpoint of the folder, which must be this run's, and where it lies."""
         path = self.checkpoints.newest()
         if path is None:
             return None
@@ -304,7 +304,7 @@ class Trainer:
             )
         found = checkpoint.load(path)
         checkpoint.check(found, path, self.training, self.network, self.fingerprint)
-        return found
+        return found, path
 
     def _sinks(self, watcher: Watcher, more: Sequence[Sink]) -> Sequence[Sink]:
         if not self.ranks.first:
