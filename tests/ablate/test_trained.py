@@ -150,7 +150,7 @@ def test_a_preset_that_cannot_fill_a_batch_is_said_and_left_out(tmp_path, monkey
     watcher = Watching()
     told = ablated(tmp_path, watcher, seeds=1)
     assert "few: not trained, a run takes 4 pairs and it keeps 0" in watcher.said
-    assert list(told["trained"]) == ["all", "words"]
+    assert (list(told["trained"]), told["not_trained"]) == (["all", "words"], {"few": 0})
     assert told["train"]["least"] == BATCH
 
 
