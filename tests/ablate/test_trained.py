@@ -249,6 +249,13 @@ def test_fewer_images_than_one_batch_are_refused(tmp_path):
         trained.opened(tmp_path / "held", 1, BATCH - 1)
 
 
+def test_a_set_of_one_class_has_nothing_to_tell_apart(tmp_path):
+    (tmp_path / "one" / "boat").mkdir(parents=True)
+    (tmp_path / "one" / "boat" / "0.jpg").write_bytes(tiny.picture(0, kind="jpeg"))
+    with pytest.raises(ConfigError, match="has a single class, and there is nothing to tell apart"):
+        trained.opened(tmp_path / "one", 1, BATCH)
+
+
 def test_a_set_of_pairs_has_no_accuracy(tmp_path):
     folder = benchmark(tmp_path / "pairs", ["a red boat"] * 2, "txt")
     (folder / "dataset_type.txt").write_text("retrieval")

@@ -117,6 +117,12 @@ def held_out(folder: Path) -> EvalSet:
             f"the held-out set {str(folder)!r} is one of {what}, and training is scored by classes or captions",
             "wit eval --eval-set, once there is a checkpoint" if held.kind == "labels" else None,
         )
+    if held.kind == "classes" and len(held.classes) < 2:
+        raise ConfigError(
+            f"the held-out set {str(folder)!r} has a single class, {held.classes[0][0]!r}, and there is nothing to "
+            "tell apart",
+            "a set of two classes or more, a folder or a line of classnames.txt each",
+        )
     if not heldout.readable(held):
         raise ConfigError(f"no image of the held-out set {str(folder)!r} can be read")
     return held
