@@ -97,6 +97,11 @@ def test_fewer_folders_than_lines_count_from_0(tmp_path):
     assert _lines_of(folder) == {"0": "name 0", "2": "name 2", "11": "name 11"}
 
 
+def test_a_number_before_a_lines_name_does_not_move_it(tmp_path):
+    folder = made.beside(made.classes(tmp_path / "mine", ["001.Swan", "002.ant"], 1), ["ant", "swan"])
+    assert _lines_of(folder) == {"001.Swan": "swan", "002.ant": "ant"}
+
+
 def test_imagenets_folders_are_lines_with_its_names_in_any_order(tmp_path):
     folder = made.beside(
         made.classes(tmp_path / "mine", ["n01440764", "n01443537"], 1), ["goldfish", "tench"]

@@ -38,9 +38,9 @@ def named(name: str, found: Found) -> Named:
 def numbered(name: str, found: Found) -> Found:
     """Where class folders lie beside names of classes, labels as those say: the one of line n is n - 1.
 
-    Folders are known by the lines' names, ImageNet's by the registry's too, else by their own numbers, with one word
-    before them or any behind (10, c10, n01440764, 010.swan): those are lines in their order, or count from 0 where
-    there are fewer.
+    Folders are known by the lines' names, with or without a number before, ImageNet's by the registry's too; else by
+    their own numbers, with one word before them or any behind (10, c10, n01440764, 010.swan): those are lines in
+    their order, or count from 0 where there are fewer.
     Raises ConfigError where nothing says which folder is which line.
     """
     if not found.names or not found.folders or len(found.folders) > len(found.names):
@@ -60,7 +60,8 @@ def numbered(name: str, found: Found) -> Found:
 
 def _by_name(found: Found) -> list[int] | None:
     lines = {registry.folded(line): number for number, line in enumerate(found.names)}
-    called = registry.of_wnids(found.folders) or tuple((one,) for one in found.folders)
+    bare = [re.sub(r"^[0-9]+", "", one) for one in found.folders]  # 010.swan
+    called = registry.of_wnids(found.folders) or tuple(zip(found.folders, bare, strict=True))
     among = [{lines[key] for key in map(registry.folded, names) if key in lines} for names in called]
     found_lines = [some.pop() for some in among if len(some) == 1]
     is_told = len(lines) == len(found.names) and len(set(found_lines)) == len(found.folders)
