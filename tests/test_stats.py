@@ -103,6 +103,16 @@ def test_a_bootstrapped_mean_is_as_wide_as_scipys(right):
         assert stats.percentile(ours, 0.95) == pytest.approx(tuple(theirs.confidence_interval), abs=0.01)
 
 
+def test_a_draw_without_a_value_is_none():
+    found = stats.resamples(lambda at: float(at.max()) if at.max() < 3 else float("nan"), 4, draws=1000)
+    assert 200 < len(found) < 450 and not np.isnan(found).any()  # of (3 / 4) ** 4
+    assert stats.resampled(lambda at: 1.0 if at.max() < 3 else float("nan"), 4, 0.95) == (1, 1)
+
+
+def test_what_has_no_value_is_on_both_sides_of_zero():
+    assert stats.sides_of_zero(np.array([np.nan] * 9000 + [1.0] * 1000)) == 1
+
+
 def test_a_difference_on_both_sides_of_zero_is_none():
     assert stats.sides_of_zero(np.array([-1.0, 1.0] * 500)) == pytest.approx(1, abs=0.01)
     assert stats.sides_of_zero(np.array([0.1] * 999)) == 2 / 1000

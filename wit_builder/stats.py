@@ -39,13 +39,15 @@ def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> floa
 def resamples(
     statistic: Callable[[npt.NDArray[np.int64]], float], count: int, draws: int = DRAWS, seed: int = 0
 ) -> Floats:
-    """float64 [draws]: a statistic of so many items, drawn anew each time, with replacement (Efron, 1979).
+    """float64 [draws at most]: a statistic of so many items, drawn anew each time, with replacement (Efron, 1979).
 
     statistic: of the items at these positions, int64 [count], some of them drawn more than once. Of two models on the
-    same items, their difference makes it a paired bootstrap.
+    same items, their difference makes it a paired bootstrap. Draws of which it is nan, such as those of one class
+    alone, are left out.
     """
     rng = np.random.default_rng(seed)
-    return np.fromiter((statistic(rng.integers(0, count, count)) for _ in range(draws)), np.float64, draws)
+    found = np.fromiter((statistic(rng.integers(0, count, count)) for _ in range(draws)), np.float64, draws)
+    return found[~np.isnan(found)]
 
 
 def resamples_of_mean(values: npt.NDArray[np.generic], draws: int = DRAWS, seed: int = 0) -> Floats:
@@ -101,9 +103,9 @@ def percentile(resamples: Floats, confidence: float) -> tuple[float, float]:
 def sides_of_zero(resamples: Floats) -> float:
     """The two-sided p of a difference: twice the share of resamples on the rarer side of zero, never 0.
 
-    One resample is counted on each side besides (Davison and Hinkley, 1997, section 4.2).
+    One resample is counted on each side besides (Davison and Hinkley, 1997, section 4.2); 0 and nan are on both.
     """
-    rarer = min(int((resamples <= 0).sum()), int((resamples >= 0).sum()))
+    rarer = min(int((~(resamples > 0)).sum()), int((~(resamples < 0)).sum()))
     return min(1.0, 2 * (rarer + 1) / (len(resamples) + 1))
 
 

@@ -1,12 +1,14 @@
 """The linear probe against CLIP_benchmark's: the same set, checkpoint and machine, in one run.
 
     python benchmarks/eval/probe.py --peer PEER/bin/python --model MODEL.json --checkpoint EPOCH.pt [--rounds 3]
+    python benchmarks/eval/probe.py --model MODEL.json --checkpoint EPOCH.pt        the search alone
 
 The peer is a Python that has clip_benchmark (benchmarks/eval/peer.txt); its probe wants CUDA, see probe_peer.py. Both
 are whole commands from an empty cache: images are embedded, the strength of the penalty is found on the split val, a
-fifth of the images to learn from, the last fit is on all of those, the test images are judged once. Then our two
-solvers alone, on the features that are there. Both in fp32: in bf16 the peer's probe fails; it
-reads without processes of its own, which start anew at each epoch otherwise. CPU seconds are those of all processes.
+fifth of the images to learn from, the last fit is on all of those, the test images are judged once. Then the search
+alone on the features that are there: in 64 bits, in 32, and with scikit-learn's L-BFGS. All is fp32: in bf16 the
+peer's probe fails; it reads without processes of its own, which start anew at each epoch otherwise. CPU seconds are
+those of all processes.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 
@@ -33,10 +35,10 @@ class Took(NamedTuple):
 
 
 def main() -> None:
-    """Runs both in turn, prints the table, and one of the solvers."""
+    """Runs both in turn, prints the table, and one of the search."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--peer", type=Path, required=True, help="Python with clip_benchmark")
-    arguments.add_argument("--model", type=Path, required=True, help="its config, as JSON")
+    arguments.add_argument("--peer", type=Path, help="Python with clip_benchmark")
+    arguments.add_argument("--model", required=True, help="its config, as JSON")
     arguments.add_argument("--checkpoint", type=Path, required=True)
     arguments.add_argument("--rounds", type=int, default=1)
     arguments.add_argument("--most", type=int, help="images of a split")
@@ -47,17 +49,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         make(given.data, "cifar10", Path(scratch) / "cifar10", given.most)
         took: dict[str, list[Took]] = {"clip_benchmark": [], "wit eval": []}
-        for _ in range(given.rounds):
+        for _ in range(given.rounds if given.peer else 0):
             for name, command in (("clip_benchmark", _theirs), ("wit eval", _ours)):
                 with tempfile.TemporaryDirectory() as out:
                     took[name].append(_measured(command(given, Path(scratch), Path(out)), Path(out)))
                 print(name, took[name][-1], file=sys.stderr, flush=True)
-        _print(took)
-        _solvers(given, Path(scratch))
+        if given.peer:
+            _print(took)
+        _search(given, Path(scratch))
 
 
 def _theirs(given: argparse.Namespace, sets: Path, out: Path) -> list[str]:
-    words = [given.peer, HERE / "probe_peer.py", given.model, "eval", "--model", given.model.stem]
+    words = [given.peer, HERE / "probe_peer.py", given.model, "eval", "--model", Path(given.model).stem]
     words += [
         "--pretrained",
         given.checkpoint,
@@ -102,37 +105,62 @@ def _print(took: dict[str, list[Took]]) -> None:
         print(f"| {name} | {wall:.1f} | {cpu:.1f} | {acc1:.1%} |")
 
 
-def _solvers(given: argparse.Namespace, sets: Path) -> None:
-    """The whole search with each solver, in this process, on one thread."""
+def _search(given: argparse.Namespace, sets: Path) -> None:
+    """The whole search and the last fit, in this process, on one thread."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     from wit_builder.evalset.sets import read
-    from wit_builder.evaluate import metrics
+    from wit_builder.evaluate import logistic, metrics, probe
     from wit_builder.evaluate.embed import embed
-    from wit_builder.evaluate.probe import probe
     from wit_builder.evaluate.training import Samples
     from wit_builder.model.loaded import opened
     from wit_builder.model.ranks import Ranks
 
-    loaded, alone = opened(str(given.model), str(given.checkpoint)), Ranks(0, 1, torch.device("cpu"))
+    loaded, alone = opened(given.model, str(given.checkpoint)), Ranks(0, 1, torch.device("cpu"))
     splits = [read(sets / "cifar10", split) for split in ("train", "val", "test")]
     train, held, test = (
         Samples(embed(loaded, one, alone, sets / "cache", "fp32").features, one.labels) for one in splits
     )
     torch.set_num_threads(1)
-    print("\n| search and last fit | CPU, s | strength | accuracy |\n| --- | --- | --- | --- |")
-    for solver in ("scikit-learn", "torch"):
+    ours = logistic.Regression
+
+    def wide(*data: Any, **_: Any) -> Any:
+        return ours(*data, bits=64)
+
+    def narrow(*data: Any, **_: Any) -> Any:
+        return ours(*data, bits=32)
+
+    print(f"\n{train.features.shape[0]:,} images of {train.features.shape[1]:,} features")
+    print(
+        "| search and last fit | CPU, s | strength | accuracy | converged |\n| --- | --- | --- | --- | --- |"
+    )
+    for name, regression in (("64 bits", wide), ("32 bits", narrow), ("scikit-learn", _ScikitLearn)):
+        probe.Regression = regression  # type: ignore[assignment,attr-defined]
         began = time.process_time()
-        found = probe(
-            train,
-            held,
-            test.features,
-            lambda labels, logits: metrics.value("acc1", labels, logits),
-            solver=solver,
-        )
+        with threadpool_limits(1):
+            found = probe.probe(train, held, test.features, lambda *of: metrics.value("acc1", *of))
         seconds = time.process_time() - began
         acc1 = metrics.value("acc1", test.labels, found.logits)
-        print(f"| {solver} | {seconds:.1f} | {found.strength:.3g} | {acc1:.1%} |", flush=True)
+        row = f"| {name} | {seconds:.1f} | {found.strength:.3g} | {acc1:.1%} | {found.converged} |"
+        print(row, flush=True)
+
+
+class _ScikitLearn:
+    """`logistic.Regression` by scikit-learn's L-BFGS as it is."""
+
+    bits = 64
+
+    def __init__(self, features: Any, labels: Any, **_: Any) -> None:
+        self._data = features.astype("float64"), labels
+
+    def fit(self, strength: float, _near: object = None) -> Any:
+        from sklearn.linear_model import LogisticRegression
+
+        from wit_builder.evaluate.logistic import Linear
+
+        fit = LogisticRegression(C=1 / strength, max_iter=1000).fit(*self._data)
+        return Linear(fit.coef_.T, fit.intercept_, bool(fit.n_iter_[0] < 1000))
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def test_a_preset_that_cannot_fill_a_batch_is_said_and_left_out(tmp_path, monkey
     watcher = Watching()
     told = ablated(tmp_path, watcher, seeds=1)
     assert "few: not trained, a run takes 4 pairs and it keeps 0" in watcher.said
-    assert list(told["trained"]) == ["all", "words"]
+    assert (list(told["trained"]), told["not_trained"]) == (["all", "words"], {"few": 0})
     assert told["train"]["least"] == BATCH
 
 
@@ -247,6 +247,13 @@ def test_fewer_images_than_one_batch_are_refused(tmp_path):
     assert trained.opened(tmp_path / "held", 1, BATCH).samples == BATCH
     with pytest.raises(ConfigError, match="3 images are to be seen, and one batch has 4"):
         trained.opened(tmp_path / "held", 1, BATCH - 1)
+
+
+def test_a_set_of_one_class_has_nothing_to_tell_apart(tmp_path):
+    (tmp_path / "one" / "boat").mkdir(parents=True)
+    (tmp_path / "one" / "boat" / "0.jpg").write_bytes(tiny.picture(0, kind="jpeg"))
+    with pytest.raises(ConfigError, match="has a single class, and there is nothing to tell apart"):
+        trained.opened(tmp_path / "one", 1, BATCH)
 
 
 def test_a_set_of_pairs_has_no_accuracy(tmp_path):

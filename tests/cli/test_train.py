@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.processes import environment, on_terminal, ran
 from tests.model import tiny
-from tests.train import runs
+from tests.train import batches, runs
 from wit_builder import build
 from wit_builder.cli import steps, trained
 from wit_builder.cli.train import command
@@ -169,6 +169,18 @@ def test_a_warm_up_longer_than_the_run_is_said(wit, folder):
             said.out + said.err
         )
     assert "warm-up" not in wit(*typed(folder, "--check", out="long", warmup=5)).out
+
+
+def test_pieces_that_batch_norms_see_are_said(wit, folder):
+    vision = batches.RESNET["vision_cfg"] | {"image_size": 64}
+    resnet = tiny.CONFIG | {"vision_cfg": vision}
+    (folder / "resnet.json").write_text(json.dumps(resnet))
+    line = "micro-batch: batch norms see 4 samples at a time, so the gradient is not that of 8 at once\n"
+    for model, size, is_said in (("resnet", 4, True), ("resnet", 8, False), ("model", 4, False)):
+        more = {"model": folder / f"{model}.json", "out": folder / f"{model}{size}", "micro-batch": size}
+        assert (line in wit(*typed(folder, "--check", **more)).out) == is_said
+    more = {"model": folder / "resnet.json", "out": folder / "resnet", "epochs": 1, "micro-batch": 4}
+    assert line in wit(*typed(folder, **more)).err
 
 
 def test_the_study_draws_three_curves(wit, folder, tmp_path):

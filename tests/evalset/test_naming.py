@@ -62,3 +62,66 @@ def test_the_metric_is_the_papers_where_the_kind_is(tmp_path):
     assert sets.read(made.beside(_digits(tmp_path / "pets"), names)).metric == "mean_per_class_recall"
     assert sets.read(made.beside(_digits(tmp_path / "voc2007"), names)).metric == "acc1"
     assert sets.read(made.beside(_digits(tmp_path / "mine"), names)).metric == "acc1"
+
+
+def _lines_of(folder):
+    """By the name of each class's folder."""
+    held = sets.read(folder)
+    return {
+        key.split("/")[0]: held.classes[label][0] for key, label in zip(held.keys, held.labels, strict=True)
+    }
+
+
+def test_folders_called_as_lines_of_classnames_are_those_lines(tmp_path):
+    folder = made.classes(tmp_path / "mine", ["Traffic_light", "ant", "zebra"], 1)
+    made.beside(folder, ["zebra", "traffic light", "bee", "ant"])
+    assert _lines_of(folder) == {"Traffic_light": "traffic light", "ant": "ant", "zebra": "zebra"}
+    assert sets.read(folder).labels.tolist() == [1, 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("called", "first"),
+    [("{}", 0), ("{}", 1), ("{:05}", 0), ("c{}", 0), ("c{}", 7), ("{:03}.bird", 1), ("n{:08}", 1440764)],
+)
+def test_folders_of_numbers_are_the_lines_of_these_numbers(tmp_path, called, first):
+    """As texts 10 sorts before 2."""
+    names = [f"name {chr(97 + n)}" for n in range(12)]
+    folders = [called.format(n + first) for n in range(12)]
+    folder = made.beside(made.classes(tmp_path / "mine", folders, 1), names)
+    assert _lines_of(folder) == dict(zip(folders, names, strict=True))
+
+
+def test_fewer_folders_than_lines_count_from_0(tmp_path):
+    names = [f"name {n}" for n in range(12)]
+    folder = made.beside(made.classes(tmp_path / "mine", ["0", "2", "11"], 1), names)
+    assert _lines_of(folder) == {"0": "name 0", "2": "name 2", "11": "name 11"}
+
+
+def test_a_number_before_a_lines_name_does_not_move_it(tmp_path):
+    folder = made.beside(made.classes(tmp_path / "mine", ["001.Swan", "002.ant"], 1), ["ant", "swan"])
+    assert _lines_of(folder) == {"001.Swan": "swan", "002.ant": "ant"}
+
+
+def test_imagenets_folders_are_lines_with_its_names_in_any_order(tmp_path):
+    folder = made.beside(
+        made.classes(tmp_path / "mine", ["n01440764", "n01443537"], 1), ["goldfish", "tench"]
+    )
+    assert _lines_of(folder) == {"n01440764": "tench", "n01443537": "goldfish"}
+
+
+@pytest.mark.parametrize(
+    ("folders", "names", "lost"),
+    [
+        (["ant", "bees"], ["ant", "bee"], "bees"),
+        (["a", "b"], ["first", "second"], "a"),
+        (["1", "2"], ["one", "two", "three"], "1"),
+        (["0", "3"], ["one", "two", "three"], "0"),
+        (["1", "01"], ["one", "two", "three"], "01"),
+        (["c1", "d0"], ["one", "two"], "c1"),
+        (["cat", "dog"], ["cat", "cat", "dog"], "cat"),
+    ],
+)
+def test_folders_that_nothing_says_the_line_of_are_refused(tmp_path, folders, names, lost):
+    folder = made.beside(made.classes(tmp_path / "mine", folders, 1), names)
+    with pytest.raises(ConfigError, match=f"which line of classnames.txt the folder '{lost}' of 'mine' is"):
+        sets.read(folder)

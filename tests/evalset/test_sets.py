@@ -20,7 +20,7 @@ def test_a_folder_of_folders_has_their_names_as_classes(tmp_path):
 
 
 def test_names_and_templates_may_lie_beside_it(tmp_path):
-    folder = made.classes(tmp_path / "mine", ["red_thing", "blue_thing"])
+    folder = made.classes(tmp_path / "mine", ["class_2", "class_1"])
     made.beside(folder, [" azure  sky", "crimson\t"], ["a {c}", "the {} {c}", ""])
     found = sets.read(folder)
     assert found.classes == (("azure sky",), ("crimson",))
@@ -202,6 +202,13 @@ def test_only_imagenet_has_classes_of_its_shifts(tmp_path):
     with pytest.raises(
         ConfigError, match="'mine' has 2 classes, and the 200 of ImageNet-A are some of ImageNet's"
     ):
+        sets.read(f"{folder}@imagenet-a")
+
+
+@pytest.mark.parametrize("name", ["imagenet", "mine"])
+def test_nor_has_a_set_whose_folders_are_in_another_order_than_imagenets(tmp_path, name):
+    folder = made.classes(tmp_path / name, [str(n) for n in range(1000)], 1)
+    with pytest.raises(ConfigError, match="are in its folders' order, and not known to be in ImageNet's"):
         sets.read(f"{folder}@imagenet-a")
 
 

@@ -32,6 +32,7 @@ def answered(share, seed):
             "top5": pa.array([[one, 1 - one] for one in predicted.tolist()], pa.list_(pa.int32())),
             "score": pa.array(random.uniform(0.5, 1, N), pa.float32()),
             "right": right,
+            "margin": pa.array(np.where(predicted, 1, -1) * random.uniform(0, 40, N), pa.float32()),
         }
     )
 
@@ -87,11 +88,27 @@ def test_a_metric_that_is_no_share_is_compared_by_paired_bootstrap(tmp_path):
     assert found.low == pytest.approx(0.1, abs=0.07) and found.high == pytest.approx(0.3, abs=0.07)
 
 
-def test_the_area_is_that_of_the_second_class(tmp_path):
+def test_the_area_is_that_of_the_second_class_by_what_it_was_reported_by(tmp_path):
+    """However sure a model is: 1 / (1 + exp(-40)) is 1 in 32 bits."""
     first, second = answered(0.5, 1), answered(0.7, 2)
     (found,) = compared(tmp_path, result(first, "roc_auc"), result(second, "roc_auc"))
-    likely = np.where(np.array(second["predicted"]) == 1, second["score"], 1 - np.array(second["score"]))
-    assert found.second == pytest.approx(roc_auc_score(LABELS, likely), abs=1e-6)
+    due = roc_auc_score(LABELS, np.array(second["margin"], np.float64))
+    assert found.second == pytest.approx(due, abs=1e-9)
+
+
+def test_an_area_of_one_class_alone_is_not_defined(tmp_path):
+    label = answered(0.5, 1).column_names.index("label")
+    first, second = (
+        answered(0.5, seed).set_column(label, "label", pa.array(np.ones(N), pa.int32())) for seed in (1, 2)
+    )
+    with pytest.raises(ConfigError, match="roc_auc of zero-shot on 'set' is not defined"):
+        compared(tmp_path, result(first, "roc_auc"), result(second, "roc_auc"))
+
+
+def test_an_area_without_its_margins_is_one_sentence(tmp_path):
+    first, second = (answered(0.5, seed).drop_columns("margin") for seed in (1, 2))
+    with pytest.raises(ConfigError, match="of zero-shot on 'set' have no column `margin`, by which roc_auc"):
+        compared(tmp_path, result(first, "roc_auc"), result(second, "roc_auc"))
 
 
 def test_the_mean_of_top_one_and_top_five_counts_halves(tmp_path):

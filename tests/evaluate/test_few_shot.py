@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.evaluate.digits import accuracy, digits
-from wit_builder.evaluate import few_shot
+from wit_builder.evaluate import few_shot, logistic
 from wit_builder.evaluate.probe import STRENGTHS
 from wit_builder.evaluate.training import by_hash
 
@@ -33,6 +33,12 @@ def test_on_real_digits_more_shots_are_worth_more():
     assert [shot.shots for shot in found] == [1, 2, 4, 8, 16]
     assert means == sorted(means) and means[0] > 0.3 and means[-1] > 0.8
     assert all(len(shot.logits) == 2 and shot.strength in STRENGTHS for shot in found)
+    assert found[0].converged and not found[-1].converged  # of 160 digits, at 1e-4 and less
+
+
+def test_a_fit_that_is_cut_off_says_so(monkeypatch):
+    monkeypatch.setattr(logistic, "ITERATIONS", 3)
+    assert not few_shot.few_shot(TRAIN, KEYS, HELD, TEST.features, accuracy, draws=1)[0].converged
 
 
 def test_the_smallest_class_says_how_many_shots_there_are():

@@ -1,9 +1,12 @@
 """The metrics against scikit-learn's, and against their definitions where it has none."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, precision_recall_curve, roc_auc_score
 
+from wit_builder.errors import ConfigError
 from wit_builder.evaluate import metrics
 from wit_builder.evaluate.metrics import Ranked, mean_per_class
 
@@ -42,6 +45,28 @@ def test_a_sample_that_is_drawn_twice_is_two():
 def test_one_kind_alone_has_no_area():
     assert np.isnan(Ranked(np.ones(3, int), SCORES[:3]).roc_auc())
     assert np.isnan(Ranked(np.zeros(3, int), SCORES[:3]).map11())
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "why"),
+    [
+        ("roc_auc", np.ones(3, int), "all images of the split are of one class, and roc_auc asks"),
+        ("roc_auc", np.zeros(3, int), "all images of the split are of one class"),
+        ("map11", np.zeros((3, 2), np.uint8), "no image of the split has a label, and map11 asks"),
+        ("mean_average_precision", np.zeros((3, 2), np.uint8), "no image of the split has a label"),
+    ],
+)
+def test_a_metric_without_a_meaning_is_refused(metric, labels, why):
+    with pytest.raises(ConfigError, match=why):
+        metrics.check("the split", metric, labels)
+    labels.flat[0] = 1 - labels.flat[0]
+    metrics.check("the split", metric, labels)
+
+
+def test_the_mean_over_labels_that_no_sample_has_is_none_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(metrics.value("map11", np.zeros((3, 2), np.uint8), np.zeros((3, 2), np.float32)))
 
 
 def test_the_mean_over_labels_passes_over_those_that_no_sample_has():

@@ -68,6 +68,16 @@ def test_the_line_through_logits_is_found():
     assert (shift.fit.least, shift.fit.most) == (0.4, 0.8)
 
 
+@pytest.mark.parametrize(("on", "shares"), [("imagenet1k", (0.7,) * 3), ("imagenetv2", (0.6, 0.7, 0.8))])
+def test_through_models_of_one_accuracy_there_is_no_line(on, shares):
+    known = tuple(Reference("r", "standard", {"imagenet1k": one, "imagenetv2": 0.6}) for one in shares)
+    with pytest.raises(
+        ConfigError, match=f"the 3 reference models of ImageNetV2 have one accuracy on {on}, [67]0.0%, and no"
+    ):
+        robustness.shift("imagenetv2", [measured(imagenet1k=0.55, imagenetv2=0.5)], known)
+    assert robustness.shift("imagenetv2", [measured(imagenet1k=0.5, imagenetv2=0.5)], known[:2]).fit is None
+
+
 @pytest.mark.parametrize(("above", "significant"), [(0.0, False), (0.05, True), (-0.05, True)])
 def test_effective_robustness_is_what_is_above_the_line(above, significant):
     foretold = expit(-0.5 + 0.9 * logit(0.55))
@@ -173,6 +183,10 @@ def test_what_is_carried_says_where_it_is_from():
     [
         ("", "has the columns none"),
         ("model,group,imagenet1k\n", "has the columns model, group, imagenet1k"),
+        (
+            "model,group,imagenet1k,imagenetv2\na,standard,70,60\nb,standard,0.70,0.60\n",
+            "line 3 of .* is no row of percentages: 0.70 on imagenet1k is a share of 1, and 70 is 70 %",
+        ),
         ("model,group,imagenet1k,imagenetv2\na,standard,70,sixty\n", "line 2 of .* is no row of percentages"),
         ("model,group,imagenet1k,imagenetv2\na,standard,70,101\n", "101 is no share of 100"),
     ],

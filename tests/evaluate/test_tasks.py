@@ -14,7 +14,17 @@ from tests.model import tiny
 from wit_builder.cli.evaluated import line
 from wit_builder.errors import ConfigError
 from wit_builder.evalset import sets
-from wit_builder.evaluate import compare, few_shot, metrics, probe, results, retrieval, run, training
+from wit_builder.evaluate import (
+    compare,
+    few_shot,
+    metrics,
+    probe,
+    results,
+    retrieval,
+    run,
+    training,
+    zero_shot,
+)
 from wit_builder.model.loaded import opened
 
 
@@ -57,6 +67,31 @@ def test_a_probe_learns_from_the_training_split_and_is_judged_on_the_test_split(
     assert found.metrics["lp_acc1"].value == pc.mean(found.predictions["right"]).as_py()
     assert found.more["trained_on"] == 24 and found.more["validation"] == "6 images of the training split"
     assert len(found.more["sweep"]) >= 7
+
+
+@pytest.mark.parametrize("task", [zero_shot.TASK, probe.TASK])
+def test_the_area_that_is_compared_is_the_one_that_is_reported(tmp_path, task):
+    folder = split(
+        tmp_path / "hateful_memes", "train", "test", names=("meme", "hatespeech meme"), per_class=50
+    )
+    broken = folder / "test" / "1 hatespeech meme" / "0.jpg"
+    broken.write_bytes(broken.read_bytes()[:40])
+    (found,) = done(tmp_path, folder, task)
+    results.write_all(tmp_path / "results", {"name": "tiny", "checkpoint": "tiny.pt"}, [found])
+    (same,) = compare.compare(tmp_path / "results", tmp_path / "results")
+    own, *_ = found.metrics
+    assert (same.metric, same.first) == (own, found.metrics[own].value) and own.endswith("roc_auc")
+    assert 0 < same.first < 1 and found.more["unreadable"] == 1
+
+
+@pytest.mark.parametrize("task", [zero_shot.TASK, probe.TASK, few_shot.TASK])
+def test_an_area_over_one_class_is_one_sentence(tmp_path, task):
+    folder = split(tmp_path / "hateful_memes", "train", "test", names=("meme", "hatespeech meme"))
+    shutil.rmtree(folder / "test" / "1 hatespeech meme")
+    with pytest.raises(
+        ConfigError, match="all images of the split 'test' of 'hateful_memes' are of one class"
+    ):
+        done(tmp_path, folder, task)
 
 
 def test_a_validation_split_is_taken_where_there_is_one(tmp_path):
@@ -121,7 +156,7 @@ def test_a_class_that_is_missing_does_not_move_the_others(tmp_path):
     folder = split(tmp_path / "set", "train", "test")
     shutil.rmtree(folder / "train" / "2 green thing")
     with pytest.raises(
-        ConfigError, match="class 2 of 'set' is the folder '3 old thing' in the split 'train', and"
+        ConfigError, match="the training split of 'set' has no image of 'green thing', and all 6"
     ):
         done(tmp_path, folder, probe.TASK)
 

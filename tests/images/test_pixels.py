@@ -1,9 +1,13 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.images.pictures import difference, photograph, pixels
+from wit_builder.errors import ImageError
 from wit_builder.images.pixels import flatten
+from wit_builder.images.square import picture
 
 
 def levels(values: list[float], kind: str) -> Image.Image:
@@ -31,6 +35,20 @@ def test_numbers_of_more_bits_are_scaled_and_not_clipped(
     values: list[float], kind: str, shown: list[int]
 ) -> None:
     assert pixels(flatten(levels(values, kind)))[0].tolist() == shown
+
+
+@pytest.mark.parametrize("values", [[float("nan")] * 3, [float("inf"), float("nan"), -float("inf")]])
+def test_a_picture_of_no_number_is_none(values: list[float]) -> None:
+    with pytest.raises(ImageError, match="no pixel is a number") as raised:
+        flatten(levels(values, "<f4"))
+    assert raised.value.reason == "decode_error"
+
+
+def test_a_tiff_of_no_number_is_none_to_a_network() -> None:
+    body = io.BytesIO()
+    Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(body, "TIFF")
+    with pytest.raises(ImageError, match="no pixel is a number"):
+        picture(body.getvalue(), 8)
 
 
 def test_sixteen_bits_in_the_other_byte_order_are_the_same() -> None:

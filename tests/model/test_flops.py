@@ -61,6 +61,22 @@ def test_any_length_is_what_is_counted_at_it(config, tmp_path):
         assert found.flops(length) == pytest.approx(due, rel=1e-9)
 
 
+@pytest.mark.parametrize("most", [4, 16, 32, 76, 78])
+@pytest.mark.parametrize("config", [tiny.CONFIG, tiny.COCA], ids=["clip", "coca"])
+def test_texts_may_be_as_short_as_a_config_says(config, most, tmp_path):
+    parts = {
+        name: config[name] | {"context_length": most}
+        for name in ("text_cfg", "multimodal_cfg")
+        if name in config
+    }
+    (tmp_path / "model.json").write_text(json.dumps(config | parts))
+    network = networks.contrastive(str(tmp_path / "model.json"))
+    found = cost(network)
+    for length in (3, most):
+        with networks.keeping_all(network):
+            assert found.flops(length) == pytest.approx(counted(network, length), rel=1e-9)
+
+
 @pytest.mark.parametrize("make", [predictors.word_predictor, predictors.captioner])
 def test_what_is_computed_again_is_not_counted(make):
     network = make("tiny")

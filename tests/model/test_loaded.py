@@ -97,3 +97,15 @@ def test_the_network_itself_stays_whole():
     network = contrastive(tiny.files()[0]).eval()
     Sight(network)
     assert network.inner.visual.proj is not None
+
+
+@pytest.mark.parametrize(("scale", "shown"), [(float("nan"), "nan"), (200.0, "200"), (89.0, "89")])
+def test_a_scale_of_similarities_that_is_no_number_is_refused(tmp_path, scale, shown):
+    config, checkpoint = tiny.files()
+    for value, name in ((scale, "odd"), (88.0, "last")):
+        torch.save(torch.load(checkpoint) | {"logit_scale": torch.tensor(value)}, tmp_path / f"{name}.pt")
+    with pytest.raises(
+        ConfigError, match=rf"multiplies similarities by exp\({shown}\), and that is no number"
+    ):
+        opened(config, str(tmp_path / "odd.pt"))
+    opened(config, str(tmp_path / "last.pt"))

@@ -10,6 +10,7 @@ import torch
 from tests.model import tiny
 from tests.train import runs
 from wit_builder.errors import BuildError, ConfigError
+from wit_builder.model import weights
 from wit_builder.train import checkpoint, export
 from wit_builder.train.checkpoint import Best, Checkpoints
 
@@ -122,6 +123,77 @@ def test_a_damaged_file_is_one_sentence(tmp_path, body):
     (tmp_path / "epoch_1.pt").write_bytes(body)
     with pytest.raises(ConfigError, match="is no checkpoint that can be read"):
         checkpoint.load(tmp_path / "epoch_1.pt")
+
+
+def without(found, *names):
+    return {name: value for name, value in found.items() if name not in names}
+
+
+def said(found, **more):
+    return found | {"wit": found["wit"] | more}
+
+
+NO_WAY_ON = {
+    "nothing": lambda found: found | {"wit": {}},
+    "no JSON": lambda found: said(found, training="{not json"),
+    "deep JSON": lambda found: said(found, training="[" * 100_000),
+    "no object": lambda found: said(found, training="[]"),
+    "no model": lambda found: said(found, training="{}"),
+    "config": lambda found: said(found, config="7"),
+    "step": lambda found: said(found, step="x"),
+    "best": lambda found: said(found, best={"x": 1}),
+    "skipped": lambda found: said(found, skipped=3),
+    "data": lambda found: said(found, data=None),
+    "optimizer": lambda found: without(found, "optimizer"),
+    "weights": lambda found: without(found, "state_dict"),
+}
+
+
+@pytest.mark.parametrize("what", NO_WAY_ON)
+def test_a_file_that_says_half_of_how_to_go_on_is_one_sentence(done, tmp_path, what):
+    found = torch.load(of(done[0], "epoch_4.pt"), weights_only=True)
+    torch.save(NO_WAY_ON[what](found), tmp_path / "epoch_1.pt")
+    for read in (checkpoint.load, lambda path: export.export(path, tmp_path / "hub")):
+        with pytest.raises(
+            ConfigError, match="is no checkpoint of `wit train`: it does not say how to go on"
+        ):
+            read(tmp_path / "epoch_1.pt")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda found: found | {"optimizer": {}}, "state"),
+        (
+            lambda found: found | {"optimizer": {"state": {999: {"step": 1}}, "param_groups": []}},
+            "out of range",
+        ),
+        (lambda found: found | {"optimizer": without(found["optimizer"], "param_groups")}, "param_groups"),
+        (lambda found: found | {"state_dict": without(found["state_dict"], "visual.proj")}, "visual.proj"),
+        (lambda found: found | {"state_dict": {"x": torch.zeros(1)}}, "x"),
+    ],
+    ids=["no state", "no weight", "no groups", "a weight less", "others"],
+)
+def test_a_run_goes_on_with_its_own_weights_and_optimiser_alone(tmp_path, done, change, why):
+    runs.pairs(tmp_path / "shards")
+    path = of(tmp_path, "epoch_4.pt")
+    path.parent.mkdir(parents=True)
+    found = torch.load(of(done[0], "epoch_4.pt"), weights_only=True)
+    training = json.loads(found["wit"]["training"]) | {"model": str(tmp_path / "model.json")}
+    torch.save(said(change(found), training=json.dumps(training)), path)
+    with pytest.raises(
+        ConfigError, match=f"epoch_4.pt' does not have the weights and the optimiser's.*{why}"
+    ):
+        runs.trainer(tmp_path)
+
+
+def test_a_weight_that_is_no_plain_tensor_is_one_sentence(done, tmp_path):
+    found = torch.load(of(done[0], "epoch_4.pt"), weights_only=True)
+    found["state_dict"]["visual.proj"] = found["state_dict"]["visual.proj"].to_sparse()
+    torch.save(found, tmp_path / "epoch_1.pt")
+    for read in (checkpoint.load, lambda path: weights.read(str(path))):
+        with pytest.raises(ConfigError, match=r"no plain tensor: visual.proj is torch.sparse_coo"):
+            read(tmp_path / "epoch_1.pt")
 
 
 def test_weights_that_are_not_finite_are_nothing_to_begin_from(tmp_path):

@@ -50,6 +50,14 @@ def test_pieces_give_the_gradient_of_the_whole(settings, micro_batch):
     )
 
 
+def test_batch_norms_make_another_gradient_of_pieces():
+    """As the command says."""
+    made = objective("resnet")
+    (whole, _), (pieces, _) = both(made, batch(), 4)
+    assert made.network.has_batch_norms and not objective().network.has_batch_norms
+    assert abs(float(whole - pieces)) > 1e-3
+
+
 class Drawn(torch.nn.Module):
     """Dropout whose random numbers are those of the sample, however many are drawn at a time."""
 

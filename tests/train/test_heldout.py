@@ -1,5 +1,6 @@
 """Zero-shot and retrieval on held-out sets."""
 
+import shutil
 import tarfile
 from dataclasses import replace
 
@@ -104,11 +105,11 @@ def test_retrieval_wants_an_objective_that_embeds_texts(tmp_path):
 
 def test_prompts_are_the_templates_filled_with_each_class(tmp_path):
     folder = runs.classes(tmp_path / "mine")
-    (folder / "classnames.txt").write_text("azure\ncrimson\n")
+    (folder / "classnames.txt").write_text("Red thing\nBlue Thing\n")
     (folder / "zeroshot_classification_templates.txt").write_text("a {c}\nthe {} {c}\n")
     tokenizer = Tokenizer()
     rows = heldout.prompts(sets.read(folder), tokenizer)[1].tolist()
-    due = [tokenizer("a crimson"), tokenizer("the crimson crimson")]
+    due = [tokenizer("a blue thing"), tokenizer("the blue thing blue thing")]
     assert [[t for t in row if t] for row in rows] == due
 
 
@@ -119,6 +120,16 @@ def test_a_set_that_training_cannot_be_scored_by_is_refused(tmp_path):
         ConfigError, match="is one of images alone, and training is scored by classes or captions"
     ):
         start.held_out(tmp_path / "own")
+
+
+def test_a_set_of_one_class_is_refused_before_the_first_step(tmp_path):
+    folder = runs.classes(tmp_path / "one")
+    start.held_out(folder)
+    shutil.rmtree(folder / "red_thing")
+    with pytest.raises(
+        ConfigError, match=r"held-out set .*one' has a single class, 'blue thing', and there is"
+    ):
+        start.held_out(folder)
 
 
 def test_a_set_without_a_readable_image_is_refused_before_the_first_step(tmp_path):

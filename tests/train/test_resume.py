@@ -12,7 +12,7 @@ import torch
 
 from tests.cli.processes import ROOT, environment
 from tests.model import tiny
-from tests.train import runs
+from tests.train import batches, runs
 from wit_builder.errors import ConfigError
 from wit_builder.train import loop, telemetry
 
@@ -147,6 +147,17 @@ def test_another_recipe_is_refused_by_name(undisturbed, more):
 
 def test_what_does_not_change_the_result_may_change(undisturbed):
     runs.trainer(undisturbed, "whole", micro_batch=3, max_skipped=0.5)
+
+
+def test_pieces_are_of_the_recipe_where_batch_norms_see_one_at_a_time(undisturbed):
+    more = {"model": str(undisturbed / "resnet.json"), "patch_dropout": 0.0, "epochs": 1, "max_skipped": 0.5}
+    vision = batches.RESNET["vision_cfg"] | {"image_size": 64}
+    resnet = tiny.CONFIG | {"vision_cfg": vision}
+    (undisturbed / "resnet.json").write_text(json.dumps(resnet))
+    runs.trainer(undisturbed, "norms", **more).train(runs.Watching())
+    with pytest.raises(ConfigError, match="was trained with micro_batch 0, now it is 3"):
+        runs.trainer(undisturbed, "norms", micro_batch=3, **more)
+    runs.trainer(undisturbed, "norms", checkpointing=True, **more)
 
 
 def test_other_data_is_refused(undisturbed):

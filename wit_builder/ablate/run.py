@@ -181,6 +181,7 @@ def _publish(asked: Asked, out: Path, met: list[engine.Done], watcher: Watcher) 
     if asked.trial:
         kept = {name: row["kept"] for name, row in told["presets"].items()}
         work = out / "work" / trained.TRAIN
+        told["not_trained"] = {name: pairs for name, pairs in kept.items() if pairs < asked.trial.least}
         told["trained"] = trained.trained(asked.trial, asked.pool, kept, out / "dropped", work, watcher)
         _check_pool(asked)
     with storage.plain_errors(out):

@@ -70,7 +70,7 @@ class Trial:
 
 
 def opened(eval_set: Path, seeds: int, samples: int) -> Trial:
-    """Such a trial. Raises ConfigError when that folder is no held-out set of classes."""
+    """Such a trial. Raises ConfigError when that folder is no held-out set of two classes or more."""
     from wit_builder.evalset import sets
 
     held = sets.read(eval_set)
@@ -78,6 +78,11 @@ def opened(eval_set: Path, seeds: int, samples: int) -> Trial:
         raise ConfigError(
             f"the held-out set {str(eval_set)!r} is one of pairs, and accuracy is that of classes",
             "--eval-set FOLDER, with a folder a class",
+        )
+    if len(held.classes) < 2:
+        raise ConfigError(
+            f"the held-out set {str(eval_set)!r} has a single class, and there is nothing to tell apart",
+            "a set of two classes or more, a folder or a line of classnames.txt each",
         )
     return Trial(eval_set.resolve(), len(held.images), len(held.classes), seeds, samples)
 

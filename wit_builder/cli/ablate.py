@@ -210,14 +210,15 @@ def _lines(out: Path, told: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {name:<{width}}{kept:>12,}{percent(kept, pairs) or '0 %':>10}   {why}".rstrip()
     yield ""
     if told["train"]:
-        yield from _trained(told["train"], told["trained"], width)
+        yield from _trained(told, width)
         yield ""
     yield f"  what each keeps and drops   {out / 'kept'}, {out / 'dropped'}"
     yield f"  how they overlap            {out / 'overlap.png'}"
     yield f"  a report with examples      {out / 'report.html'}"
 
 
-def _trained(train: Mapping[str, Any], found: Mapping[str, Any], width: int) -> Iterator[str]:
+def _trained(told: Mapping[str, Any], width: int) -> Iterator[str]:
+    train, found = told["train"], told["trained"]
     held = train["eval_set"]
     yield (
         f"  zero-shot on {held['name']}, {many(held['images'], 'image')}, chance {1 / held['classes']:.1%}, "
@@ -230,5 +231,5 @@ def _trained(train: Mapping[str, Any], found: Mapping[str, Any], width: int) -> 
         sd = "" if row["sd"] is None else f"{row['sd']:.1%}"
         between = "" if row["sd"] is None else f"{row['low']:.1%} to {row['high']:.1%}"
         yield f"  {name:<{width}}{row['mean']:>12.1%}{sd:>12}{between:>16}   {by_seed}"
-    if not found:
-        yield f"  no preset keeps the {train['least']:,} pairs that a run takes"
+    for name, kept in told.get("not_trained", {}).items():
+        yield f"  {name:<{width}}  not trained, it keeps {kept:,} of the {train['least']:,} pairs that a run takes"

@@ -20,6 +20,7 @@ def lines(look: "Look", training: Training, ranks: int) -> Iterator[str]:
     steps = training.steps(look.steps)
     yield f"steps: {look.steps:,} an epoch, {steps:,} in all, {training.batch:,} samples each"
     yield from warm_up(steps, training)
+    yield from pieces(training, ranks, look.has_batch_norms)
     yield f"model: {training.model}, {needs.weights:,} weights, {needs.flops / 1e9:,.1f} GFLOP a sample"
     yield (
         f"memory: about {needs.memory(rows) / 1e9:,.1f} GB on each rank, {needs.state_bytes / 1e9:,.1f} of them "
@@ -34,6 +35,15 @@ def warm_up(steps: int, training: Training) -> Iterator[str]:
         yield (
             f"warm-up: {training.warmup:,} steps, the run has {steps:,}: the learning rate rises to the end, "
             f"to {training.lr * steps / training.warmup:.3g}"
+        )
+
+
+def pieces(training: Training, ranks: int, has_batch_norms: bool) -> Iterator[str]:
+    """A line where the gradient is another one for being made of pieces."""
+    if has_batch_norms and 0 < training.micro_batch < training.batch // ranks:
+        yield (
+            f"micro-batch: batch norms see {training.micro_batch:,} samples at a time, so the gradient is not that "
+            f"of {training.batch:,} at once"
         )
 
 

@@ -71,7 +71,10 @@ _RECIPE = (
 )
 _MACHINE = (
     _option("precision", "Of products.", click.Choice(("bf16", "fp32"))),
-    _count("micro-batch", "Samples of one pass on one rank; the gradient is the same. [default: all]"),
+    _count(
+        "micro-batch",
+        "Samples of one pass on one rank; the gradient is the same, but for batch norms (RN50's). [default: all]",
+    ),
     _option(
         "checkpointing", "Compute activations again instead of keeping them.", is_flag=True, default=None
     ),

@@ -86,6 +86,8 @@ def _train(training: Training, values: Values, ranks: "Ranks", shown: steps.Sile
         shown.say(f"passed over: {', '.join(f'{reason} {n:,}' for reason, n in passed.items())}")
     for line in checked.warm_up(made.steps, training):
         shown.say(line)
+    for line in checked.pieces(training, ranks.world, made.network.has_batch_norms):
+        shown.say(line)
     with _alone(Path(values["out"]), ranks):
         outcome = made.train(shown, _sinks(training, values, ranks))
     if ranks.first:

@@ -5,7 +5,8 @@ SPLIT/CLASS/*.jpg ...         the same, in splits
 *.jpg with *.txt beside       images with captions, one a line
 *.jpg ...                     images alone, to be looked for in shards
 
-classnames.txt and zeroshot_classification_templates.txt may lie in the uppermost folder. Names that begin with a dot
+classnames.txt and zeroshot_classification_templates.txt may lie in the uppermost folder; which line a class's folder
+is, naming.py says. Names that begin with a dot
 are passed over, and __MACOSX, which macOS puts into a zip.
 """
 

@@ -38,7 +38,8 @@ class Found:
     """A split as its files have it, n images; what no file says is empty.
 
     labels: int64 [n], of images of one class each, or uint8 [n, C], of images of several. captions: of each image.
-    folders: of an ImageFolder the names of its class folders, label 0 first. names, templates: the files' lines.
+    folders: of an ImageFolder the names of its class folders, label 0 first, before `naming.numbered` gives labels of
+    names. names, templates: the files' lines.
     """
 
     keys: tuple[str, ...]

@@ -1,6 +1,9 @@
 """What the classes of a set are called, and which templates that goes into: from its files, else the registry."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from wit_builder.errors import ConfigError
 from wit_builder.evalset import registry
@@ -30,6 +33,59 @@ def named(name: str, found: Found) -> Named:
     classes, classes_from = _classes(name, found, known)
     templates, templates_from = _templates(name, found, known)
     return Named(classes, templates, {"classes": classes_from, "templates": templates_from})
+
+
+def numbered(name: str, found: Found) -> Found:
+    """Where class folders lie beside names of classes, labels as those say: the one of line n is n - 1.
+
+    Folders are known by the lines' names, with or without a number before, ImageNet's by the registry's too; else by
+    their own numbers, with one word before them or any behind (10, c10, n01440764, 010.swan): those are lines in
+    their order, or count from 0 where there are fewer.
+    Raises ConfigError where nothing says which folder is which line.
+    """
+    if not found.names or not found.folders or len(found.folders) > len(found.names):
+        return found
+    lines = _by_name(found) or _by_number(found)
+    if lines is None:
+        known = {registry.folded(line) for line in found.names}
+        lost = next((one for one in found.folders if registry.folded(one) not in known), found.folders[0])
+        raise ConfigError(
+            f"nothing says which line of classnames.txt the folder {lost!r} of {name!r} is: it is called as none, "
+            "and the folders are not numbered as lines are",
+            "call each folder as its line, or by the line's number less 1",
+        )
+    assert found.labels is not None
+    return replace(found, labels=np.array(lines, np.int64)[found.labels])
+
+
+def _by_name(found: Found) -> list[int] | None:
+    lines = {registry.folded(line): number for number, line in enumerate(found.names)}
+    bare = [re.sub(r"^[0-9]+", "", one) for one in found.folders]  # 010.swan
+    called = registry.of_wnids(found.folders) or tuple(zip(found.folders, bare, strict=True))
+    among = [{lines[key] for key in map(registry.folded, names) if key in lines} for names in called]
+    found_lines = [some.pop() for some in among if len(some) == 1]
+    is_told = len(lines) == len(found.names) and len(set(found_lines)) == len(found.folders)
+    return found_lines if is_told else None
+
+
+def _by_number(found: Found) -> list[int] | None:
+    numbers = _numbered(found.folders, r"()([0-9]{1,9})(?![0-9]).*") or _numbered(
+        found.folders, r"([^0-9]*)([0-9]{1,9})"
+    )
+    if not numbers:
+        return None
+    order = sorted(set(numbers))
+    if len(order) == len(found.names):
+        return [order.index(one) for one in numbers]
+    is_counted = len(order) == len(numbers) and order[0] == 0 and order[-1] < len(found.names)
+    return numbers if is_counted else None
+
+
+def _numbered(folders: tuple[str, ...], pattern: str) -> list[int]:
+    """What the pattern's second group is of each, where its first one is the same of all; else none."""
+    parts = [part for part in (re.fullmatch(pattern, one) for one in folders) if part]
+    alike = len(parts) == len(folders) and len({part[1] for part in parts}) == 1
+    return [int(part[2]) for part in parts] if alike else []
 
 
 def _classes(name: str, found: Found, known: Known | None) -> tuple[Names, str]:

@@ -5,6 +5,7 @@ and where they are from stand in datasets.json; what is not known there is None 
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -63,8 +64,8 @@ def sources() -> dict[str, str]:
 
 def find(name: str) -> Known | None:
     """The set that a folder or user calls so: `cifar-10`, `wds_vtab-cifar10`, `wds/vtab/cifar10`; None: not known."""
-    key = _folded(_PREFIX.sub("", name.lower()))
-    return next((one for one in every() if key in (_folded(one.name), *one.also)), None)
+    key = folded(_PREFIX.sub("", name.lower()))
+    return next((one for one in every() if key in (folded(one.name), *one.also)), None)
 
 
 def of_wnids(folders: Sequence[str]) -> Names | None:
@@ -79,15 +80,16 @@ def of_wnids(folders: Sequence[str]) -> Names | None:
 
 def matched(names: Sequence[str], known: Known) -> Names | None:
     """The set's classes in the order of these names, each with all its names; None where they do not all match."""
-    by_name = {_folded(name): number for number, names in enumerate(known.classes) for name in names}
-    numbers = [by_name.get(_folded(name), -1) for name in names]
+    by_name = {folded(name): number for number, names in enumerate(known.classes) for name in names}
+    numbers = [by_name.get(folded(name), -1) for name in names]
     if -1 in numbers or sorted(numbers) != list(range(len(known.classes))):
         return None
     return tuple(known.classes[number] for number in numbers)
 
 
-def _folded(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
+def folded(name: str) -> str:
+    """The name without case, spaces and punctuation, for comparing."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name).lower())
 
 
 @cache

@@ -126,6 +126,12 @@ def _narrowed(held: EvalSet, known: Known) -> EvalSet:
             f"some of ImageNet's {len(imagenet.classes):,}",
             "leave out the @ and what follows it",
         )
+    is_reordered = held.classes != imagenet.classes and sorted(held.classes) == sorted(imagenet.classes)
+    if is_reordered or held.sources["classes"] == "folders":
+        raise ConfigError(
+            f"the classes of {held.name!r} are in its folders' order, and not known to be in ImageNet's",
+            "folders called as ImageNet's are (n01440764), or its names in classnames.txt",
+        )
     numbers = np.full(len(held.classes), -1)
     for number, group in enumerate(known.imagenet):
         numbers[list(group)] = number
@@ -176,6 +182,7 @@ def _local(path: Path, split: str, cache: Path | None) -> tuple[str, Found]:
 
 def _made(name: str, split: str, found: Found) -> EvalSet:
     own = name, found.keys, found.images
+    found = naming.numbered(name, found)
     if found.captions:
         return _of(*own, "captions", split, captions=found.captions)
     if found.labels is None:

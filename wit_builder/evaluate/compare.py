@@ -86,6 +86,11 @@ class Paired:
     p: float
     test: str
 
+    @property
+    def difference(self) -> float:
+        """The second one's less the first one's."""
+        return self.second - self.first
+
 
 def of_shares(first: Shares, second: Shares) -> Paired:
     """Means over the same n samples: by McNemar's test where each is right or wrong, else by paired bootstrap."""
@@ -128,10 +133,16 @@ def _compared(first: Result, second: Result) -> Iterator[Compared]:
     _check(first, second)
     assert first.predictions is not None and second.predictions is not None
     for metric in _metrics(first):
+        _check_margins(metric, first, second)
         a, b = (_answers(metric, table) for table in (first.predictions, second.predictions))
         shares = isinstance(a, np.ndarray)
         n = len(a) if shares else first.predictions.num_rows
         found = of_shares(a, b) if shares else of_statistics(a, b, n)
+        if np.isnan(found.difference):
+            raise ConfigError(
+                f"{metric} of {first.task} on {first.set!r} is not defined: its images are all of one kind",
+                "a set with images of both classes, or with labels",
+            )
         low, high = stats.percentile(found.resamples, CONFIDENCE)
         yield Compared(
             first.set,
@@ -140,7 +151,7 @@ def _compared(first: Result, second: Result) -> Iterator[Compared]:
             n,
             found.first,
             found.second,
-            found.second - found.first,
+            found.difference,
             low,
             high,
             found.p,
@@ -167,6 +178,17 @@ def _check(first: Result, second: Result) -> None:
         )
 
 
+def _check_margins(metric: str, *both: Result) -> None:
+    """Raises ConfigError for results that do not hold what ROC AUC ranks by."""
+    for one in both:
+        assert one.predictions is not None
+        if metric.removeprefix("lp_") == "roc_auc" and "margin" not in one.predictions.column_names:
+            raise ConfigError(
+                f"the predictions of {one.task} on {one.set!r} have no column `margin`, by which {metric} ranks",
+                "evaluate once more into another --out",
+            )
+
+
 def _answers(metric: str, table: pa.Table) -> Any:
     """What the metric is the mean of, [n]; or where it is no mean, the metric of samples at any positions."""
     name = metric.removeprefix("lp_")
@@ -182,7 +204,7 @@ def _answers(metric: str, table: pa.Table) -> Any:
         among = np.array([label in top for label, top in zip(labels, table["top5"].to_pylist(), strict=True)])
         return among if name == "acc5" else (right.astype(np.float64) + among) / 2
     if name == "roc_auc":
-        return _roc_auc(table, labels)
+        return Ranked(labels, _column(table, "margin")).roc_auc
     return lambda at: metrics.mean_per_class(labels, right, at)
 
 
@@ -192,13 +214,6 @@ def _several(metric: str, table: pa.Table) -> Statistic:
     for row, own in zip(labels, table["labels"].to_pylist(), strict=True):
         row[own] = 1
     return metrics.statistic(metric, labels, scores)
-
-
-def _roc_auc(table: pa.Table, labels: npt.NDArray[np.int64]) -> Statistic:
-    """By how likely the second class is; an image that could not be decoded is a wrong answer."""
-    predicted, score = (np.array(table[name].to_pylist(), np.float64) for name in ("predicted", "score"))
-    likely = np.where(predicted == 1, score, 1 - score)
-    return Ranked(labels, np.where(np.isnan(likely), np.where(labels > 0, -1.0, 2.0), likely)).roc_auc
 
 
 def _column(table: pa.Table, name: str) -> Any:

@@ -34,11 +34,15 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What so many images a class come to. logits: float32 [n, K] on the test split, of each draw."""
+    """What so many images a class come to.
+
+    logits: float32 [n, K] on the test split, of each draw. converged: whether each fit of the sweep did.
+    """
 
     shots: int
     strength: float
     logits: tuple[npt.NDArray[np.float32], ...]
+    converged: bool
 
 
 def evaluate(work: Work) -> Result | None:
@@ -145,13 +149,20 @@ def _shot(
     fits: dict[int, list[Linear]] = {}
 
     def score(step: int) -> float:
-        fits[step] = [regression.fit(STRENGTHS[step]) for regression in regressions]
+        nearest = min(fits, key=lambda other: abs(other - step), default=None)
+        begun = [None] * len(regressions) if nearest is None else fits[nearest]
+        fits[step] = [one.fit(STRENGTHS[step], near) for one, near in zip(regressions, begun, strict=True)]
         held = (metric(validation.labels, fit.logits(validation.features)) for fit in fits[step])
         return float(np.mean(list(held)))
 
     sweep = peak(score)
     best = max(sweep, key=lambda step: (sweep[step], step))
-    return Shot(shots, STRENGTHS[best], tuple(fit.logits(test) for fit in fits[best]))
+    return Shot(
+        shots,
+        STRENGTHS[best],
+        tuple(fit.logits(test) for fit in fits[best]),
+        all(fit.converged for some in fits.values() for fit in some),
+    )
 
 
 def _estimate(scores: Sequence[float], is_drawn: bool) -> Estimate:
@@ -173,7 +184,12 @@ def _more(
         "unreadable": int(np.count_nonzero(~work.embedded.readable)),
         "metric": work.which.metric,
         "shots": [
-            {"shots": shot.shots, "strength": shot.strength, "draws": list(scores[shot.shots])}
+            {
+                "shots": shot.shots,
+                "strength": shot.strength,
+                "draws": list(scores[shot.shots]),
+                "converged": shot.converged,
+            }
             for shot in found
         ],
         "trained_on_a_class": (len(lesson.train.labels) + len(lesson.validation.labels))

@@ -1,16 +1,16 @@
-"""Logistic regression with a penalty on the squares of its weights, by L-BFGS: scikit-learn's, or the same in torch.
+"""Logistic regression with a penalty on the squares of its weights, by scipy's L-BFGS over torch's gradients.
 
-Both minimise the sum of the samples' losses (nats) + strength / 2 * the sum of the squared weights; biases are free.
-scikit-learn writes the same as C * losses + 1 / 2 * squares, so C = 1 / strength. As there, two classes have one
-vector of weights, more a vector each under a softmax. Labels that do not exclude each other are a regression each.
+What is minimised is the sum of the samples' losses (nats) + strength / 2 * the sum of the squared weights; biases
+are free. scikit-learn writes the same as C * losses + 1 / 2 * squares, so C = 1 / strength. As there, two classes
+have one vector of weights, more a vector each under a softmax. Labels that do not exclude each other are a regression
+each.
 
 Shapes: n samples, P features, K classes.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +20,18 @@ from torch import Tensor
 from torch.nn import functional
 
 ITERATIONS = 1_000  # the most (appendix A.3)
-SMALL = 1 << 23  # n * P * K up to which scikit-learn is asked
+SMALL = 1 << 23  # n * P * K up to which sums are in 64 bits, on the CPU
 
-_TOLERANCE = (
-    1e-5  # of the largest entry of the mean loss's gradient; scikit-learn's is 1e-4, of longer weights
-)
+Bits = Literal[32, 64]
+_TYPES = {32: torch.float32, 64: torch.float64}
+_AIM = {32: 1e-5, 64: 1e-10}  # of the largest entry of the mean loss's gradient, at which a fit ends
+_CONVERGED = {32: 1e-4, 64: 1e-8}  # of it, for rounding may end a fit before; and
+_SHARE = 1e-3  # of it in the loss, for where all samples are told apart both vanish
+
 _FLAT = 1e-12  # variance, as a share of the largest, below which 32 bits hold nothing but their own rounding
 _AT_ONCE = 1 << 24  # logits held at a time
 _LEAST = -60.0  # logarithm of a chance; products of smaller ones are numbers that processors are slow at
 
-Solver = Literal["scikit-learn", "torch"]
 Features = npt.NDArray[np.float32]
 Labels = (
     npt.NDArray[np.int64] | npt.NDArray[np.uint8]
@@ -39,7 +41,8 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A fitted regression. weights: [P, K]; bias: [K]; converged: whether it took fewer than the most iterations."""
+    """A fitted regression. weights: [P, K]; bias: [K]; converged: whether it is the optimum but for
+    about a thousandth of the loss."""
 
     weights: Floats
     bias: Floats
@@ -54,79 +57,40 @@ class Linear:
 
 
 class Regression:
-    """What can be fitted on these samples, at any strength."""
+    """What can be fitted on these samples, at any strength.
+
+    Found are weights of decorrelated features, each as long as the loss is steep along it. The optimum is the one of
+    the features as they are: to rotate them leaves the penalty what it is, to move them changes the biases alone, and
+    to measure weights in other units changes the way there only. It is found in a fraction of the iterations.
+    """
 
     def __init__(
         self,
         features: Features,
         labels: Labels,
         *,
-        solver: Solver | None = None,
+        bits: Bits | None = None,
         device: torch.device | None = None,
     ) -> None:
-        """features: [n, P]. solver: None for the one that suits n, P and K. device: where torch computes."""
-        classes = labels.shape[1] if labels.ndim > 1 else int(labels.max()) + 1
-        small = features.size * classes <= SMALL
-        self.solver: Solver = solver or ("scikit-learn" if small else "torch")
-        if self.solver == "torch":
-            self._fit = _Whitened(features, labels, device or torch.device("cpu")).fit
-        else:
-            self._fit = _ScikitLearn(features, labels).fit
-
-    def fit(self, strength: float, near: Linear | None = None) -> Linear:
-        """The optimum. near: a fit of these features at a strength close by; torch begins there."""
-        return self._fit(strength, near)
-
-
-class _ScikitLearn:
-    def __init__(self, features: Features, labels: Labels) -> None:
-        self._features = features.astype(np.float64)
-        self._columns = list(labels.T) if labels.ndim > 1 else [labels]
-
-    def fit(self, strength: float, near: Linear | None) -> Linear:
-        fits = [self._one(column, strength) for column in self._columns]
-        weights = np.concatenate([fit.coef_.T for fit in fits], axis=1)
-        bias = np.concatenate([fit.intercept_ for fit in fits])
-        return _linear(weights, bias, len(fits) == 1, all(fit.n_iter_[0] < ITERATIONS for fit in fits))
-
-    def _one(self, column: npt.NDArray[Any], strength: float) -> Any:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
-        from threadpoolctl import threadpool_limits
-
-        with (
-            warnings.catch_warnings(),
-            threadpool_limits(1),
-        ):  # several wait for each other longer than they compute
-            warnings.simplefilter("ignore", ConvergenceWarning)  # `converged` says so
-            return LogisticRegression(C=1 / strength, max_iter=ITERATIONS).fit(self._features, column)
-
-
-class _Whitened:
-    """L-BFGS over weights of decorrelated features, each as long as the loss is steep along it.
-
-    The optimum is the one of the features as they are: to rotate them leaves the penalty what it is, to move them
-    changes the biases alone, and to measure weights in other units changes the way there only. It is found in a
-    fraction of the iterations. Sums over samples are in 32 bits, over their losses in 64.
-    """
-
-    def __init__(self, features: Features, labels: Labels, device: torch.device) -> None:
+        """features: [n, P]. bits: of sums over samples, None for what suits n, P and K. device: of sums in 32."""
+        self._exclusive = labels.ndim == 1
+        classes = int(labels.max()) + 1 if labels.ndim == 1 else labels.shape[1]
+        self.bits: Bits = bits or (64 if features.size * classes <= SMALL else 32)
+        device = device if device and self.bits == 32 else torch.device("cpu")
         rows = torch.tensor(features, device=device)
         self._mean = rows.mean(dim=0, dtype=torch.float64)
-        rows = rows - self._mean.float()
-        spread, axes = torch.linalg.eigh(_squares(rows) / len(rows))
-        steep = spread > _FLAT * spread[-1]
-        self._spread, self._axes = spread[steep], axes[:, steep]
-        self._rows = rows @ self._axes.float()
-        self._exclusive = labels.ndim == 1
+        rows = (rows - self._mean).to(_TYPES[self.bits])
+        self._spread, self._axes = _spread(rows)
+        self._rows = rows @ self._axes.to(rows.dtype)
         self._labels = torch.tensor(labels, device=device)
-        if labels.ndim == 1 and labels.max() == 1:
+        if self._exclusive and classes == 2:
             self._labels = self._labels[:, None]  # two classes: one vector of weights
         soft = self._labels.ndim == 1
-        self._classes = int(labels.max()) + 1 if soft else self._labels.shape[1]
-        self._steepness = (1 - 1 / self._classes) / self._classes if soft else 0.25
+        self._classes = classes if soft else self._labels.shape[1]
+        self._steepness = (1 - 1 / classes) / classes if soft else 0.25
 
-    def fit(self, strength: float, near: Linear | None) -> Linear:
+    def fit(self, strength: float, near: Linear | None = None) -> Linear:
+        """The optimum. near: a fit of these features at a strength close by, to begin at."""
         penalty = strength / len(self._rows)
         units = (self._steepness * self._spread + penalty).rsqrt()[:, None]
         found = minimize(
@@ -137,14 +101,15 @@ class _Whitened:
             options={
                 "maxiter": ITERATIONS,
                 "maxls": 50,
-                "gtol": _TOLERANCE,
-                "ftol": 64 * np.finfo(float).eps,
+                "gtol": _AIM[self.bits],
+                "ftol": 64 * np.finfo(float).eps if self.bits == 32 else 0,
             },
         )
         point = torch.from_numpy(found.x).to(units.device).view(-1, self._classes)
         weights = self._axes @ (units * point[:-1])
         bias = point[-1] - self._mean @ weights
-        return _linear(weights.cpu().numpy(), bias.cpu().numpy(), self._exclusive, found.nit < ITERATIONS)
+        converged = np.abs(found.jac).max() <= min(_CONVERGED[self.bits], _SHARE * found.fun)
+        return _linear(weights.cpu().numpy(), bias.cpu().numpy(), self._exclusive, converged)
 
     def _start(self, near: Linear, units: Tensor) -> Floats:
         kept = slice(None) if near.weights.shape[1] == self._classes else slice(1, None)
@@ -162,7 +127,7 @@ class _Whitened:
         def objective(flat: Floats) -> tuple[float, Floats]:
             point = torch.from_numpy(flat).to(units.device).view(-1, self._classes)
             weights = units * point[:-1]
-            narrow, bias = weights.float(), point[-1].float()
+            narrow, bias = (some.to(self._rows.dtype) for some in (weights, point[-1]))
             loss, slope = 0.0, torch.zeros_like(point)
             for rows, labels in parts:
                 logits = torch.addmm(bias, rows, narrow)
@@ -177,6 +142,17 @@ class _Whitened:
         return objective
 
 
+def _spread(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """float64: the variances of the rows, whose mean is 0, along their own axes, [Q], and the axes, [P, Q]."""
+    if len(rows) < rows.shape[1]:
+        _, lengths, across = torch.linalg.svd(rows.double(), full_matrices=False)
+        spread, axes = lengths.square() / len(rows), across.T
+    else:
+        spread, axes = torch.linalg.eigh(_squares(rows) / len(rows))
+    steep = spread > _FLAT * spread.max()
+    return spread[steep], axes[:, steep]
+
+
 def _squares(rows: Tensor) -> Tensor:
     """float64 [P, P]: each feature times each, summed over samples."""
     total = torch.zeros((rows.shape[1],) * 2, dtype=torch.float64, device=rows.device)
@@ -188,7 +164,7 @@ def _squares(rows: Tensor) -> Tensor:
 def _losses(logits: Tensor, labels: Tensor) -> float:
     """The sum of the samples' losses; leaves its gradient where the logits were. labels: as `Labels`."""
     if labels.ndim > 1:
-        due = labels.float()
+        due = labels.to(logits.dtype)
         loss = functional.binary_cross_entropy_with_logits(logits, due, reduction="none").sum(
             dtype=torch.float64
         )

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wit_builder.errors import ConfigError
+
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Labels = npt.NDArray[Any]  # int64 [n], 0 to K - 1; or 0 and 1, [n, K]
@@ -87,6 +89,20 @@ class Ranked:
         )
 
 
+def check(which: str, metric: str, labels: Labels) -> None:
+    """Raises ConfigError where these labels leave the metric without a meaning. which: what they are of, in words."""
+    if metric == "roc_auc" and len(np.unique(labels > 0)) < 2:
+        raise ConfigError(
+            f"all images of {which} are of one class, and {metric} asks which of two come first",
+            "images of both classes",
+        )
+    if metric in ("map11", "mean_average_precision") and not labels.any():
+        raise ConfigError(
+            f"no image of {which} has a label, and {metric} asks how far those come first",
+            "images with labels",
+        )
+
+
 Statistic = Callable[[Ints | slice], float]
 
 
@@ -120,16 +136,27 @@ def _mean_per_class(labels: Labels, logits: Logits) -> Statistic:
 
 def _map11(labels: Labels, logits: Logits) -> Statistic:
     ranked = [Ranked(*of) for of in zip(labels.T, logits.T, strict=True)]
-    return lambda at: float(np.nanmean([one.map11(at) for one in ranked]))
+    return lambda at: _mean([one.map11(at) for one in ranked])
 
 
 def _average(labels: Labels, logits: Logits) -> Statistic:
     ranked = [Ranked(*of) for of in zip(labels.T, logits.T, strict=True)]
-    return lambda at: float(np.nanmean([one.average_precision(at) for one in ranked]))
+    return lambda at: _mean([one.average_precision(at) for one in ranked])
+
+
+def _mean(values: list[float]) -> float:
+    """Over those that are defined; nan where none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def margins(logits: Logits) -> npt.NDArray[np.float32]:
+    """float32 [n]: the second class's logits less the first one's."""
+    return logits[:, 1] - logits[:, 0]
 
 
 def _roc_auc(labels: Labels, logits: Logits) -> Statistic:
-    return Ranked(labels, logits[:, 1] - logits[:, 0]).roc_auc
+    return Ranked(labels, margins(logits)).roc_auc
 
 
 METRICS: Mapping[str, Callable[[Labels, Logits], Statistic]] = {

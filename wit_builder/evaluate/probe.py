@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 
 from wit_builder.evaluate import measures, metrics, training
-from wit_builder.evaluate.logistic import Features, Labels, Linear, Regression, Solver
+from wit_builder.evaluate.logistic import Bits, Features, Labels, Linear, Regression
 from wit_builder.evaluate.results import Estimate, Result
 from wit_builder.evaluate.training import Samples, Taught
 from wit_builder.evaluate.work import Work
@@ -37,13 +37,14 @@ class Probed:
 
     logits: float32 [n, K]. strength: of the penalty, the best of the sweep; see `logistic`. sweep: the metric on the
     validation split by strength. converged: whether each fit of the sweep and the last one did.
+    bits: of sums over samples.
     """
 
     logits: npt.NDArray[np.float32]
     strength: float
     sweep: Mapping[float, float]
     converged: bool
-    solver: Solver
+    bits: Bits
 
 
 def evaluate(work: Work) -> Result | None:
@@ -79,11 +80,11 @@ def probe(
     test: Features,
     metric: Metric,
     *,
-    solver: Solver | None = None,
+    bits: Bits | None = None,
     device: torch.device | None = None,
 ) -> Probed:
     """Finds the strength on validation, fits anew on train and validation, and looks at test once."""
-    regression = Regression(train.features, train.labels, solver=solver, device=device)
+    regression = Regression(train.features, train.labels, bits=bits, device=device)
     fits: dict[int, Linear] = {}
 
     def score(step: int) -> float:
@@ -95,15 +96,13 @@ def probe(
     best = max(sweep, key=lambda step: (sweep[step], step))
     features = np.concatenate([train.features, validation.features])
     labels = np.concatenate([train.labels, validation.labels])
-    last = Regression(features, labels, solver=regression.solver, device=device).fit(
-        STRENGTHS[best], fits[best]
-    )
+    last = Regression(features, labels, bits=regression.bits, device=device).fit(STRENGTHS[best], fits[best])
     return Probed(
         last.logits(test),
         STRENGTHS[best],
         {STRENGTHS[step]: found for step, found in sorted(sweep.items())},
         last.converged and all(fit.converged for fit in fits.values()),
-        regression.solver,
+        regression.bits,
     )
 
 
@@ -141,7 +140,7 @@ def _more(work: Work, found: Probed, lesson: Taught) -> dict[str, Any]:
         + (" of the training split" if lesson.carved else ""),
         "strength": found.strength,
         "sweep": [{"strength": strength, "score": score} for strength, score in found.sweep.items()],
-        "solver": found.solver,
+        "bits": found.bits,
         "converged": found.converged,
     }
 
@@ -159,7 +158,7 @@ def _predictions(work: Work, logits: npt.NDArray[np.float32]) -> pa.Table:
     best = np.argsort(-logits, axis=1, kind="stable")[:, :5]
     best[lost] = -1
     score = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))
-    return pa.table(
+    told = pa.table(
         {
             "key": pa.array(work.which.keys),
             "label": pa.array(labels, pa.int32()),
@@ -168,4 +167,9 @@ def _predictions(work: Work, logits: npt.NDArray[np.float32]) -> pa.Table:
             "score": pa.array(score, pa.float32(), mask=lost),
             "right": pa.array(metrics.hits(labels, logits, 1)),
         }
+    )
+    return (
+        told
+        if logits.shape[1] > 2
+        else told.append_column("margin", pa.array(metrics.margins(logits), pa.float32()))
     )

@@ -10,7 +10,7 @@ youtube_bb are pm-0; ImageNet-A was chosen against resnet50, whose cell is empty
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +24,7 @@ IMAGENET = "imagenet1k"
 CARRIED = "references.csv"
 
 MAX_BYTES = 16 << 20
+_NONE = 0.01  # of ImageNet; no published model is that bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,16 @@ def _read(text: str, where: str) -> tuple[Reference, ...]:
             f"model, group, {IMAGENET}, and the name of a shift such as imagenetv2",
         )
     try:
-        return tuple(
-            Reference(row["model"], row["group"], {name: _share(row[name]) for name in sets if row[name]})
-            for row in rows
-        )
+        return tuple(_reference(row, sets) for row in rows)
     except (ValueError, TypeError, csv.Error) as error:
         raise ConfigError(f"line {rows.line_num} of {where} is no row of percentages: {error}") from error
+
+
+def _reference(row: Mapping[str, str], sets: Sequence[str]) -> Reference:
+    accuracy = {name: _share(row[name]) for name in sets if row[name]}
+    if 0 < accuracy.get(IMAGENET, 0) <= _NONE:
+        raise ValueError(f"{row[IMAGENET]} on {IMAGENET} is a share of 1, and 70 is 70 %")
+    return Reference(row["model"], row["group"], accuracy)
 
 
 def _share(said: str) -> float:

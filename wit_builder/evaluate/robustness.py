@@ -144,7 +144,7 @@ def shift(
     """How those models stand on that shift that were measured on it; None where none was.
 
     baseline: the model that the others are compared with. Raises ConfigError where they have no accuracy on ImageNet
-    in common, all its classes or the shift's.
+    in common, all its classes or the shift's, and where the references are no line.
     """
     some = [model for model in models if which in model.accuracy and _on(which, model.accuracy)]
     if not some:
@@ -158,6 +158,12 @@ def shift(
         )
     on = next((on for on in common if _points(references, on, which).size), common[0])
     points = _points(references, on, which)
+    if len(points) >= LEAST and (flat := [at for at in (0, 1) if len(np.unique(points[:, at])) == 1]):
+        raise ConfigError(
+            f"the {len(points)} reference models of {title(which)} have one accuracy on {(on, which)[flat[0]]}, "
+            f"{points[0, flat[0]]:.1%}, and no line goes through them",
+            "--references FILE.csv, with models of several accuracies",
+        )
     fit = fitted(points) if len(points) >= LEAST else None
     base = next((model.accuracy[which] for model in some if model.model == baseline), None)
     return Shift(which, on, fit, tuple(_standing(model, which, on, points, fit, base) for model in some))

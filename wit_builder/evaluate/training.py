@@ -11,6 +11,7 @@ from wit_builder.errors import ConfigError, many
 from wit_builder.evalset import sets
 from wit_builder.evalset.published import Say
 from wit_builder.evalset.sets import EvalSet
+from wit_builder.evaluate import metrics
 from wit_builder.evaluate.logistic import Features, Labels
 from wit_builder.evaluate.work import Split, Work
 
@@ -69,10 +70,13 @@ def read(word: str, test: EvalSet, say: Say = lambda _: None) -> Training:
 def taught(work: Work) -> Taught:
     """The samples of the set's splits. Raises ConfigError when the probe could not learn every class from them."""
     assert work.train is not None
+    metrics.check(f"the split {work.split!r} of {work.which.name!r}", work.which.metric, work.which.labels)
     train, keys = _readable(work.train)
     check(work.which.name, train.labels, [names[0] for names in work.which.classes])
     if work.validation is not None:
-        return Taught(train, keys, _readable(work.validation)[0], False)
+        validation, split = _readable(work.validation)[0], work.validation.which.split
+        metrics.check(f"the split {split!r} of {work.which.name!r}", work.which.metric, validation.labels)
+        return Taught(train, keys, validation, False)
     held = carved(keys, train.labels, SEED)
     if not held.any():
         raise ConfigError(
@@ -134,7 +138,7 @@ def _readable(split: Split) -> tuple[Samples, tuple[str, ...]]:
 
 
 def _alike(other: EvalSet, test: EvalSet) -> EvalSet:
-    """Raises ConfigError unless labels mean the same in both: by their names, and where there are, their folders."""
+    """Raises ConfigError unless labels mean the same in both, by their names."""
     if (other.kind, other.classes) != (test.kind, test.classes):
         differ = [a[0] for a, b in zip(other.classes, test.classes, strict=False) if a != b]
         first = f", the first that differs is {differ[0]!r}" if differ else ""
@@ -143,20 +147,4 @@ def _alike(other: EvalSet, test: EvalSet) -> EvalSet:
             f"{len(other.classes)} and {len(test.classes)}{first}",
             "a folder for each class in each split, or classnames.txt",
         )
-    theirs, ours = _folders(other), _folders(test)
-    for label in theirs.keys() & ours.keys():
-        if theirs[label] != ours[label]:
-            raise ConfigError(
-                f"class {label} of {test.name!r} is the folder {theirs[label]!r} in the split {other.split!r}, and "
-                f"{ours[label]!r} in {test.split!r}",
-                "a folder for each class in each split",
-            )
     return other
-
-
-def _folders(which: EvalSet) -> dict[int, str]:
-    """The folder of each class, of a set that lies in such."""
-    if which.kind != "classes":
-        return {}
-    found = zip(which.keys, which.labels.tolist(), strict=True)
-    return {label: key.split("/")[0] for key, label in found if "/" in key}

@@ -36,6 +36,7 @@ def evaluate(work: Work) -> Result | None:
             f"{which.name!r} has {count}, and there is nothing to tell apart",
             "a set of two classes or more, a folder or a line of classnames.txt each",
         )
+    metrics.check(f"the split {which.split!r} of {which.name!r}", which.metric, which.labels)
     said = classifier.prompts(work.loaded, which, work.ranks, work.precision)
     if not work.ranks.first:
         return None
@@ -63,7 +64,10 @@ def _classified(work: Work, classes: Floats) -> tuple[dict[str, Estimate], dict[
         "confusion": measures.confusion(which.labels, best[:, 0], len(which.classes)),
         "calibration": bins,
     }
-    return own | found | {"calibration_error": error}, more, _predictions(which, best, score)
+    told = _predictions(which, best, score)
+    if len(which.classes) == 2:
+        told = told.append_column("margin", pa.array(metrics.margins(_logits(work, classes))))
+    return own | found | {"calibration_error": error}, more, told
 
 
 def _labelled(work: Work, classes: Floats) -> tuple[dict[str, Estimate], dict[str, Any], pa.Table]:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from wit_builder.images.still import broken
+
 WHITE = 255
 Box = tuple[float, float, float, float]  # left, top, right, bottom; in pixels
 # 16 to 8 bit, rounded: 40000 is 156. Pillow's own convert clips at 255.
@@ -39,7 +41,10 @@ class Raster:
 
 
 def flatten(image: Image.Image) -> Image.Image:
-    """The picture in mode L, RGB or CMYK, without transparency and without anything in its info."""
+    """The picture in mode L, RGB or CMYK, without transparency and without anything in its info.
+
+    Raises ImageError (decode_error) where none of its pixels is a number.
+    """
     key = image.info.get("transparency")  # a colour, or for palettes an index or an alpha for each entry
     image.info = {}
     if image.mode.startswith("I;16"):
@@ -68,8 +73,14 @@ def _sixteen_bit(image: Image.Image, key: int | None) -> Image.Image:
 
 
 def _wide_range(image: Image.Image) -> Image.Image:
-    """Numbers of 32 bit, whose range no header tells: up to 1 (real ones), 255 or 65535, else stretched."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    """Numbers of 32 bit, whose range no header tells: up to 1 (real ones), 255 or 65535, else stretched.
+
+    What is not finite is 0. Raises ImageError (decode_error) where nothing is.
+    """
+    seen = np.asarray(image, dtype=np.float32)
+    if not np.isfinite(seen).any():
+        raise broken("no pixel is a number")
+    values = np.nan_to_num(seen, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     tops = (255.0, 65_535.0) if image.mode == "I" else (1.0, 255.0, 65_535.0)
     top = next((top for top in tops if low >= 0 and high <= top), None)

@@ -10,7 +10,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from wit_builder.model.network import Sighted, keeping_all
 
-_LENGTHS = (9, 33, 77)
 _KNOWN: dict[str, "Cost"] = {}
 
 
@@ -33,7 +32,7 @@ class Cost:
 
 
 def cost(network: Sighted) -> Cost:
-    """Counted at three lengths, weights and sample on the meta device; the network stays as it is.
+    """Counted at three lengths that its texts may have, all of it on the meta device; the network stays as it is.
 
     Once for all networks of the same config and weights: an ablation trains a dozen of them.
     """
@@ -50,8 +49,10 @@ def _kind(network: Sighted) -> str:
 
 
 def _parabola(network: Sighted) -> Cost:
-    near, middle, far = (float(_counted(network, length)) for length in _LENGTHS)
-    (a, b, c), (u, v) = _LENGTHS, ((middle - near), (far - near))
+    step = max(1, (network.context - 1) // 3)
+    a, b, c = lengths = [network.context - back * step for back in (2, 1, 0)]
+    near, middle, far = (float(_counted(network, length)) for length in lengths)
+    u, v = ((middle - near), (far - near))
     by_pair = (v / (c - a) - u / (b - a)) / (c - b)
     by_token = u / (b - a) - by_pair * (a + b)
     return Cost(near - by_token * a - by_pair * a * a, by_token, by_pair)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wit_builder.model.clip import Clip
     from wit_builder.model.heads import Head
 
-NEEDED = ("torch", "torchvision", "open_clip", "safetensors", "sklearn")  # the extra `train`
+NEEDED = ("torch", "torchvision", "open_clip", "safetensors")  # the extra `train`
 
 
 class Rule(Protocol):

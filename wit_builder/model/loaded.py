@@ -20,7 +20,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.images.prepared import Preprocess, preprocess_of
 from wit_builder.model import build, weights
 from wit_builder.model.network import Network, contrastive
-from wit_builder.model.tokens import CONTEXT, Tokenizer
+from wit_builder.model.tokens import Tokenizer
 
 _OTHERS = {"words.weight": "the words of a caption", "prefix.weight": "captions"}  # weight: what it predicts
 
@@ -60,11 +60,16 @@ def opened(name: str, checkpoint: str) -> Loaded:
         name, cbow="text.projection.weight" in state and "text.token_embedding.weight" in state
     )
     build.fill(network.inner, state, name, checkpoint)
+    scale = network.logit_scale.detach()
+    if not scale.exp().isfinite().all():
+        raise ConfigError(
+            f"{checkpoint!r} multiplies similarities by exp({float(scale):g}), and that is no number",
+            "give a checkpoint of a run that has not diverged",
+        )
     with Path(checkpoint).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    context = int(network.config["text_cfg"].get("context_length", CONTEXT))
     preprocess = preprocess_of(build.config_of(name)[1], network.image_size)
-    return Loaded(network.eval(), Tokenizer(context), name, checkpoint, sha256, preprocess)
+    return Loaded(network.eval(), Tokenizer(network.context), name, checkpoint, sha256, preprocess)
 
 
 class Sight:

@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from wit_builder.errors import ConfigError
 from wit_builder.model import build, text, weights
+from wit_builder.model.tokens import CONTEXT
 
 
 class Sighted(nn.Module):
@@ -52,6 +53,16 @@ class Sighted(nn.Module):
     def is_resnet(self) -> bool:
         """One of the paper's five ResNets, or of their kind."""
         return isinstance(self.inner.visual, ModifiedResNet)
+
+    @property
+    def context(self) -> int:
+        """Tokens of a text that it takes, its start and its end among them."""
+        return int(self.config["text_cfg"].get("context_length", CONTEXT))
+
+    @property
+    def has_batch_norms(self) -> bool:
+        """Whether what it says of a sample hangs on those that it sees with it, as of the ResNets."""
+        return bool(_batch_norms(self))
 
     def see(self, images: Tensor) -> Tensor:
         """uint8 [B, 3, H, W] -> what the image tower says, float [B, D]."""
@@ -200,10 +211,14 @@ def keeping_all(network: Sighted) -> Iterator[None]:
             setattr(part, flag, value)
 
 
+def _batch_norms(module: nn.Module) -> list[Any]:
+    return [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+
+
 @contextmanager
 def still_statistics(module: nn.Module) -> Iterator[None]:
     """Batch norms inside learn nothing of what they see: of a batch that is computed twice, once counts."""
-    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    norms = _batch_norms(module)
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
         norm.momentum, norm.num_batches_tracked = 0.0, None

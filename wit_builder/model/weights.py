@@ -35,11 +35,22 @@ def read(path: str) -> Weights:
         ) from error
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
-    if not (isinstance(found, dict) and found and all(_is_weight(*item) for item in found.items())):
-        raise ConfigError(f"{path!r} holds no weights", "give a state dict, or open_clip's epoch_N.pt")
+    found = checked(found, path)
     if all(name.startswith("module.") for name in found):  # trained on several GPUs
         found = {name.removeprefix("module."): weight for name, weight in found.items()}
     return dict(found)
+
+
+def checked(found: object, path: str) -> Weights:
+    """The state dict that the file holds. Raises ConfigError when it is none, or not of plain tensors."""
+    if not (isinstance(found, dict) and found and all(_is_weight(*item) for item in found.items())):
+        raise ConfigError(f"{path!r} holds no weights", "give a state dict, or open_clip's epoch_N.pt")
+    if odd := next((name for name, weight in found.items() if weight.layout is not torch.strided), ""):
+        raise ConfigError(
+            f"{path!r} holds a weight that is no plain tensor: {odd} is {found[odd].layout}",
+            f"state[{odd!r}] = state[{odd!r}].to_dense()",
+        )
+    return found
 
 
 def why(error: Exception) -> str:

@@ -9,6 +9,7 @@ next sample. It holds tensors and Python's plain values alone, so `torch.load(we
 
 import json
 import threading
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from wit_builder.train.settings import Training
 FOLDER = "checkpoints"
 _FORMAT = 1
 _FREE = {"sources", "micro_batch", "checkpointing", "compile", "max_skipped"}  # may change when a run goes on
+_FREE_WITH_NORMS = _FREE - {"micro_batch"}  # where batch norms see a pass at a time
 
 Content = dict[str, Any]
 
@@ -86,7 +88,9 @@ def content(
 def load(path: Path) -> Content:
     """The content of a file that `Checkpoints` wrote. Raises ConfigError when it is none."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch says of a file that it then refuses
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # whatever a file's bytes do to torch
@@ -94,12 +98,29 @@ def load(path: Path) -> Content:
             f"{str(path)!r} is no checkpoint that can be read: {weights.why(error)}",
             "give another one; where `--resume` meets it, delete it to go on from the one before",
         ) from error
-    if not isinstance(found, dict) or not isinstance(found.get("wit"), dict):
+    if not _is_whole(found):
         raise ConfigError(
             f"{str(path)!r} is no checkpoint of `wit train`: it does not say how to go on",
             "begin a new run from its weights with `--init`",
         )
+    weights.checked(found["state_dict"], str(path))
     return found
+
+
+def _is_whole(found: Any) -> bool:
+    """Whether it has all that `check`, `progress` and `restore` read."""
+    try:
+        said, now = found["wit"], progress(found)
+        training, config = json.loads(said["training"]), json.loads(said.get("config") or "{}")
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return False
+    parts = (found.get("state_dict"), found.get("optimizer"), now.skipped, training, config)
+    return (
+        all(isinstance(part, dict) for part in parts)
+        and all(isinstance(training.get(name), str) for name in ("model", "objective", "text_encoder"))
+        and isinstance(now.step, int)
+        and isinstance(said.get("data"), str)
+    )
 
 
 def progress(found: Content) -> Progress:
@@ -109,7 +130,7 @@ def progress(found: Content) -> Progress:
     return Progress(said["step"], best, said.get("skipped", {}))
 
 
-def check(found: Content, path: Path, training: Training, config: Content, data: str) -> None:
+def check(found: Content, path: Path, training: Training, network: Sighted, data: str) -> None:
     """Raises ConfigError, naming the first difference, for a checkpoint of another run than this one.
 
     A model is what its config says, whatever the file is called.
@@ -117,15 +138,16 @@ def check(found: Content, path: Path, training: Training, config: Content, data:
     before = {"samples": 0} | json.loads(found["wit"]["training"])  # which older ones do not tell
     now = json.loads(json.dumps(asdict(training)))
     said = found["wit"].get("config")
-    if said is not None and json.loads(said) == json.loads(json.dumps(config)):
+    if said is not None and json.loads(said) == json.loads(json.dumps(network.config)):
         before["model"] = now["model"]
     elif said is not None and before["model"] == now["model"]:
         raise ConfigError(
             f"{str(path)!r} was trained with another config of {training.model!r} than there is now",
             "put the file back as it was, or give another --out",
         )
+    free = _FREE_WITH_NORMS if network.has_batch_norms else _FREE
     for name, value in now.items():
-        if name not in _FREE and before.get(name) != value:
+        if name not in free and before.get(name) != value:
             raise ConfigError(
                 f"{str(path)!r} was trained with {name} {before.get(name)!r}, now it is {value!r}",
                 "give the options that the run was begun with, or another --out",
@@ -138,19 +160,26 @@ def check(found: Content, path: Path, training: Training, config: Content, data:
         )
 
 
-def restore(found: Content, network: Sighted, optimizer: torch.optim.Optimizer) -> None:
-    """Put weights and optimiser back as they were, in shards where they are."""
+def restore(found: Content, path: Path, network: Sighted, optimizer: torch.optim.Optimizer) -> None:
+    """Put weights and optimiser back as they were, in shards where they are.
+
+    Raises ConfigError for those of another network, or of none.
+    """
     own = network.inner.state_dict()
-    network.inner.load_state_dict(
-        {name: _like(own[name], value) for name, value in found["state_dict"].items()}
-    )
     params = [weight for group in optimizer.param_groups for weight in group["params"]]
-    state = found["optimizer"]["state"]
-    placed = {
-        number: {name: _like(params[number], value) for name, value in entry.items()}
-        for number, entry in state.items()
-    }
-    optimizer.load_state_dict({**found["optimizer"], "state": placed})
+    try:
+        state = {name: _like(own[name], value) for name, value in found["state_dict"].items()}
+        network.inner.load_state_dict(state)
+        placed = {
+            number: {name: _like(params[number], value) for name, value in entry.items()}
+            for number, entry in found["optimizer"]["state"].items()
+        }
+        optimizer.load_state_dict({**found["optimizer"], "state": placed})
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ConfigError(
+            f"{str(path)!r} does not have the weights and the optimiser's state to go on with: {weights.why(error)}",
+            "delete it to go on from the one before",
+        ) from error
 
 
 class Checkpoints:

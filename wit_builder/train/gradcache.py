@@ -3,7 +3,8 @@
 A contrastive loss hangs on all samples together, so its gradient is no sum over micro-batches. GradCache (Gao et
 al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup") has it exactly: all embeddings
 without a graph, the loss's gradient by embeddings, then each micro-batch once more with its graph and with the
-random numbers that it had.
+random numbers that it had. Batch norms see a pass at a time, whatever is done: of the ResNets the gradient is that of
+their pieces, with statistics of each.
 """
 
 from collections.abc import Iterator

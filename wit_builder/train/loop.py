@@ -19,10 +19,9 @@ from wit_builder import __version__, storage
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.evalset.sets import EvalSet
 from wit_builder.model import flops
-from wit_builder.model.network import Sighted
 from wit_builder.model.ranks import Ranks, gathered
 from wit_builder.model.text import ends
-from wit_builder.model.tokens import CONTEXT, Tokenizer
+from wit_builder.model.tokens import Tokenizer
 from wit_builder.train import checkpoint, curves, heldout, telemetry
 from wit_builder.train.batch import Batch
 from wit_builder.train.checkpoint import Best, Checkpoints, Progress
@@ -121,14 +120,14 @@ class Trainer:
         self.steps = training.steps(data.steps)
         self.checkpoints = Checkpoints(run.out / checkpoint.FOLDER, data.steps, run.keep, run.keep_every)
         self._lost = 0  # steps without a finite gradient, one after the other
-        self._tokenizer = Tokenizer(context(self.network))
+        self._tokenizer = Tokenizer(self.network.context)
         self._cost = flops.cost(self.network)
         before = self._before()
         self.module = spread(self.network, run.spread)
         self.optimizer = adamw(self.network, training)
         if before is not None:
-            checkpoint.restore(before, self.network, self.optimizer)
-        start = Progress() if before is None else checkpoint.progress(before)
+            checkpoint.restore(*before, self.network, self.optimizer)
+        start = Progress() if before is None else checkpoint.progress(before[0])
         self.step, self.best, self.skipped = start.step, start.best, Counter(start.skipped)
         self._judged = set[str]()  # held-out sets, after this step
         self._remember()
@@ -294,8 +293,8 @@ class Trainer:
         finally:
             self.checkpoints.wait()
 
-    def _before(self) -> checkpoint.Content | None:
-        """The newest checkpoint of the folder, which must be this run's."""
+    def _before(self) -> tuple[checkpoint.Content, Path] | None:
+        """The newest checkpoint of the folder, which must be this run's, and where it lies."""
         path = self.checkpoints.newest()
         if path is None:
             return None
@@ -304,8 +303,8 @@ class Trainer:
                 f"{self.run.out} holds a run already", "go on with `--resume`, or give another --out"
             )
         found = checkpoint.load(path)
-        checkpoint.check(found, path, self.training, self.network.config, self.fingerprint)
-        return found
+        checkpoint.check(found, path, self.training, self.network, self.fingerprint)
+        return found, path
 
     def _sinks(self, watcher: Watcher, more: Sequence[Sink]) -> Sequence[Sink]:
         if not self.ranks.first:
@@ -358,11 +357,6 @@ class Trainer:
             storage.write_json(self.run.out / RESULT, asdict(outcome))
             curves.of_run(found, self.run.out / curves.FILE)
         return outcome
-
-
-def context(network: Sighted) -> int:
-    """Tokens of a text that the network takes."""
-    return int(network.config["text_cfg"].get("context_length", CONTEXT))
 
 
 def seed_of(seed: int, step: int, rank: int) -> int:

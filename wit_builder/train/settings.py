@@ -26,7 +26,7 @@ class Training:
         size are stretched (section 2.5: ViT-L/14@336px goes on from ViT-L/14).
     sources: shard lists, as the loader takes them; weights: how often each is drawn from, () for by its size.
     batch: samples in one step, of all ranks together. micro_batch: samples of one pass of the network on one
-        rank, 0 for all at once; the gradient is the same (gradcache.py).
+        rank, 0 for all at once; the gradient is the same (gradcache.py), but for batch norms, which see a pass.
     epochs: passes over the data. samples: to be seen in all, in place of epochs where it is not 0; as many whole
         batches as they fill, and the schedule spans them. seed: of weights, order, crops and the choice of captions.
     objective: `contrastive` (figure 3), or the other two of figure 2: `words` predicts the caption's bag of words,

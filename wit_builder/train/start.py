@@ -15,7 +15,7 @@ from wit_builder.shardset import sources
 from wit_builder.shardset.cache import Cache
 from wit_builder.train import check, heldout, objectives
 from wit_builder.train.loader import Loader
-from wit_builder.train.loop import Run, Trainer, context
+from wit_builder.train.loop import Run, Trainer
 from wit_builder.train.needs import Needs, needs
 from wit_builder.train.order import LAYOUT
 from wit_builder.train.reader import Plan
@@ -32,6 +32,7 @@ class Look:
     facts: check.Facts
     needs: Needs
     steps: int  # of an epoch
+    has_batch_norms: bool
     trouble: ConfigError | None  # that a run would end with before its first step, or at it
 
 
@@ -44,8 +45,9 @@ def look(training: Training, *, exclude: str = "", cache: Cache | None = None) -
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     facts = check.inspect(plan.shards, plan.context)
     length = max(1, int(check.spread(facts.tokens)[2]))
-    steps = _steps(plan, cache, facts, training.max_skipped)
-    return Look(facts, needs(objective.network, training, length), *steps)
+    steps, trouble = _steps(plan, cache, facts, training.max_skipped)
+    needed = needs(objective.network, training, length)
+    return Look(facts, needed, steps, objective.network.has_batch_norms, trouble)
 
 
 def _steps(
@@ -115,6 +117,12 @@ def held_out(folder: Path) -> EvalSet:
             f"the held-out set {str(folder)!r} is one of {what}, and training is scored by classes or captions",
             "wit eval --eval-set, once there is a checkpoint" if held.kind == "labels" else None,
         )
+    if held.kind == "classes" and len(held.classes) < 2:
+        raise ConfigError(
+            f"the held-out set {str(folder)!r} has a single class, {held.classes[0][0]!r}, and there is nothing to "
+            "tell apart",
+            "a set of two classes or more, a folder or a line of classnames.txt each",
+        )
     if not heldout.readable(held):
         raise ConfigError(f"no image of the held-out set {str(folder)!r} can be read")
     return held
@@ -127,6 +135,6 @@ def _plan(training: Training, network: Sighted, cache: Cache, exclude: str) -> P
         training.weights or (1.0,) * len(training.sources),
         training.batch,
         Preparation(network.image_size[0], training.crop, training.captions, training.seed),
-        context(network),
+        network.context,
         left_out,
     )
