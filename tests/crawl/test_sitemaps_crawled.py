@@ -55,6 +55,14 @@ def test_an_index_names_no_sitemaps_of_strangers(tmp_path):
     assert "stranger.test/1.xml" not in web.asked
 
 
+def test_robots_names_no_sitemaps_of_strangers_but_those_of_its_owner(tmp_path):
+    robots_txt = robots("http://stranger.test/1.xml", "http://maps.a.test/2.xml")
+    web = FakeWeb({"www.a.test/robots.txt": robots_txt, "www.a.test/": page()})
+    web.answers["maps.a.test/2.xml"] = xml(urlset("http://www.a.test/b"))
+    run(web, Crawl(("http://www.a.test/",)), tmp_path)
+    assert set(web.asked) == {"www.a.test/", "maps.a.test/2.xml", "www.a.test/b"}
+
+
 def test_a_sitemap_may_redirect_within_its_host(tmp_path):
     web = FakeWeb(
         {"a.test/robots.txt": robots("/map.xml", "/off.xml"), "a.test/": page(), "a.test/b": page()}

@@ -6,9 +6,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from tests.site.told import Say, told
 from wit_builder.errors import Gone
 from wit_builder.fetch import room as room_
-from wit_builder.fetch.room import Backlog, ImageVisitor, NoRoom, Room
+from wit_builder.fetch.room import Backlog, ImageVisitor
 from wit_builder.web.http1 import Head
 from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.room import NoRoom, Room, announced
 from wit_builder.web.settings import WebSettings
 
 MOST = 40_000  # bytes of one image
@@ -97,8 +98,7 @@ def test_a_body_without_a_length_is_given_room_for_the_most_that_is_read(web, mo
 
 def test_a_length_beside_chunks_does_not_count():
     headers = CIMultiDictProxy(CIMultiDict({"Content-Length": "1", "Transfer-Encoding": "chunked"}))
-    visitor = ImageVisitor(None, HostQueues(Politeness()), WebSettings(max_image_bytes=MOST))
-    assert visitor._announced(Head(200, "OK", headers)) == MOST
+    assert announced(Head(200, "OK", headers), MOST) == MOST
 
 
 def test_who_found_no_room_asks_once_more_and_not_a_third_time(web, monkeypatch):

@@ -77,6 +77,7 @@ def test_a_version_differs_when_the_bytes_do(tmp_path):
     ("word", "said"),
     [
         ("nowhere.csv", "cannot be read: No such file or directory"),
+        ("/dev/zero", "'/dev/zero' is a pipe or a device, expected a file"),
         ("*.xyz", "means no file"),
         ("empty", "means no file"),
         ("s3://", "cannot be read"),

@@ -18,7 +18,7 @@ from wit_builder.extract.settings import Extraction
 from wit_builder.records import url_id
 from wit_builder.web.charset import utf8_html
 from wit_builder.web.politeness import HostQueues, backoff
-from wit_builder.web.url import host_of, origin_of
+from wit_builder.web.url import host_of, origin_of, registrable_domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Harvester:
         self._scope = scope
         self._visitor = visitor
         self._queues = queues
+        self._parsing = asyncio.Lock()  # a sitemap takes several times its size meanwhile
         self._random = random.Random()  # spreads retries; what is kept does not depend on it
 
     async def settle(self, job: Job, batch: Batch) -> None:
@@ -75,7 +76,8 @@ class Harvester:
             ) from error
         if self._sitemaps and depth_of(batch.level) == 0 and not holds_sitemaps(batch.level):
             for url in self._visitor.sitemaps(origin_of(address.url)):
-                batch.move(_key(url), url, sitemap_level())
+                if self._may_hold_sitemaps(url, address):
+                    batch.move(_key(url), url, sitemap_level())
 
     async def _page(self, address: Address, target: "_Target", batch: Batch) -> None:
         visit = await self._visitor.visit(address.url, "page", target)
@@ -91,8 +93,12 @@ class Harvester:
         batch.link(page.links, visit.fetched_at)
 
     async def _sitemap(self, address: Address, target: "_Target", batch: Batch) -> None:
-        body = await self._visitor.sitemap(address.url, target)
-        found = await asyncio.to_thread(parse, body, address.url)  # 0.5 s for the largest allowed
+        try:
+            body = await self._visitor.sitemap(address.url, target)
+            async with self._parsing:
+                found = await asyncio.to_thread(parse, body, address.url)  # 0.5 s for the largest allowed
+        finally:
+            self._visitor.room.leave()
         batch.keep_sitemap(address, found.cut, _now())
         batch.link(found.pages, _now())
         for url in found.sitemaps:
@@ -123,8 +129,9 @@ class Harvester:
                 batch.redirect(_key(target), target, level, _now())
 
     def _may_hold_sitemaps(self, url: str, parent: Address) -> bool:
+        """Whether it is in the scope, or of the owner of what names it."""
         host = host_of(url)
-        return host == parent.host or self._scope.holds(host)
+        return registrable_domain(host) == registrable_domain(parent.host) or self._scope.holds(host)
 
     def _again(self, job: Job, error: Transient) -> bool:
         """Queue the job again, later, unless it was tried often enough or took all its time."""

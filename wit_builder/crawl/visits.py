@@ -1,16 +1,28 @@
 """A visitor that also fetches sitemaps, by the rules that hold for pages."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from wit_builder.crawl.sitemap import MAX_BYTES
 from wit_builder.errors import Forbidden, Gone
-from wit_builder.web.client import REDIRECTS
+from wit_builder.web.client import REDIRECTS, Client, Response
+from wit_builder.web.http1 import Head
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.room import NoRoom, Room, announced
+from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import normalise
 from wit_builder.web.visitor import Visitor
 
+SITEMAP_BYTES = 8 * MAX_BYTES  # of sitemaps in memory together
+
 
 class CrawlVisitor(Visitor):
-    """What a crawl asks of the web."""
+    """What a crawl asks of the web. The caller does `room.leave()` when it is done with a sitemap."""
+
+    def __init__(self, client: Client, queues: HostQueues[Any], settings: WebSettings) -> None:
+        super().__init__(client, queues, settings)
+        self.room = Room(SITEMAP_BYTES)
 
     async def sitemap(self, url: str, in_scope: Callable[[str], bool]) -> bytes:
         """The body of a sitemap, at most 50 MiB, still compressed if it is a .gz file.
@@ -21,9 +33,12 @@ class CrawlVisitor(Visitor):
         host = self._host(url)
         self._not_given_up(host)
         await self._permission(url, host)
-        response = await self._request(
-            url, host, max_bytes=MAX_BYTES, accept="application/xml,text/plain;q=0.5"
-        )
+        await self.room.quiet()
+        try:
+            response = await self._ask_for(url, host)
+        except NoRoom:
+            await self.room.wait_for(MAX_BYTES)
+            response = await self._ask_for(url, host)
         if response.status not in REDIRECTS:
             return bytes(response.body)
         try:
@@ -32,3 +47,11 @@ class CrawlVisitor(Visitor):
             raise Gone("bad_url", f"Location: {error}") from None
         in_scope(target)
         raise Forbidden("redirect_out_of_scope", target)
+
+    async def _ask_for(self, url: str, host: str) -> Response:
+        def admit(head: Head) -> None:
+            self.room.take(announced(head, MAX_BYTES), task)
+
+        task = asyncio.current_task()
+        accept = "application/xml,text/plain;q=0.5"
+        return await self._request(url, host, max_bytes=MAX_BYTES, admit=admit, accept=accept)

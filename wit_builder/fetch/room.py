@@ -1,9 +1,7 @@
-"""Bodies of images in memory are few, and bounded: each is given room before it is read.
+"""Bodies of images in memory are few, and bounded (web/room.py).
 
-256 connections with 25 MiB each would take 6.4 GB. So the head of an answer decides: its Content-Length must
-find room, or the most that is ever read where it has none. When it does not, the connection is closed, the
-visit waits until there is room for the most, and asks once more. That is rare, as nobody asks for another
-image while more than half of the room is taken.
+256 connections with 25 MiB each would take 6.4 GB. That an image has to be asked for twice is rare, as nobody asks
+for another while more than half of the room is taken.
 """
 
 import asyncio
@@ -11,65 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from wit_builder.errors import FetchError
 from wit_builder.web.client import Client
 from wit_builder.web.http1 import Head
 from wit_builder.web.politeness import HostQueues
+from wit_builder.web.room import NoRoom, Room, announced
 from wit_builder.web.settings import WebSettings
 from wit_builder.web.visitor import Visit, Visitor
 
 BODY_BYTES = 512 << 20  # in one fetch task: 2,500 pictures of 200 KB
-
-
-class NoRoom(FetchError):
-    """The body has to wait until there is room for it; nothing is wrong with it."""
-
-
-class Room:
-    """Room for `size` bytes. What is taken belongs to the asyncio task that took it.
-
-    Whatever is at most half of the size finds room sooner or later, if all tasks do `quiet` first.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.taken = 0  # bytes
-        self._held: dict[asyncio.Task[Any] | None, int] = {}
-        self._left = asyncio.Event()
-
-    async def quiet(self) -> None:
-        """Wait until at most half of the room is taken."""
-        while self.taken > self.size // 2:
-            await self._leaving()
-
-    def take(self, size: int, task: asyncio.Task[Any] | None = None) -> None:
-        """Take so many bytes, in exchange for what the task has. Raises NoRoom; then it keeps what it has.
-
-        task: for whom, by default the current one.
-        """
-        me = task or asyncio.current_task()
-        more = size - self._held.get(me, 0)
-        if self.taken + more > self.size:
-            raise NoRoom("no_room", f"{size} bytes")
-        self._held[me] = size
-        self.taken += more
-
-    async def wait_for(self, size: int) -> None:
-        """Take so many bytes once they are there."""
-        while True:
-            try:
-                return self.take(size)
-            except NoRoom:
-                await self._leaving()
-
-    def leave(self) -> None:
-        """Give back what the task has."""
-        self.taken -= self._held.pop(asyncio.current_task(), 0)
-        self._left.set()
-
-    async def _leaving(self) -> None:
-        self._left.clear()
-        await self._left.wait()
 
 
 class Backlog:
@@ -133,13 +80,6 @@ class ImageVisitor(Visitor):
 
         def admit(head: Head) -> None:
             self._admit_image(head)
-            self.room.take(self._announced(head), task)
+            self.room.take(announced(head, self._most), task)
 
         return admit
-
-    def _announced(self, head: Head) -> int:
-        """Bytes of body that this answer can come to."""
-        length = head.headers.get("Content-Length", "")
-        encoded = head.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
-        chunked = "Transfer-Encoding" in head.headers  # which outranks a length
-        return self._most if chunked or encoded or not length.isdecimal() else min(int(length), self._most)

@@ -128,13 +128,19 @@ class Client:
             try:
                 async with asyncio.timeout(deadline_s):
                     ip = await self._links.exchange(origin, request.encode("ascii"), answer, sent)
+                return _response(url, answer, ip)
             except TimeoutError:
                 raise Transient("timeout", f"not done in {deadline_s:g} s") from None
-        head = answer.head
-        assert head is not None, "an answer that is done has a head"
-        if not answer.wanted and (head.status not in REDIRECTS or "Location" not in head.headers):
-            _raise_for_status(head)
-        return Response(url, head.status, head.headers, answer.body(), ip, datetime.now(UTC))
+            finally:
+                answer.drop()
+
+
+def _response(url: str, answer: Answer, ip: str) -> Response:
+    head = answer.head
+    assert head is not None, "an answer that is done has a head"
+    if not answer.wanted and (head.status not in REDIRECTS or "Location" not in head.headers):
+        _raise_for_status(head)
+    return Response(url, head.status, head.headers, answer.body(), ip, datetime.now(UTC))
 
 
 def _taken_apart(url: str) -> tuple[Origin, str, str]:

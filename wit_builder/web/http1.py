@@ -79,6 +79,11 @@ class Answer:
             return b""
         return self._body.whole() if self._place is None else self._place
 
+    def drop(self) -> None:
+        """Give back the body's memory now: an error's traceback may keep the answer until garbage is collected."""
+        self._place, self._rest, self._space = None, b"", self._scratch
+        self._body = _Body(None, MAX_DRAINED, cut=True)
+
     def space(self) -> memoryview:
         """Where the next bytes belong."""
         return self._space

@@ -61,7 +61,7 @@ class Link:
         try:
             await self._over
         finally:
-            self._answer = None
+            self._answer, self._over = None, loop.create_future()  # else an error holds itself, by this frame
             self._timer.cancel()
         if not answer.done:
             raise (Closed if self.since else Transient)("connect", "closed without an answer")
@@ -126,6 +126,9 @@ class Link:
         self._heard = self._pool.loop.time()
         try:
             answer.came(count)
+        except FetchError as error:
+            self._over.set_exception(error.with_traceback(None))  # whose frames hold the body
+            return True
         except Exception as error:  # noqa: BLE001  (it goes on to who waits)
             self._over.set_exception(error)
             return True
@@ -149,7 +152,7 @@ class Link:
                 answer.ended(why, clean)
             self._over.set_result(None)
         except FetchError as error:
-            self._over.set_exception(error)
+            self._over.set_exception(error.with_traceback(None))
 
     def _lose(self) -> None:
         self._pool.lost(self)

@@ -168,7 +168,8 @@ class TdmGate:
         if isinstance(answer, Unreachable):
             return Answer(answer, answer.keep_s)
         rules = tdm_rules(answer.body)
-        return Answer(rules, KEEP_S - answer.age_s, len(rules) * _RULE_BYTES)
+        size = sum(_RULE_BYTES + 4 * len(rule.location + rule.policy) for rule in rules)
+        return Answer(rules, KEEP_S - answer.age_s, size)
 
 
 def _directives(value: str, agent: str | None) -> Iterator[str]:

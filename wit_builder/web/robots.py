@@ -31,6 +31,7 @@ UNREACHABLE_S = 600.0  # after which an origin that was given up is asked again
 MAX_PARSED = 500 * 1024  # bytes; RFC 9309 2.5: at least 500 KiB
 MAX_SITEMAPS = 1000
 MAX_KEPT = 128 << 20  # bytes that the answers of all origins may take, as estimated below
+_TIMES_HELD = 4  # that the text of a rule is in memory: 2.4 measured, in ASCII
 _RULE_BYTES = 600  # of a rule in protego: 560 measured over 850 real files, 330 in a file of 500 KiB
 _RULES_EXPLAINED = 200  # rules tried, longest first, to name the one that refused
 
@@ -237,8 +238,9 @@ def read_rules(body: bytes, agent: str, address: str, also: str = "") -> Rules:
 
 
 def _rules(lines: list[tuple[str, str]], sitemaps: tuple[str, ...]) -> Rules:
+    size = sum(100 + len(address) for address in sitemaps)
     if not lines:
-        return Rules(sitemaps=sitemaps)
+        return Rules(sitemaps=sitemaps, size=size)
     matcher = Protego.parse("\n".join(["user-agent: *", *(f"{field}: {value}" for field, value in lines)]))
     disallowed = tuple(sorted((v for f, v in lines if f == "disallow"), key=len, reverse=True))
     return Rules(
@@ -247,7 +249,7 @@ def _rules(lines: list[tuple[str, str]], sitemaps: tuple[str, ...]) -> Rules:
         plain=all(map(_PLAIN.fullmatch, disallowed)),
         crawl_delay=_delay(matcher),
         sitemaps=sitemaps,
-        size=len(lines) * _RULE_BYTES,
+        size=size + sum(_RULE_BYTES + _TIMES_HELD * len(value) for _, value in lines),
     )
 
 

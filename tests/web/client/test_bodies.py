@@ -1,6 +1,8 @@
 """Bodies: size, encodings, time."""
 
 import asyncio
+import contextlib
+import gc
 import gzip
 import time
 import tracemalloc
@@ -9,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.web.client.asking import CHUNKED, client, fails, get, sends
+from tests.web.client.asking import CHUNKED, client, fails, get, sends, sends_and_stays
 from tests.web.loopback import Site, answer, chunk
-from wit_builder.errors import Gone, Transient
+from wit_builder.errors import FetchError, Gone, Transient
 from wit_builder.web.client import Client
 from wit_builder.web.network import NetworkGuard, Resolver
 
@@ -40,6 +42,37 @@ def test_a_body_without_end_is_left_at_the_cap() -> None:
     head = b"HTTP/1.1 200 OK\r\n\r\n"
     fails(Site({"/": sends(head, *[b"x" * 65_536] * 2000, memory=sent)}), Gone, "too_big", max_bytes=200_000)
     assert len(sent) < 1000
+
+
+@pytest.mark.parametrize("how", ["had", "silent", "cut off", "too big"])
+def test_a_body_is_out_of_memory_when_nobody_has_it_any_more(how: str) -> None:
+    """Not only when garbage is collected."""
+    size = 1 << 20
+    pages = {
+        "had": answer(200, bytes(size)),
+        "silent": sends_and_stays(answer(200, b"x", Content_Length=str(size))),
+        "cut off": sends(answer(200, b"x", Content_Length=str(size))),
+        "too big": answer(200, chunk(bytes(size + 1)), **CHUNKED),
+    }
+
+    async def run() -> int:
+        site = Site({"/": pages[how]})
+        async with site.open(), client(site.port, silence_s=0.05) as web:
+            before = 0
+            for n in range(12):
+                with contextlib.suppress(FetchError):
+                    await web.get("http://a.test/", max_bytes=size, deadline_s=5)
+                before = before if n > 1 else tracemalloc.get_traced_memory()[0]
+            return tracemalloc.get_traced_memory()[0] - before
+
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        assert asyncio.run(run()) < 2 * size
+    finally:
+        tracemalloc.stop()
+        gc.enable()
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content_Encoding": "gzip"}])

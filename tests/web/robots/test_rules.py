@@ -293,3 +293,15 @@ def test_what_is_plain_is_as_protego_says(lines: list[tuple[str, str]], path: st
 )
 def test_a_crawl_delay_is_in_seconds_and_the_slower_wish_counts(line: str, seconds: float | None) -> None:
     assert rules(f"User-agent: *\n{line}").crawl_delay == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        (f"User-agent: *\nDisallow: /{'a' * 400_000}", 1_200_000),
+        ("\n".join(f"Sitemap: http://a.test/{n:0480d}" for n in range(1_000)), 480_000),
+        ("User-agent: *\n" + "Disallow: /a\n" * 1_000, 500_000),
+    ],
+)
+def test_what_is_kept_is_weighed_by_its_texts_too(text: str, least: int) -> None:
+    assert least <= rules(text).size <= 2 * least
