@@ -119,7 +119,9 @@ def _raise(error: OSError) -> None:
 def _local_source(path: Path) -> Source:
     known = path.stat()
     if not stat.S_ISREG(known.st_mode):
-        raise ConfigError(f"{str(path)!r} is a pipe or a device, expected a file", "write what it gives into a file")
+        raise ConfigError(
+            f"{str(path)!r} is a pipe or a device, expected a file", "write what it gives into a file"
+        )
     str(path).encode()  # a name that is not UTF-8 could not be written down
     return Source(str(path), known.st_size, f"{known.st_mtime_ns}-{known.st_size}")
 
