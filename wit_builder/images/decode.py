@@ -13,7 +13,6 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
@@ -25,7 +24,7 @@ from wit_builder.images.guard import guarded
 from wit_builder.images.jpeg import read_jpeg, unended
 from wit_builder.images.libwebp import decode_webp
 from wit_builder.images.pixels import Box, Raster, flatten
-from wit_builder.images.png import read_png
+from wit_builder.images.png import WholePng, read_png
 from wit_builder.images.sniff import identify
 from wit_builder.images.still import Kind, Still, broken
 from wit_builder.images.tiff import read_tiff
@@ -45,7 +44,7 @@ READERS: dict[Kind, Callable[[bytes], Still]] = {
 }
 DECODERS: dict[Kind, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "jpg": JpegImageFile,
-    "png": PngImageFile,
+    "png": WholePng,
     "webp": WebPImageFile,
     "gif": GifImageFile,
     "bmp": BmpImageFile,
