@@ -43,8 +43,6 @@ def read_png(body: bytes) -> Still:
     header = kept.get(b"IHDR", [b""])[0][8:-4]
     if len(header) != 13 or b"IDAT" not in kept:
         raise broken("no header or no pixels in the PNG")
-    if sum(map(len, kept[b"IDAT"])) * MAX_SWELL < _length(header):
-        raise broken("truncated: too few bytes for all rows of the PNG")
     if b"tRNS" in kept:
         kept[b"tRNS"][0] = _transparency(header, kept[b"tRNS"][0][8:-4])
     once = [chunk for kind in (b"IHDR", b"PLTE", b"tRNS") for chunk in kept.get(kind, [])[:1]]
@@ -71,16 +69,21 @@ class WholePng(PngImageFile):
     """
 
     def load_prepare(self) -> None:  # noqa: D102
+        if len(self._body()) * MAX_SWELL < _length(self._body()[16:29]):
+            raise broken("truncated: too few bytes for all rows of the PNG")
         super().load_prepare()
         self.im.putpixel(self._last(), self._mark())
 
     def load_end(self) -> None:  # noqa: D102
         super().load_end()
         if self.info.get("interlace") or self.im.getpixel(self._last()) == self._mark():
-            assert isinstance(self.fp, BytesIO)
-            length, _ = _inflated(self.fp.getvalue())
-            if length < (due := _length(self.fp.getvalue()[16:29])):
+            length, _ = _inflated(self._body())
+            if length < (due := _length(self._body()[16:29])):
                 raise broken(f"truncated: {length} bytes of pixels of {due}")
+
+    def _body(self) -> bytes:
+        assert isinstance(self.fp, BytesIO)
+        return self.fp.getvalue()
 
     def _last(self) -> tuple[int, int]:
         return self.width - 1, self.height - 1
