@@ -80,6 +80,28 @@ def test_entries_are_checked_before_libtiff_sees_them(body: bytes, expected: obj
     assert reason(read_tiff, body) == expected
 
 
+@pytest.mark.parametrize(
+    ("bits", "photometric", "form", "expected"),
+    [
+        (8, 0, 1, "none"),
+        (9, 0, 1, "unsupported_format"),
+        (16, 1, 1, "none"),
+        (16, 0, 1, "unsupported_format"),
+        (12, 1, 1, "unsupported_format"),
+        (8, 1, 2, "unsupported_format"),
+        (16, 1, 2, "unsupported_format"),
+        (32, 1, 1, "none"),
+        (32, 1, 3, "none"),
+        (32, 0, 3, "unsupported_format"),
+    ],
+)
+def test_numbers_that_pillow_does_not_scale_are_refused(
+    bits: int, photometric: int, form: int, expected: str
+) -> None:
+    body = changed((258, 3, 1, bits), (262, 3, 1, photometric), (339, 3, 1, form))
+    assert reason(read_tiff, body) == expected
+
+
 def test_data_that_is_shared_is_refused() -> None:
     shared = changed((320, 3, 50, 8), (347, 7, 100, 8), (532, 4, 25, 8))
     assert reason(read_tiff, shared) == "decode_error"

@@ -11,7 +11,6 @@ from io import BytesIO
 from PIL import Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
@@ -19,7 +18,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from wit_builder.errors import ImageError
 from wit_builder.images.avif import read_avif
 from wit_builder.images.bmp import read_bmp
-from wit_builder.images.gif import read_gif
+from wit_builder.images.gif import ClearGif, read_gif
 from wit_builder.images.guard import guarded
 from wit_builder.images.jpeg import read_jpeg, unended
 from wit_builder.images.libwebp import decode_webp
@@ -46,7 +45,7 @@ DECODERS: dict[Kind, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "jpg": JpegImageFile,
     "png": WholePng,
     "webp": WebPImageFile,
-    "gif": GifImageFile,
+    "gif": ClearGif,
     "bmp": BmpImageFile,
     "tiff": TiffImageFile,
     "avif": AvifImageFile,

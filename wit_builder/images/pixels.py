@@ -68,8 +68,13 @@ def _sixteen_bit(image: Image.Image, key: int | None) -> Image.Image:
 
 
 def _wide_range(image: Image.Image) -> Image.Image:
-    """Numbers of 32 bit, whose range no header tells: up to 1 (real ones), 255 or 65535, else stretched."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    """Numbers of 32 bit, whose range no header tells: up to 1 (real ones), 255 or 65535, else stretched.
+
+    Whole ones are unsigned, though Pillow takes them for signed (TIFF alone has them, see tiff.py).
+    """
+    numbers = np.asarray(image)
+    numbers = numbers.view(np.uint32) if image.mode == "I" else numbers
+    values = np.nan_to_num(numbers.astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     tops = (255.0, 65_535.0) if image.mode == "I" else (1.0, 255.0, 65_535.0)
     top = next((top for top in tops if low >= 0 and high <= top), None)

@@ -13,7 +13,8 @@ from wit_builder.errors import ImageError
 from wit_builder.images.still import MAX_ICC_BYTES, Still, broken
 
 WIDTH, HEIGHT, COMPRESSION, ORIENTATION, SAMPLES, ICC = 256, 257, 259, 274, 277, 34675
-EXTRA_SAMPLES = 338
+BITS, PHOTOMETRIC, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 262, 338, 339
+WHITE_IS_ZERO, SIGNED = 0, 2  # of these two entries
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 # What a decoder needs: bits, photometric, fill order, rows, planes, fax options, predictor, colour map, inks,
@@ -50,6 +51,7 @@ def read_tiff(body: bytes) -> Still:
     kept = [entry for tag, entry in sorted(entries.items()) if tag in KEPT]
     for entry in kept:
         entry.check()
+    _check_numbers(entries)
     _check(entries, len(body))
     orientation = _value(entries, ORIENTATION, 1)
     return Still(
@@ -62,6 +64,15 @@ def read_tiff(body: bytes) -> Still:
         alpha=_value(entries, EXTRA_SAMPLES, 0) in (1, 2),  # associated or not; 0 says nothing of what it is
         bytes_per_pixel=17,  # numbers of 32 bit, scaled
     )
+
+
+def _check_numbers(entries: dict[int, "_Entry"]) -> None:
+    """Raises for numbers that Pillow gives unscaled, shifted or as a negative."""
+    bits, signed = _value(entries, BITS, 1), _value(entries, SAMPLE_FORMAT, 1) == SIGNED
+    white_is_zero = _value(entries, PHOTOMETRIC, WHITE_IS_ZERO) == WHITE_IS_ZERO
+    if bits == 12 or signed or (white_is_zero and bits > 8):
+        how = "signed" if signed else "where 0 is white" if white_is_zero else "unsigned"
+        raise ImageError("unsupported_format", f"TIFF of {bits}-bit numbers, {how}")
 
 
 def _check(entries: dict[int, "_Entry"], size: int) -> None:
