@@ -4,6 +4,8 @@ from PIL import TiffImagePlugin
 from tests.images.pictures import SECRET, difference, encoded, photograph, reason, srgb_profile, tiff
 from wit_builder.images import tiff as room
 from wit_builder.images.decode import decode
+from wit_builder.images.picture import ImageSpec
+from wit_builder.images.process import process
 from wit_builder.images.tiff import read_tiff
 
 GREY = [
@@ -111,6 +113,15 @@ def test_strips_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_STRIPS", 2)
     bodies = [changed((273, 3, count, 0)) for count in (2, 3)]
     assert [reason(read_tiff, body) for body in bodies] == ["none", "decode_error"]
+
+
+def test_libtiff_writes_nothing_of_broken_pixels(capfd: pytest.CaptureFixture[str]) -> None:
+    """With --quiet or --json too stderr is the program's own."""
+    body = encoded(photograph(400, 300).convert("1"), "TIFF", compression="group4")
+    for damage in range(8, 400, 40):
+        broken = body[:damage] + b"\xff\0\xff\0\xff" + body[damage + 5 :]
+        reason(process, broken, ImageSpec())
+    assert capfd.readouterr().err == ""
 
 
 def test_a_profile_beyond_the_end_is_ignored() -> None:
