@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL.TiffImagePlugin import SAMPLEFORMAT, TiffImageFile
 
 WHITE = 255
+_SIGNED = 2  # of TIFF's sample format
 Box = tuple[float, float, float, float]  # left, top, right, bottom; in pixels
 # 16 to 8 bit, rounded: 40000 is 156. Pillow's own convert clips at 255.
 _SIXTEEN_TO_EIGHT = ((np.arange(65_536, dtype=np.uint32) + 128) // 257).astype(np.uint8)
@@ -70,10 +72,15 @@ def _sixteen_bit(image: Image.Image, key: int | None) -> Image.Image:
 def _wide_range(image: Image.Image) -> Image.Image:
     """Numbers of 32 bit, whose range no header tells: up to 1 (real ones), 255 or 65535, else stretched.
 
-    Whole ones are unsigned, though Pillow takes them for signed (TIFF alone has them, see tiff.py).
+    Pillow takes a TIFF's unsigned numbers for signed ones.
     """
     numbers = np.asarray(image)
-    numbers = numbers.view(np.uint32) if image.mode == "I" else numbers
+    if (
+        image.mode == "I"
+        and isinstance(image, TiffImageFile)
+        and image.tag_v2.get(SAMPLEFORMAT) != (_SIGNED,)
+    ):
+        numbers = numbers.view(np.uint32)
     values = np.nan_to_num(numbers.astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     tops = (255.0, 65_535.0) if image.mode == "I" else (1.0, 255.0, 65_535.0)

@@ -15,8 +15,8 @@ from wit_builder.errors import ImageError
 from wit_builder.images.still import MAX_ICC_BYTES, Still, broken
 
 WIDTH, HEIGHT, COMPRESSION, ORIENTATION, SAMPLES, ICC = 256, 257, 259, 274, 277, 34675
-BITS, PHOTOMETRIC, EXTRA_SAMPLES, SAMPLE_FORMAT = 258, 262, 338, 339
-WHITE_IS_ZERO, SIGNED = 0, 2  # of these two entries
+BITS, PHOTOMETRIC, EXTRA_SAMPLES = 258, 262, 338
+WHITE_IS_ZERO = 0  # of photometric interpretations
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 # What a decoder needs: bits, photometric, fill order, rows, planes, fax options, predictor, colour map, inks,
@@ -69,12 +69,11 @@ def read_tiff(body: bytes) -> Still:
 
 
 def _check_numbers(entries: dict[int, "_Entry"]) -> None:
-    """Raises for numbers that Pillow gives unscaled, shifted or as a negative."""
-    bits, signed = _value(entries, BITS, 1), _value(entries, SAMPLE_FORMAT, 1) == SIGNED
-    white_is_zero = _value(entries, PHOTOMETRIC, WHITE_IS_ZERO) == WHITE_IS_ZERO
-    if bits == 12 or signed or (white_is_zero and bits > 8):
-        how = "signed" if signed else "where 0 is white" if white_is_zero else "unsigned"
-        raise ImageError("unsupported_format", f"TIFF of {bits}-bit numbers, {how}")
+    """Raises for numbers that Pillow gives unscaled or as a negative."""
+    bits, white_is_zero = _value(entries, BITS, 1), _value(entries, PHOTOMETRIC, 1) == WHITE_IS_ZERO
+    if bits == 12 or (white_is_zero and bits > 8):
+        how = ", 0 is white" if white_is_zero else ""
+        raise ImageError("unsupported_format", f"TIFF of {bits}-bit numbers{how}")
 
 
 def _check(entries: dict[int, "_Entry"], size: int) -> None:
