@@ -44,7 +44,8 @@ def read_gif(body: bytes) -> Still:
 class ClearGif(GifImageFile):
     """Pillow's, but what the first image leaves of the screen is white: browsers leave it clear."""
 
-    def load_end(self) -> None:  # noqa: D102
+    def load_end(self) -> None:
+        """White around the image; one with a transparent colour has it there already."""
         super().load_end()
         assert self.dispose_extent
         left, top, right, bottom = self.dispose_extent

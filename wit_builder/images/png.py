@@ -68,13 +68,15 @@ class WholePng(PngImageFile):
     interlaced file, whose last row is not its last one to come, the bytes are counted.
     """
 
-    def load_prepare(self) -> None:  # noqa: D102
+    def load_prepare(self) -> None:
+        """Memory for the pixels, where as many can be there, and the mark in it."""
         if len(self._body()) * MAX_SWELL < _length(self._body()[16:29]):
             raise broken("truncated: too few bytes for all rows of the PNG")
         super().load_prepare()
         self.im.putpixel(self._last(), self._mark())
 
-    def load_end(self) -> None:  # noqa: D102
+    def load_end(self) -> None:
+        """Raises ImageError where rows are missing."""
         super().load_end()
         if self.info.get("interlace") or self.im.getpixel(self._last()) == self._mark():
             length, _ = _inflated(self._body())
