@@ -7,7 +7,8 @@ are not found: they come out as different as any two. What remains of a picture 
 
 PDQ blurs the picture as it came, and its blur depends on its size: PDQ of a copy at half the size is 20 bits from
 that of the original (mean; benchmarks/images/pdq.py). Ours is of the picture as it is stored, the same whatever size
-it came in: within 8 bits of the copy's (mean 2), and 12 bits from PDQ of the original (mean; 0.6 % over 31).
+it came in: within 8 bits of the copy's (mean 2), and 12 bits from PDQ of an original of over 256 px (mean; 0.6 %
+over 31).
 """
 
 from functools import cache
