@@ -76,11 +76,17 @@ def chunk(kind: bytes, payload: bytes) -> bytes:
     return struct.pack(">L", len(payload)) + kind + payload + struct.pack(">L", zlib.crc32(kind + payload))
 
 
-def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: bytes) -> bytes:
+def png(
+    width: int, height: int, depth: int, colour: int, rows: bytes, *extra: bytes, laced: bool = False
+) -> bytes:
     """A PNG from its rows, each with its filter byte; extra chunks stand before the pixels."""
-    header = struct.pack(">LLBBBBB", width, height, depth, colour, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    return png_of((width, height, depth, colour, 0, 0, laced), zlib.compress(rows), *extra)
+
+
+def png_of(header: tuple[int, ...], stream: bytes, *extra: bytes) -> bytes:
+    """The same with the pixels' stream as it is to be."""
+    parts = [chunk(b"IHDR", struct.pack(">LLBBBBB", *header)), *extra, chunk(b"IDAT", stream)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + chunk(b"IEND", b"")
 
 
 def srgb_profile() -> bytes:

@@ -44,6 +44,17 @@ def test_the_screen_grows_to_hold_the_image() -> None:
     assert (still.width, still.height) == (5, 3)
 
 
+def test_what_the_image_leaves_of_the_screen_is_white() -> None:
+    """As browsers leave it clear; index 0 is 10, 20, 30."""
+    wide = HEADER.replace(struct.pack("<HH", 2, 1), struct.pack("<HH", 4, 3), 1)
+    image = IMAGE.replace(struct.pack("<HH", 0, 0), struct.pack("<HH", 1, 1), 1)
+    opaque, clear = (
+        decode(read_gif(wide + control + image), (4, 3))[0] for control in (b"", TRANSPARENT_ZERO)
+    )
+    assert pixels(opaque)[:, :, 0].tolist() == [[255] * 4, [255, 10, 40, 255], [255] * 4]
+    assert pixels(clear)[:, :, 0].tolist() == [[255] * 4, [255, 255, 40, 255], [255] * 4]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.images.pictures import encoded, opened, photograph, raster
 from tests.shared_data import shared_data
-from wit_builder.images.phash import phash
+from wit_builder.images.phash import phash, phash_turned
 from wit_builder.images.pixels import Raster
 from wit_builder.images.process import ImageSpec, process
 
@@ -28,6 +28,31 @@ def test_pdqs_own_hashes_are_met() -> None:
     rows = json.loads(shared_data("dedup/pdq/hashes.json").read_text())
     far = {row["file"]: bits(of_file(f"dedup/pdq/{row['file']}"), row["reference_hash"]) for row in rows}
     assert max(far.values()) <= REFERENCE_RULE, far
+
+
+def test_the_hash_of_what_is_stored_is_near_pdq_of_the_original() -> None:
+    far = []
+    for size in ((1200, 900), (800, 600), (640, 480), (500, 333), (400, 300)):
+        for seed in range(4):
+            original = photograph(*size, seed=seed, detail=80)
+            vector, _ = pdqhash.compute(np.asarray(original))
+            body = encoded(original, quality=95)
+            far.append(
+                bits(process(body, ImageSpec()).phash, np.packbits(vector.astype(np.uint8)).tobytes().hex())
+            )
+    assert np.mean(far) < 10
+    assert max(far) <= 16
+
+
+@pytest.mark.parametrize("size", [(600, 400), (300, 90), (100, 77), (128, 256), (257, 255)])
+def test_turned_hashes_are_those_of_turned_pictures(size: tuple[int, int]) -> None:
+    picture = photograph(*size, detail=20)
+    mirrored = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    turned = [side.rotate(90 * times, expand=True) for side in (picture, mirrored) for times in range(4)]
+    assert phash_turned(Raster.of(picture)) == (
+        tuple(phash(Raster.of(one))[0] for one in turned),
+        phash(Raster.of(picture))[1],
+    )
 
 
 @pytest.mark.parametrize(("change", "far"), [("resize", 10), ("gray", 2)])

@@ -13,11 +13,14 @@ from tests.images.pictures import (
     photograph,
     pixels,
     png,
+    png_of,
     reason,
 )
 from wit_builder.images import png as room
 from wit_builder.images.decode import decode
+from wit_builder.images.picture import ImageSpec
 from wit_builder.images.png import read_png
+from wit_builder.images.process import process
 
 PHOTO = encoded(photograph(), "PNG")
 ROW = b"\0" + bytes(range(12))  # four RGB pixels
@@ -106,6 +109,59 @@ def test_a_stream_of_pixels_that_ends_early_is_an_error() -> None:
         png(96, 64, 8, 2, b"").replace(chunk(b"IDAT", zlib.compress(b"")), chunk(b"IDAT", rows[:-900]))
     )
     assert reason(decode, still, (96, 64)) == "decode_error"
+
+
+def said_of(depth: int, colour: int, laced: bool, short: int) -> str:
+    """What is said of 5 x 3 pixels whose stream ends well after all rows but so many."""
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    widths = [1, 1, 1, 3, 2, 2, 5] if laced else [5, 5, 5]  # of the rows, pass by pass
+    rows = [b"\0" + bytes(range(7, 7 + (width * bits + 7) // 8)) for width in widths]
+    palette = [chunk(b"PLTE", bytes(768))] * (colour == 3)
+    body = png(5, 3, depth, colour, b"".join(rows[: len(rows) - short]), *palette, laced=laced)
+    return reason(process, body, ImageSpec())
+
+
+@pytest.mark.parametrize("laced", [False, True])
+@pytest.mark.parametrize(
+    ("depth", "colour"), [(1, 0), (8, 0), (16, 0), (8, 2), (16, 2), (2, 3), (8, 3), (8, 4), (8, 6), (16, 6)]
+)
+def test_a_stream_that_ends_well_before_the_last_pixel_is_an_error(
+    depth: int, colour: int, laced: bool
+) -> None:
+    assert [said_of(depth, colour, laced, short) for short in (0, 1, 2)] == [
+        "none",
+        "decode_error",
+        "decode_error",
+    ]
+
+
+def test_rows_that_a_few_bytes_cannot_hold_are_given_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image.core, "new", lambda *_: pytest.fail("memory"))
+    body = png_of((8191, 140, 8, 0, 0, 0, 0), bytes(1000))  # a file of 1,057 bytes, each at most 1,032
+    assert reason(process, body, ImageSpec()) == "decode_error"
+
+
+def test_a_last_pixel_of_the_marks_colour_is_a_pixel() -> None:
+    same = bytes([room._MARK])
+    assert reason(process, png(4, 2, 8, 0, (b"\0" + same * 4) * 2), ImageSpec()) == "none"
+
+
+@pytest.mark.parametrize("cut", [1, 4])
+def test_a_stream_without_its_checksum_is_not_stored_as_it_is(cut: int) -> None:
+    """libpng refuses it: OpenCV could not open the shard's picture."""
+    spec = ImageSpec(mode="no", format="png")
+    whole, cut_off = (
+        png_of((4, 1, 8, 2, 0, 0, 0), stream) for stream in (zlib.compress(ROW), zlib.compress(ROW)[:-cut])
+    )
+    assert process(whole, spec).image == whole
+    assert process(cut_off, spec).image != cut_off
+    assert difference(process(cut_off, spec).image, whole) == 0
+
+
+@pytest.mark.parametrize("behind", [b"\0", bytes(1 << 20)])
+def test_nor_is_one_that_goes_on_behind_the_last_row(behind: bytes) -> None:
+    body = png_of((4, 1, 8, 2, 0, 0, 0), zlib.compress(ROW + behind))
+    assert process(body, ImageSpec(mode="no", format="png")).image != body
 
 
 def test_a_file_without_pixels_is_an_error() -> None:

@@ -226,6 +226,17 @@ def test_the_pixel_limit_is_on_both_sides() -> None:
     assert reason(process, encoded(photograph()), ImageSpec(max_pixels=96 * 64 - 1)) == "too_many_pixels"
 
 
+def test_what_is_enlarged_may_have_more() -> None:
+    spec = ImageSpec(size=128, only_shrink=False, max_pixels=96 * 64)
+    assert process(encoded(photograph()), spec).width == 192
+
+
+@pytest.mark.parametrize("size", [(1000, 3), (1, 333)])
+def test_a_line_is_enlarged_and_cut_to_a_square(size: tuple[int, int]) -> None:
+    picture = process(encoded(photograph(*size), "PNG"), ImageSpec(mode="center_crop", only_shrink=False))
+    assert (picture.width, picture.height, *opened(picture.image).size) == (256,) * 4
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_bomb_is_refused_by_its_header(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wit_builder.images.process.decode", lambda *_: pytest.fail("decoded"))

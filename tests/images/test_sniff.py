@@ -45,6 +45,9 @@ def test_what_is_no_image_is_called_so(body: bytes) -> None:
     [
         (b"<svg xmlns='x'/>", "SVG"),
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<SVG>", "SVG"),
+        (b"<!-- drawn by hand > --><?xml version='1.0'?><!-- <html> -->\n<svg\n width='4'>", "SVG"),
+        (b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd" [\n<!ENTITY a "b">\n]>\n<svg>', "SVG"),
+        (b"<svg:svg xmlns:svg='x'>", "SVG"),
         (b"\0\0\1\0\1\0", "ICO"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIF"),
         (b"8BPS\0\1", "PSD"),
@@ -59,8 +62,25 @@ def test_an_image_that_is_not_decoded_is_named(body: bytes, name: str) -> None:
     assert caught.value.reason == "unsupported_format"
 
 
-def test_a_page_that_shows_a_drawing_is_a_page() -> None:
-    assert reason(identify, b"plain words about <svg> elements") == "not_image"
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"plain words about <svg> elements",
+        b"<!DOCTYPE html><html><head></head><body><svg></svg>",
+        b"<html><body><svg viewBox='0 0 1 1'>",
+        b"<?xml version='1.0'?><html xmlns='x'><svg/>",
+        b"<!-- <svg> --><p>",
+        b"<svgs/>",
+    ],
+)
+def test_a_page_that_shows_a_drawing_is_a_page(body: bytes) -> None:
+    assert reason(identify, body) == "not_image"
+
+
+def test_what_stands_before_a_drawing_takes_no_time() -> None:
+    for part in (b"<?", b"<!--", b"<!-- -->", b"<!doctype svg", b"<!doctype svg [", b" \n", b"<?>"):
+        assert reason(identify, b"<" + part * 1000) == "not_image"
+        assert reason(identify, part * 1000) == "not_image"
 
 
 def test_a_heif_container_with_av1_in_it_is_avif() -> None:

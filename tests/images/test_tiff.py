@@ -1,9 +1,13 @@
+import struct
+
 import pytest
 from PIL import TiffImagePlugin
 
-from tests.images.pictures import SECRET, difference, encoded, photograph, reason, srgb_profile, tiff
+from tests.images.pictures import SECRET, difference, encoded, photograph, pixels, reason, srgb_profile, tiff
 from wit_builder.images import tiff as room
 from wit_builder.images.decode import decode
+from wit_builder.images.picture import ImageSpec
+from wit_builder.images.process import process
 from wit_builder.images.tiff import read_tiff
 
 GREY = [
@@ -80,6 +84,44 @@ def test_entries_are_checked_before_libtiff_sees_them(body: bytes, expected: obj
     assert reason(read_tiff, body) == expected
 
 
+@pytest.mark.parametrize(
+    ("bits", "photometric", "form", "expected"),
+    [
+        (8, 0, 1, "none"),
+        (9, 0, 1, "unsupported_format"),
+        (16, 1, 1, "none"),
+        (16, 0, 1, "unsupported_format"),
+        (12, 1, 1, "unsupported_format"),
+        (32, 1, 1, "none"),
+        (32, 1, 3, "none"),
+        (32, 1, 2, "none"),
+        (32, 0, 3, "unsupported_format"),
+    ],
+)
+def test_numbers_that_pillow_does_not_scale_are_refused(
+    bits: int, photometric: int, form: int, expected: str
+) -> None:
+    body = changed((258, 3, 1, bits), (262, 3, 1, photometric), (339, 3, 1, form))
+    assert reason(read_tiff, body) == expected
+
+
+@pytest.mark.parametrize(("form", "shown"), [(1, [0, 128, 255]), (2, [255, 0, 255])])
+def test_numbers_of_32_bits_are_unsigned_where_the_file_says_so(form: int, shown: list[int]) -> None:
+    data = struct.pack("<3L", 0, 2**31, 2**32 - 1)
+    entries = [
+        (256, 4, 1, 3),
+        (257, 4, 1, 1),
+        (258, 3, 1, 32),
+        (262, 3, 1, 1),
+        (273, 4, 1, 0),
+        (277, 3, 1, 1),
+    ]
+    entries += [(279, 4, 1, 12), (339, 3, 1, form)]
+    body = tiff(*entries).replace(struct.pack("<HHLL", *entries[4]), struct.pack("<HHLL", 273, 4, 1, 110))
+    still = read_tiff(body + data)
+    assert pixels(decode(still, (3, 1))[0])[0].tolist() == shown
+
+
 def test_data_that_is_shared_is_refused() -> None:
     shared = changed((320, 3, 50, 8), (347, 7, 100, 8), (532, 4, 25, 8))
     assert reason(read_tiff, shared) == "decode_error"
@@ -89,6 +131,15 @@ def test_strips_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MAX_STRIPS", 2)
     bodies = [changed((273, 3, count, 0)) for count in (2, 3)]
     assert [reason(read_tiff, body) for body in bodies] == ["none", "decode_error"]
+
+
+def test_libtiff_writes_nothing_of_broken_pixels(capfd: pytest.CaptureFixture[str]) -> None:
+    """With --quiet or --json too stderr is the program's own."""
+    body = encoded(photograph(400, 300).convert("1"), "TIFF", compression="group4")
+    for damage in range(8, 400, 40):
+        broken = body[:damage] + b"\xff\0\xff\0\xff" + body[damage + 5 :]
+        reason(process, broken, ImageSpec())
+    assert capfd.readouterr().err == ""
 
 
 def test_a_profile_beyond_the_end_is_ignored() -> None:

@@ -17,7 +17,7 @@ from typing import Literal
 from wit_builder.audit.detectors import BITS, Image, Kind, Moves, Rows, described, words
 from wit_builder.errors import ImageError
 from wit_builder.images.listed import ALIKE_BITS
-from wit_builder.images.phash import DECIMALS, MIN_SIDE, SAMPLES, SIDE, phash, phash_turned
+from wit_builder.images.phash import DECIMALS, MIN_SIDE, SAMPLES, SHIFT, SIDE, phash, phash_turned
 from wit_builder.images.picture import MIN_QUALITY
 from wit_builder.images.pixels import Raster
 from wit_builder.images.resample import resample
@@ -34,7 +34,7 @@ class Pdq:
     """PDQ's 256 bits."""
 
     id: str = "pdq"
-    sha256: str = described("pdq", 2, SIDE, SAMPLES, MIN_SIDE, DECIMALS)
+    sha256: str = described("pdq", 3, SIDE, SHIFT, SAMPLES, MIN_SIDE, DECIMALS)
     kind: Kind = "hash256"
     threshold: float = 1 - ALIKE_BITS / BITS
     source: str = f"PDQ's authors: {ALIKE_BITS} of {BITS} bits may differ"

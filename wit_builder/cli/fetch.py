@@ -135,14 +135,27 @@ _IMAGES = (
     _switch("skip_reencode", False, "Keep images whose pixels need no change, without their metadata."),
     _option("min_image_size", 0, "Pixels of the shorter side, at least.", type=click.IntRange(0)),
     _option(
-        "max_image_area", float("inf"), "Pixels, at most; 100 million where it is not given.", type=float
+        "max_image_area",
+        float("inf"),
+        "Pixels of the original, at most. [default: 100 million; of webp, tiff and avif never over 58.8]",
+        type=float,
     ),
     _option("max_aspect_ratio", float("inf"), "Longer side to shorter side, at most.", type=float),
     _nullable("bbox_col", None, "Column of boxes that are blurred: [left, top, right, bottom] from 0 to 1."),
     _nullable("verify_hash", (), "[COLUMN,TYPE]: refuse images of another hash.", type=Words()),
     _option("verify_phash", None, "Column of PDQ hashes: keep an image of another hash that looks the same."),
-    _choice("upscale_interpolation", "lanczos", ("lanczos", "lanczos4"), "Lanczos in any case."),
-    _choice("downscale_interpolation", "area", ("area", "lanczos", "lanczos4"), "Lanczos in any case."),
+    _choice(
+        "upscale_interpolation",
+        "lanczos",
+        ("lanczos", "lanczos4"),
+        "Bicubic or Lanczos, by what suits the picture.",
+    ),
+    _choice(
+        "downscale_interpolation",
+        "area",
+        ("area", "lanczos", "lanczos4"),
+        "Bicubic or Lanczos, by what suits the picture.",
+    ),
 )
 _WEB = (
     _option("contact", "", "Where a site's owner can reach you; needed for all hosts but your own."),

@@ -11,21 +11,19 @@ from io import BytesIO
 from PIL import Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from wit_builder.errors import ImageError
 from wit_builder.images.avif import read_avif
 from wit_builder.images.bmp import read_bmp
-from wit_builder.images.gif import read_gif
+from wit_builder.images.gif import ClearGif, read_gif
 from wit_builder.images.guard import guarded
 from wit_builder.images.jpeg import read_jpeg, unended
 from wit_builder.images.libwebp import decode_webp
 from wit_builder.images.pixels import Box, Raster, flatten
-from wit_builder.images.png import read_png
+from wit_builder.images.png import WholePng, read_png
 from wit_builder.images.sniff import identify
 from wit_builder.images.still import Kind, Still, broken
 from wit_builder.images.tiff import read_tiff
@@ -45,9 +43,9 @@ READERS: dict[Kind, Callable[[bytes], Still]] = {
 }
 DECODERS: dict[Kind, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "jpg": JpegImageFile,
-    "png": PngImageFile,
+    "png": WholePng,
     "webp": WebPImageFile,
-    "gif": GifImageFile,
+    "gif": ClearGif,
     "bmp": BmpImageFile,
     "tiff": TiffImageFile,
     "avif": AvifImageFile,

@@ -2,6 +2,8 @@
 
 import struct
 
+from PIL.GifImagePlugin import GifImageFile
+
 from wit_builder.errors import ImageError
 from wit_builder.images.still import Still, broken
 
@@ -37,6 +39,27 @@ def read_gif(body: bytes) -> Still:
         animated=_goes_on(body, image),
         alpha=bool(control and control[3] & TRANSPARENT),
     )
+
+
+class ClearGif(GifImageFile):
+    """Pillow's, but what the first image leaves of the screen is white: browsers leave it clear."""
+
+    def load_end(self) -> None:
+        """White around the image; one with a transparent colour has it there already."""
+        super().load_end()
+        assert self.dispose_extent
+        left, top, right, bottom = self.dispose_extent
+        if (left, top, right, bottom) == (0, 0, *self.size) or self.info.get("transparency") is not None:
+            return
+        self.im, self._mode = self.im.convert("RGB"), "RGB"
+        width, height = self.size
+        for bare in (
+            (0, 0, width, top),
+            (0, bottom, width, height),
+            (0, 0, left, height),
+            (right, 0, width, height),
+        ):
+            self.im.paste((255, 255, 255), bare)
 
 
 def _goes_on(body: bytes, image: int) -> bool:

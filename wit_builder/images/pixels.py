@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL.TiffImagePlugin import SAMPLEFORMAT, TiffImageFile
 
 from wit_builder.images.still import broken
 
 WHITE = 255
+_SIGNED = 2  # of TIFF's sample format
 Box = tuple[float, float, float, float]  # left, top, right, bottom; in pixels
 # 16 to 8 bit, rounded: 40000 is 156. Pillow's own convert clips at 255.
 _SIXTEEN_TO_EIGHT = ((np.arange(65_536, dtype=np.uint32) + 128) // 257).astype(np.uint8)
@@ -75,9 +77,17 @@ def _sixteen_bit(image: Image.Image, key: int | None) -> Image.Image:
 def _wide_range(image: Image.Image) -> Image.Image:
     """Numbers of 32 bit, whose range no header tells: up to 1 (real ones), 255 or 65535, else stretched.
 
-    What is not finite is 0. Raises ImageError (decode_error) where nothing is.
+    What is not finite is 0. Pillow takes a TIFF's unsigned numbers for signed ones. Raises ImageError (decode_error)
+    where nothing is finite.
     """
-    seen = np.asarray(image, dtype=np.float32)
+    numbers = np.asarray(image)
+    if (
+        image.mode == "I"
+        and isinstance(image, TiffImageFile)
+        and image.tag_v2.get(SAMPLEFORMAT) != (_SIGNED,)
+    ):
+        numbers = numbers.view(np.uint32)
+    seen = numbers.astype(np.float32)
     if not np.isfinite(seen).any():
         raise broken("no pixel is a number")
     values = np.nan_to_num(seen, posinf=0.0, neginf=0.0)

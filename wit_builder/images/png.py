@@ -1,19 +1,29 @@
 """PNG: header, palette, transparency and pixels; all other chunks stay behind (PNG third edition, section 5).
 
 Of an animation the default image is taken, which is its first frame or stands for it. Text chunks are never
-inflated. Checksums are verified: Pillow does not look at those of IDAT.
+inflated. Checksums are verified: Pillow does not look at those of IDAT. Nor does it mind a stream of pixels that
+ends before the last row: what is missing would be black.
 """
 
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
+
+from PIL.PngImagePlugin import PngImageFile
 
 from wit_builder.images.exif import orientation
 from wit_builder.images.still import MAX_ICC_BYTES, Still, broken
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PICTURE_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
-GREY, RGB, GREY_ALPHA, RGB_ALPHA = 0, 2, 4, 6  # colour types
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
+SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
+# First column and row of each of Adam7's passes, and the steps to the next ones (PNG third edition, section 8).
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 MAX_CHUNKS = 65_536  # libpng writes 8 KiB to a chunk: 512 MB of pixels
+MAX_SWELL = 1032  # times that deflate makes anything longer, at most: 258 bytes of 2 bits
+_PIECE = 1 << 16  # bytes inflated at a time
+_MARK = 0xA5
 _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 
 
@@ -51,6 +61,49 @@ def read_png(body: bytes) -> Still:
     )
 
 
+class WholePng(PngImageFile):
+    """Pillow's, but a stream that ends before the last row is an error.
+
+    The last pixel gets a value beforehand. Where it has that afterwards, which seldom is chance, and of an
+    interlaced file, whose last row is not its last one to come, the bytes are counted.
+    """
+
+    def load_prepare(self) -> None:
+        """Memory for the pixels, where as many can be there, and the mark in it."""
+        if len(self._body()) * MAX_SWELL < _length(self._body()[16:29]):
+            raise broken("truncated: too few bytes for all rows of the PNG")
+        super().load_prepare()
+        self.im.putpixel(self._last(), self._mark())
+
+    def load_end(self) -> None:
+        """Raises ImageError where rows are missing."""
+        super().load_end()
+        if self.info.get("interlace") or self.im.getpixel(self._last()) == self._mark():
+            length, _ = _inflated(self._body())
+            if length < (due := _length(self._body()[16:29])):
+                raise broken(f"truncated: {length} bytes of pixels of {due}")
+
+    def _body(self) -> bytes:
+        assert isinstance(self.fp, BytesIO)
+        return self.fp.getvalue()
+
+    def _last(self) -> tuple[int, int]:
+        return self.width - 1, self.height - 1
+
+    def _mark(self) -> int | tuple[int, ...]:
+        bands = len(self.getbands())
+        return _MARK if bands == 1 else (_MARK,) * bands
+
+
+def ends_well(body: bytes) -> bool:
+    """Whether a PNG's stream of pixels has the right length and its own checksum: without that libpng refuses it."""
+    try:
+        length, ended = _inflated(body)
+    except zlib.error:
+        return False
+    return ended and length == _length(body[16:29])
+
+
 def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Type, start and end of each chunk's data, up to IEND. A file that ends in mid-chunk is an error."""
     position = len(SIGNATURE)
@@ -66,6 +119,33 @@ def _chunks(body: bytes) -> Iterator[tuple[bytes, int, int]]:
         yield kind, start, end
         position = end + 4
     raise broken(f"more than {MAX_CHUNKS} chunks")
+
+
+def _length(header: bytes) -> int:
+    """Bytes of pixels that the header promises: rows, a byte for the filter before each."""
+    width, height, bits = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big"), header[8]
+    bits *= SAMPLES.get(header[9], 0)
+    total = 0
+    for left, top, right, down in PASSES if header[12] else ((0, 0, 1, 1),):
+        columns, rows = -(-max(0, width - left) // right), -(-max(0, height - top) // down)
+        total += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    return total
+
+
+def _inflated(body: bytes) -> tuple[int, bool]:
+    """How many bytes of pixels there are, up to a piece more than are due, and whether their checksum follows.
+
+    Raises zlib.error for a stream that is broken.
+    """
+    due, length, inflater = _length(body[16:29]), 0, zlib.decompressobj()
+    idat = b"".join(body[start:end] for kind, start, end in _chunks(body) if kind == b"IDAT")
+    for at in range(0, len(idat), _PIECE):
+        rest = idat[at : at + _PIECE]
+        while length <= due and (piece := inflater.decompress(rest, _PIECE)):
+            length, rest = length + len(piece), inflater.unconsumed_tail
+        if inflater.eof or length > due:
+            break
+    return length, inflater.eof
 
 
 def _checked(body: bytes, kind: bytes, start: int, end: int) -> bytes:

@@ -13,6 +13,7 @@ from wit_builder.images.encode import encode
 from wit_builder.images.phash import phash
 from wit_builder.images.picture import Format, ImageSpec, Mode, Picture
 from wit_builder.images.pixels import Raster
+from wit_builder.images.png import ends_well
 from wit_builder.images.resample import resample
 from wit_builder.images.resize import Plan, enough, filter_for, frame, plan, turn
 from wit_builder.images.still import Still
@@ -69,4 +70,5 @@ def _as_it_is(still: Still, planned: Plan, spec: ImageSpec) -> bool:
         and still.orientation == 1
         and planned.scaled == planned.canvas == still.upright
         and is_srgb(still.icc)
+        and (still.kind != "png" or ends_well(still.body))
     )

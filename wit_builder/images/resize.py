@@ -1,5 +1,6 @@
 """How big the picture becomes, and making it so."""
 
+import math
 from dataclasses import dataclass
 
 from PIL import Image
@@ -21,6 +22,7 @@ Size = tuple[int, int]
 ENOUGH_FOR_JPEG = 1.25
 ENOUGH_FOR_OTHERS = 2.0
 
+MAX_ENLARGED = 64_000_000  # pixels of a picture on its way; turned it takes 14 bytes of each
 LIMITS: dict[Format, int] = {"jpg": 65_500, "webp": 16_383, "png": 2**31 - 1}  # longest side of a file
 
 
@@ -35,8 +37,8 @@ class Plan:
 def plan(original: Size, spec: ImageSpec) -> Plan:
     """What is to become of a picture of that upright size.
 
-    Raises ImageError `too_many_pixels` where the result would not fit into the format or the pixel limit,
-    `image_too_small` and `image_too_long` for an original that is not wanted.
+    Raises ImageError `too_many_pixels` where the result would not fit into the format, or enlarging would take
+    too much memory, `image_too_small` and `image_too_long` for an original that is not wanted.
     """
     _admit(original, spec)
     scaled = _scaled(original, spec)
@@ -47,8 +49,7 @@ def plan(original: Size, spec: ImageSpec) -> Plan:
         canvas = (min(spec.size, *scaled),) * 2
     elif spec.mode == "border":
         canvas = (max(spec.size, *scaled),) * 2
-    longest = max(*scaled, *canvas)
-    if longest > LIMITS[spec.format] or scaled[0] * scaled[1] > spec.max_pixels:
+    if max(canvas) > LIMITS[spec.format] or math.prod(scaled) > max(MAX_ENLARGED, math.prod(original)):
         raise ImageError("too_many_pixels", f"{scaled[0]}x{scaled[1]} as {spec.format} of {original}")
     return Plan(scaled, canvas)
 

@@ -1,5 +1,7 @@
 """What is it? Told by the first bytes alone; names and content types lie."""
 
+import re
+
 from wit_builder.errors import ImageError
 from wit_builder.images.avif import AVIF_BRANDS, brands
 from wit_builder.images.bmp import looks_like_bmp
@@ -33,6 +35,10 @@ _UNSUPPORTED = {
     b"%!PS-Adobe": "EPS",
     **{b"P%d%c" % (n, space): "Netpbm" for n in range(1, 7) for space in b" \n\t\r"},
 }
+# The first element is an <svg>: before it declarations and comments. A page with a drawing in it is a page.
+_SVG = re.compile(
+    rb"(?:\s+|<\?[^>]*>|<!--.*?-->|<!doctype\s+svg[^\[>]*(?:\[.*?\]\s*)?>)*+<(?:\w+:)?svg[\s>/:]", re.DOTALL
+)
 _TEXT = bytes(range(0x20, 0x7F)) + b"\t\n\r\f" + bytes(range(0x80, 0x100))
 
 
@@ -50,7 +56,7 @@ def identify(body: bytes) -> Kind:
     if found := brands(body) & {b"mif1", b"msf1", b"heic", b"heix", b"heim", b"heis", b"hevc", b"crx "}:
         raise ImageError("unsupported_format", f"HEIF ({b', '.join(sorted(found)).decode('ascii')})")
     head = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n\f").lower()
-    if b"<svg" in head and head.startswith(b"<"):
+    if _SVG.match(head):
         raise ImageError("unsupported_format", "SVG")
     raise ImageError("not_image", _description(body, head))
 

@@ -1,19 +1,22 @@
 """TIFF: the first directory, rewritten with only the entries that a decoder needs (TIFF 6.0, section 2).
 
 EXIF, GPS, XMP, IPTC, Photoshop blocks, thumbnails and further pages are no longer pointed at. Entries are
-checked on the way, so that none of Pillow's warnings about directories can arise.
+checked on the way, so that none of Pillow's warnings about directories can arise. libtiff itself would write of
+broken pixels to stderr, and is told not to.
 """
 
+import ctypes
 import struct
 from collections.abc import Iterator
 
-from PIL import TiffTags
+from PIL import TiffTags, _imaging
 
 from wit_builder.errors import ImageError
 from wit_builder.images.still import MAX_ICC_BYTES, Still, broken
 
 WIDTH, HEIGHT, COMPRESSION, ORIENTATION, SAMPLES, ICC = 256, 257, 259, 274, 277, 34675
-EXTRA_SAMPLES = 338
+BITS, PHOTOMETRIC, EXTRA_SAMPLES = 258, 262, 338
+WHITE_IS_ZERO = 0  # of photometric interpretations
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 # What a decoder needs: bits, photometric, fill order, rows, planes, fax options, predictor, colour map, inks,
@@ -50,6 +53,7 @@ def read_tiff(body: bytes) -> Still:
     kept = [entry for tag, entry in sorted(entries.items()) if tag in KEPT]
     for entry in kept:
         entry.check()
+    _check_numbers(entries)
     _check(entries, len(body))
     orientation = _value(entries, ORIENTATION, 1)
     return Still(
@@ -64,8 +68,16 @@ def read_tiff(body: bytes) -> Still:
     )
 
 
+def _check_numbers(entries: dict[int, "_Entry"]) -> None:
+    """Raises for numbers that Pillow gives unscaled or as a negative."""
+    bits, white_is_zero = _value(entries, BITS, 1), _value(entries, PHOTOMETRIC, 1) == WHITE_IS_ZERO
+    if bits == 12 or (white_is_zero and bits > 8):
+        how = ", 0 is white" if white_is_zero else ""
+        raise ImageError("unsupported_format", f"TIFF of {bits}-bit numbers{how}")
+
+
 def _check(entries: dict[int, "_Entry"], size: int) -> None:
-    """Raises where libtiff would allocate without limit, or would print to stderr before it fails."""
+    """Raises where libtiff would allocate without limit."""
     if (compression := _value(entries, COMPRESSION, 1)) not in COMPRESSIONS:
         raise ImageError("unsupported_format", f"TIFF compression {compression}")
     if (samples := _value(entries, SAMPLES, 1)) > MAX_SAMPLES:
@@ -139,3 +151,18 @@ def _rewritten(body: bytes, endian: str, kept: list[_Entry]) -> bytes:
     directory = struct.pack(f"{endian}H", len(kept)) + b"".join(entry.raw for entry in kept) + b"\0\0\0\0"
     version = b"*\0" if endian == "<" else b"\0*"
     return body[:2] + version + struct.pack(f"{endian}L", len(body)) + body[8:] + directory
+
+
+def _silence() -> None:
+    """Takes libtiff's handlers away, of the library that Pillow brings; nothing where it has it inside."""
+    try:
+        library = ctypes.CDLL(_imaging.__file__)
+        handlers = library.TIFFSetErrorHandler, library.TIFFSetWarningHandler
+    except (OSError, AttributeError):
+        return
+    for handler in handlers:
+        handler.argtypes, handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        handler(None)
+
+
+_silence()

@@ -274,7 +274,8 @@ _CAUSES: dict[str, tuple[str, Callable[[_Group, _Case], str]]] = {
     "hash": (
         "other pictures than listed",
         _always(
-            "they have changed since the list was made (14 % of DataComp's: mlfoundations/datacomp issue 67)"
+            "they have changed since the list was made (14 % of DataComp's: mlfoundations/datacomp issue 67), "
+            "or its hashes were made otherwise"
         ),
     ),
     "list": ("rows of no use", _always("the list is at fault; what was seen stands beside each")),
