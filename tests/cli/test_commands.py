@@ -109,7 +109,7 @@ def built_before(tmp_path, monkeypatch):
 def test_retry_hands_on_what_was_asked_and_says_what_it_brought(wit, built_before, monkeypatch):
     asked = []
 
-    def retry(there, only, hosts, executor, watcher):
+    def retry(there, only, hosts, executor, watcher, draw):
         asked.append((there.name, only, hosts, executor.workers))
         return 1234, 56
 

@@ -226,7 +226,7 @@ def test_a_signal_ends_the_study_and_not_only_one_of_the_three(wit, folder, tmp_
             "'nothing.pt' cannot be read: No such file or directory",
             "a checkpoint that you have",
         ),
-        ({"eval-set": "nowhere"}, "the evaluation set 'nowhere' is no folder", "--eval-set FOLDER"),
+        ({"eval-set": "nowhere"}, "the evaluation set 'nowhere' is no folder", "`wit eval sets`"),
         ({"exclude": "nothing.parquet"}, "nothing.parquet", ""),
         (
             {"study": "efficiency"},

@@ -104,6 +104,7 @@ def test_a_build_that_has_only_begun_is_shown_as_far_as_it_is(tmp_path: Path) ->
 def test_what_stopped_an_unfinished_build_is_said_until_it_is_done(tmp_path: Path) -> None:
     builds.write_state(tmp_path, "started")
     storage.write_json(tmp_path / "funnel.json", {})
+    storage.write_json(tmp_path / "work" / "clean-judge" / "plan.json", {})
     tries = Tries(tmp_path / "work" / "clean-judge", retries=0)
     tries.failed("00003", "out of memory")
     tries.failed("00004", "out of memory")
