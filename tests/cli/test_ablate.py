@@ -128,7 +128,7 @@ def test_a_pair_needs_one_of_the_queries(wit, tmp_path):
         (["--seeds", "3"], "--seeds is given without --train", "--train"),
         (["--train-samples", "512"], "--train-samples is given without --train", "--train"),
         (["--train"], "--train measures zero-shot accuracy, and no held-out set is given", "--eval-set"),
-        (["--train", "--eval-set", "none"], "the evaluation set 'none' is no folder", "`wit eval sets`"),
+        (["--train", "--eval-set", "none"], "the evaluation set 'none' is no folder", "name a folder"),
         (
             ["--train", "--eval-set", "held", "--train-samples", "127"],
             "127 images are to be seen, and one batch has 128",
