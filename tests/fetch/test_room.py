@@ -4,13 +4,12 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tests.site.told import Say, told
+from tests.web.rooms import together
 from wit_builder.errors import Gone
 from wit_builder.fetch import room as room_
 from wit_builder.fetch.room import Backlog, ImageVisitor
 from wit_builder.web.http1 import Head
-from wit_builder.web.politeness import HostQueues, Politeness
 from wit_builder.web.room import NoRoom, Room, announced
-from wit_builder.web.settings import WebSettings
 
 MOST = 40_000  # bytes of one image
 
@@ -119,30 +118,10 @@ def test_an_image_over_the_limit_is_still_told_so(web):
 def visited(web, urls):
     """(sizes of the bodies, most bytes of room that were taken at once); all visits at the same time."""
 
-    async def main():
-        politeness = Politeness(host_delay_s=0, ip_delay_s=0)
-        settings = WebSettings(max_image_bytes=MOST, politeness=politeness, allow_network=("127.0.0.0/8",))
-        queues: HostQueues[str] = HostQueues(politeness)
-        peak = 0
+    async def ask(visitor, url):
+        return (await visitor.image(url)).body
 
-        async def one(visitor, url):
-            nonlocal peak
-            await queues.take()
-            try:
-                visit = await visitor.image(url)
-                peak = max(peak, visitor.room.taken)
-                await asyncio.sleep(0.02)  # the picture is made
-                return len(visit.body)
-            finally:
-                visitor.room.leave()
-                queues.release(url.split("/")[2])
-
-        async with ImageVisitor.open(settings, queues, connect_to=web.connect_to) as visitor:
-            for url in urls:
-                queues.put(url.split("/")[2], url)
-            return await asyncio.gather(*(one(visitor, url) for url in urls)), peak
-
-    return asyncio.run(main())
+    return together(ImageVisitor, web, urls, ask, max_image_bytes=MOST)
 
 
 def test_while_enough_bodies_wait_nobody_asks_for_another():

@@ -57,10 +57,8 @@ def test_a_dry_run_sends_nothing(brought, here, url, bucket, wit):
     assert scratch(here) == []
 
 
-@pytest.mark.parametrize("at", ["tombstones.parquet", "00001.tar", "shards.parquet", "build.json"])
-def test_killed_while_it_is_brought_the_same_command_ends_the_same(
-    brought, here, url, bucket, proxy, forgotten, wit, at
-):
+def kill_at(proxy, here, url, at):
+    """Forgets, and is killed as the file with that end of its name is brought."""
     running = []
 
     def kills(method, path, n):
@@ -71,6 +69,13 @@ def test_killed_while_it_is_brought_the_same_command_ends_the_same(
     running.append(started(here, "forget", url, *WORDS))
     assert killed(running[-1])
     proxy.fault = lambda method, path, n: None
+
+
+@pytest.mark.parametrize("at", ["tombstones.parquet", "00001.tar", "shards.parquet", "build.json"])
+def test_killed_while_it_is_brought_the_same_command_ends_the_same(
+    brought, here, url, bucket, proxy, forgotten, wit, at
+):
+    kill_at(proxy, here, url, at)
     assert wit("forget", url, *WORDS).code == 0
     assert state(bucket.folder / "run") == state(forgotten)
     assert wit("verify", url).code == 0
@@ -83,16 +88,7 @@ def test_killed_while_it_is_brought_the_same_command_ends_the_same(
 def test_killed_while_it_is_brought_and_its_scratch_folder_lost_the_same_command_ends_the_same(
     brought, here, url, bucket, proxy, forgotten, wit, at
 ):
-    running = []
-
-    def kills(method, path, n):
-        if method == "PUT" and path.endswith(at):
-            os.kill(running[-1].pid, signal.SIGKILL)
-
-    proxy.fault = kills
-    running.append(started(here, "forget", url, *WORDS))
-    assert killed(running[-1])
-    proxy.fault = lambda method, path, n: None
+    kill_at(proxy, here, url, at)
     shutil.rmtree(here / "scratch")
     if at != "build.json":  # all else is there then
         said = wit("verify", url)
