@@ -15,6 +15,8 @@ def picture_of(body: bytes, spec: ImageSpec, extra: str) -> Picture:
         os._exit(3)
     if word == "hang":
         time.sleep(60)
+    if word == "slow":
+        time.sleep(0.3)
     if word == "swell":
         bytearray(2 << 30)
     if word == "raise":
@@ -27,6 +29,6 @@ def picture_of(body: bytes, spec: ImageSpec, extra: str) -> Picture:
 serve = on_tray(picture_of)
 
 
-def mad(tray: int, length: int, spec: ImageSpec, extra: str, _tell: Any) -> object:
+def mad(tray: int, place: int, length: int, spec: ImageSpec, extra: str, _tell: Any) -> object:
     """Answers without a picture: what is on the tray is another's, or not there."""
-    return {"negative": (-1,), "none": None, "longer": (1 << 46,)}[os.pread(tray, length, 0).decode()]
+    return {"negative": (-1,), "none": None, "longer": (1 << 46,)}[os.pread(tray, length, place).decode()]

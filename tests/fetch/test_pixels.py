@@ -94,28 +94,66 @@ def test_a_process_is_used_again_after_a_broken_image_and_not_after_a_fault():
     assert one == two != three
 
 
-def test_a_process_that_dies_while_it_waits_keeps_nobody_busy_and_costs_one_image():
+def test_a_process_that_dies_while_it_waits_costs_no_image():
     async def main():
         async with Pixels(ImageSpec(), 1, serve=HOSTILE) as pixels:
             await pixels.process(b"one")
-            (worker,) = pixels._idle
-            deafen, deaf = worker._deafen, asyncio.Event()
-            worker._deafen = lambda: (deafen(), deaf.set())
+            (worker,) = pixels._workers
+            ended, heard = worker._tell_end, asyncio.Event()
+            worker._tell_end = lambda *told: (ended(*told), heard.set())
             os.kill(worker.child.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
-                await deaf.wait()
-            with pytest.raises(ImageError, match="ended with -9"):
-                await pixels.process(b"two")
-            return (await pixels.process(b"three")).image
+                await heard.wait()
+            return (await pixels.process(b"two")).image
 
-    assert asyncio.run(main()) == b"three"
+    assert asyncio.run(main()) == b"two"
+
+
+def together(*bodies, **limits):
+    """What each body came to in one process, all asked for at once."""
+
+    async def main():
+        async with Pixels(ImageSpec(), 1, serve=HOSTILE, **limits) as pixels:
+            await pixels.process(b"warm")
+            told = await asyncio.gather(*map(pixels.process, bodies), return_exceptions=True)
+            return [getattr(each, "reason", None) or each.image for each in told]
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"), [(b"crash", "image_crash"), (b"raise", "image_crash"), (b"hang", "image_timeout")]
+)
+def test_a_body_in_the_hand_of_a_process_that_ends_over_another_is_made_into_a_picture(word, reason):
+    assert together(word, b"next", word, b"last", deadline_s=0.5) == [reason, b"next", reason, b"last"]
+
+
+def test_an_answer_that_came_before_the_process_died_counts():
+    assert together(b"first", b"crash", b"last") == [b"first", "image_crash", b"last"]
+
+
+def test_the_time_of_a_body_begins_with_its_turn():
+    assert together(b"slow", b"slow", b"slow", deadline_s=0.5) == [b"slow"] * 3
+
+
+def test_a_process_has_its_next_body_before_it_is_done_with_one():
+    async def main():
+        async with Pixels(ImageSpec(), 1, serve=HOSTILE) as pixels:
+            await pixels.process(b"warm")
+            slow = [asyncio.create_task(pixels.process(b"slow")) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            in_hand = pixels._workers[0].in_hand
+            await asyncio.gather(*slow)
+            return in_hand
+
+    assert asyncio.run(main()) == 2
 
 
 def test_a_process_starts_no_threads_of_its_own():
     async def main():
         async with Pixels(ImageSpec(), 1) as pixels:
             await pixels.process(picture(1))
-            return len(list(Path(f"/proc/{pixels._idle[0].child.pid}/task").iterdir()))
+            return len(list(Path(f"/proc/{pixels._workers[0].child.pid}/task").iterdir()))
 
     assert asyncio.run(main()) == 1
 

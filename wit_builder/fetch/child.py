@@ -14,11 +14,11 @@ _FIELDS = tuple(f.name for f in fields(Picture))[1:]  # all but the image itself
 
 
 def on_tray(made_of: Callable[[bytes, ImageSpec, str], Picture]) -> Callable[..., tuple[Any, ...]]:
-    """What a child runs: answers with the length of the image, which lies on the tray then, and the other fields."""
+    """What a child runs: it answers with all but the image, which lies where the body lay, and its length."""
 
-    def serve(file: int, length: int, spec: bytes, extra: str, _tell: Any) -> tuple[Any, ...]:
-        picture = made_of(tray.take(file, length), _unpacked(spec), extra)
-        tray.put(file, picture.image)
+    def serve(file: int, place: int, length: int, spec: bytes, extra: str, _tell: Any) -> tuple[Any, ...]:
+        picture = made_of(tray.take(file, length, place), _unpacked(spec), extra)
+        tray.put(file, picture.image, place)
         return len(picture.image), *(getattr(picture, name) for name in _FIELDS)
 
     return serve

@@ -1,10 +1,16 @@
-"""Pixels in child processes: a hostile image can crash, hang or swell its process, and costs only itself."""
+"""Pixels in child processes: a hostile image can crash, hang or swell its process, and costs only itself.
+
+Each child has two bodies in hand, the one it works on and the next: while it waited for the next, a tenth of its time
+went by (docs/log.md).
+"""
 
 import asyncio
 import os
 import pickle
+from collections import deque
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from wit_builder.engine.children import LAST_WORDS_S, Answer, Child, dismiss
 from wit_builder.errors import BuildError, ImageError
@@ -18,7 +24,7 @@ MEMORY_BYTES = 6 << 30  # what one process may allocate; 100 megapixels take up 
 
 
 class Pixels:
-    """Up to `processes` children that turn bodies into pictures; each call has a deadline.
+    """Up to `processes` children that turn bodies into pictures; each picture has a deadline.
 
     A child is started when one is needed. Must be used inside a running event loop of the main thread:
     `async with Pixels(spec, processes) as pixels`.
@@ -34,8 +40,10 @@ class Pixels:
     ) -> None:
         self._spec, self._serve = pickle.dumps(spec), serve
         self._deadline_s, self._memory_bytes = deadline_s, memory_bytes
-        self._idle: list[_Worker] = []
-        self._free = asyncio.Semaphore(processes)
+        self._processes = processes
+        self._workers: list[_Worker] = []
+        self._ends: set[asyncio.Task[int]] = set()  # of workers that are being ended
+        self._free = asyncio.Semaphore(processes * len(tray.PLACES))
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,8 +51,9 @@ class Pixels:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._idle:
+        for worker in self._workers:
             worker.dismiss()
+        await asyncio.gather(*self._ends)
 
     async def process(self, body: bytes | bytearray, extra: str = "") -> Picture:
         """The picture of these bytes; extra: what its list says of it.
@@ -53,119 +62,166 @@ class Pixels:
         raised anything else. Raises BuildError when no process can be started.
         """
         async with self._free:
-            worker = self._idle.pop() if self._idle else await self._start()
-            try:
-                kind, value = await worker.asked(body, self._spec, extra, self._deadline_s)
-            except TimeoutError:
-                raise ImageError("image_timeout", f"over {self._deadline_s:g} s") from None
-            except _Died as end:
-                raise ImageError("image_crash", f"decoder ended with {end.code}") from None
+            worker, (kind, value) = await self._answered(body, extra)
             if kind == "failed" and not isinstance(value, ImageError):
-                await worker.end()
+                worker.end()
                 raise ImageError("image_crash", _words(value))
-            self._idle.append(worker)
         if kind == "failed":
             raise value
         picture: Picture = value
         return picture
 
-    async def _start(self) -> "_Worker":
-        try:
-            worker = _Worker(self._serve, self._memory_bytes)
-        except OSError as error:
-            raise BuildError(f"a process for images did not start: {error}") from None
-        try:
-            await worker.told(START_S)
-        except (TimeoutError, _Died) as error:
-            why = f"ended with {error.code}" if isinstance(error, _Died) else f"took over {START_S:g} s"
-            raise BuildError(f"a process for images did not start: it {why}") from None
+    async def _answered(self, body: bytes | bytearray, extra: str) -> tuple["_Worker", Answer]:
+        """Asks one after the other, where one ends before it comes to this body."""
+        while True:
+            worker = self._worker()
+            try:
+                return worker, await worker.asked(body, self._spec, extra)
+            except _Stranded:
+                continue
+            except TimeoutError:
+                raise ImageError("image_timeout", f"over {self._deadline_s:g} s") from None
+            except _Died as end:
+                raise ImageError("image_crash", f"decoder ended with {end.code}") from None
+
+    def _worker(self) -> "_Worker":
+        """The one with the least in hand: a new one, where all have something and there may be more."""
+        worker = min(self._workers, key=lambda worker: worker.in_hand, default=None)
+        if worker is None or (worker.in_hand and len(self._workers) < self._processes):
+            try:
+                worker = _Worker(self._serve, self._memory_bytes, self._deadline_s, self._ended)
+            except OSError as error:
+                raise BuildError(f"a process for images did not start: {error}") from None
+            self._workers.append(worker)
         return worker
+
+    def _ended(self, worker: "_Worker", end: asyncio.Task[int]) -> None:
+        self._workers.remove(worker)
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)
 
 
 class _Worker:
-    """A child and its tray."""
+    """A child, its tray, and what it was asked: the first is what it works on."""
 
-    _said: asyncio.Future[Answer]  # what is waited for, or was
-
-    def __init__(self, serve: str, memory_bytes: int) -> None:
-        self._loop, self._listens = asyncio.get_running_loop(), False
-        self._tray = tray.new()
+    def __init__(
+        self,
+        serve: str,
+        memory_bytes: int,
+        deadline_s: float,
+        ended: Callable[["_Worker", asyncio.Task[int]], None],
+    ) -> None:
+        """ended: called when it is of no more use, with what comes to its exit code."""
+        self._loop, self._deadline_s, self._tell_end = asyncio.get_running_loop(), deadline_s, ended
+        self._tray, self._places = tray.new(), list(tray.PLACES)
         try:
             self.child = Child(serve, memory_bytes, [self._tray])
         except BaseException:
             os.close(self._tray)
             raise
+        self._ready = False
+        self._asked: deque[asyncio.Future[Answer]] = deque()
+        self._end: asyncio.Task[int] | None = None
+        self._late = self._loop.call_later(START_S, self.end, TimeoutError)
+        self._loop.add_reader(self.child.pipe.fileno(), self._hear)
 
-    async def asked(self, body: bytes | bytearray, spec: bytes, extra: str, limit_s: float) -> Answer:
-        """Done with a Picture, or failed with an exception. Raises as `told`.
+    @property
+    def in_hand(self) -> int:
+        """How many bodies."""
+        return len(tray.PLACES) - len(self._places)
 
-        spec: an ImageSpec as a pickle, see child.py.
+    async def asked(self, body: bytes | bytearray, spec: bytes, extra: str) -> Answer:
+        """Done with a Picture, or failed with an exception. spec: an ImageSpec as a pickle, see child.py.
+
+        Raises TimeoutError when it takes too long for this body, _Died when it ends over it, _Stranded when it
+        ends before it comes to it, BuildError when it never started.
         """
+        place, said = self._places.pop(), self._loop.create_future()
+        self._asked.append(said)
         try:
-            tray.put(self._tray, body)
-            self.child.call(len(body), spec, extra)
-        except OSError:
-            raise _Died(await self.end()) from None
-        kind, value = await self.told(limit_s)
-        if kind == "done":
-            try:
-                length, *others = value
-                value = Picture(tray.take(self._tray, length), *others)
-            except (TypeError, ValueError, OverflowError, OSError, MemoryError):  # a child out of its mind
-                raise _Died(await self.end()) from None
-            if len(value.image) != length:
-                raise _Died(await self.end())
+            self._send(place, body, spec, extra)
+            kind, value = await said
+            if kind == "done":
+                value = await self._picture(value, place)
+        except asyncio.CancelledError:
+            self.end()
+            raise
+        finally:
+            self._places.append(place)
         return kind, value
 
-    async def told(self, limit_s: float) -> Answer:
-        """What the child says. It is ended when it does not in time, and when nobody waits any more.
-
-        Raises TimeoutError or _Died.
-        """
+    def _send(self, place: int, body: bytes | bytearray, spec: bytes, extra: str) -> None:
         try:
-            async with asyncio.timeout(limit_s):
-                return await self._next()
-        except (TimeoutError, asyncio.CancelledError):
-            await self.end()
-            raise
-        except (EOFError, OSError):
-            raise _Died(await self.end(LAST_WORDS_S)) from None
+            tray.put(self._tray, body, place)
+            self.child.call(place, len(body), spec, extra)
+        except OSError:
+            self.end(_Died)
+        if len(self._asked) == 1:
+            self._watch()
 
-    async def _next(self) -> Answer:
-        self._said = self._loop.create_future()
-        self._listen()
-        return await self._said
-
-    def _listen(self) -> None:
-        """From then on, over all calls, unless something came in between."""
-        if not self._listens:
-            self._loop.add_reader(self.child.pipe.fileno(), self._hear)
-            self._listens = True
-
-    def _deafen(self) -> None:
-        if self._listens:
-            self._loop.remove_reader(self.child.pipe.fileno())
-            self._listens = False
+    async def _picture(self, value: Any, place: int) -> Picture:
+        try:
+            length, *others = value
+            picture = Picture(tray.take(self._tray, length, place), *others)
+        except (TypeError, ValueError, OverflowError, OSError, MemoryError):  # a child out of its mind
+            raise _Died(await self.end()) from None
+        if len(picture.image) != length:
+            raise _Died(await self.end())
+        return picture
 
     def _hear(self) -> None:
-        if self._said.done():
-            return self._deafen()  # nobody waits any more
         try:
-            if (message := self.child.heard()) is not None:
-                self._said.set_result(message)
-        except (EOFError, OSError) as error:
-            self._said.set_exception(error)
-        return None
+            message = self.child.heard()
+        except (EOFError, OSError):
+            self.end(_Died, LAST_WORDS_S)
+            return
+        if message is None:
+            return
+        if not self._ready:
+            self._ready = True
+        elif self._asked:
+            said = self._asked.popleft()
+            if not said.done():
+                said.set_result(message)
+        self._watch()
 
-    async def end(self, wait_s: float = 0.0) -> int:
-        """End the child; its exit code."""
-        self._deafen()
-        killed = self._loop.run_in_executor(None, self.child.kill, wait_s)
-        try:
-            return await asyncio.shield(killed)  # also where nobody waits any more
-        finally:
-            self.child.close()
-            os.close(self._tray)
+    def _watch(self) -> None:
+        """From now on the first has its time."""
+        if self._ready and self._end is None:
+            self._late.cancel()
+            if self._asked:
+                self._late = self._loop.call_later(self._deadline_s, self.end, TimeoutError)
+
+    def end(self, fault: "Fault | None" = None, wait_s: float = 0.0) -> asyncio.Task[int]:
+        """End the child, after wait_s for it to end by itself; its exit code.
+
+        fault: of the body that it works on. All others are stranded.
+        """
+        if self._end is None:
+            self._deafen()
+            self._end = self._loop.create_task(self._killed(fault, wait_s))
+            self._tell_end(self, self._end)
+        return self._end
+
+    async def _killed(self, fault: "Fault | None", wait_s: float) -> int:
+        code = await self._loop.run_in_executor(None, self.child.kill, wait_s)
+        self.child.close()
+        os.close(self._tray)
+        for n, said in enumerate(self._asked):
+            over_this = fault if n == 0 or not self._ready else None
+            if not said.done():
+                said.set_exception(self._told(over_this, code) if over_this else _Stranded())
+        return code
+
+    def _told(self, fault: "Fault", code: int) -> Exception:
+        if self._ready:
+            return fault(code)
+        why = f"took over {START_S:g} s" if fault is TimeoutError else f"ended with {code}"
+        return BuildError(f"a process for images did not start: it {why}")
+
+    def _deafen(self) -> None:
+        self._late.cancel()
+        self._loop.remove_reader(self.child.pipe.fileno())
 
     def dismiss(self) -> None:
         """End the child, which waits for a call."""
@@ -178,6 +234,13 @@ class _Died(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+
+
+class _Stranded(Exception):
+    """Its process ended before it came to this body."""
+
+
+Fault = type[_Died] | type[TimeoutError]
 
 
 def _words(error: BaseException) -> str:
