@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numba
 import numpy as np
 import pytest
@@ -32,3 +35,14 @@ def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(monkeypatch):
 def test_another_error_of_the_function_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
         compiled(lambda number: 1 // number)(0)
+
+
+def test_a_process_that_begins_with_it_imports_no_linear_algebra_and_still_can():
+    program = """
+import sys
+from wit_builder.engine.compiled import compiled
+assert compiled(lambda number: number + 1)(1) == 2
+assert "scipy.linalg" not in sys.modules
+import scipy.linalg.cython_blas
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

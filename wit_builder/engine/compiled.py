@@ -4,11 +4,15 @@ numba is imported then, and not before: it takes a process 0.2 s of CPU to begin
 import modules with such loops never call one.
 """
 
+import sys
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
+
+_PRODUCTS = "scipy.linalg.cython_blas"
 
 
 def compiled(function: FunctionT) -> FunctionT:
@@ -43,12 +47,25 @@ class _Later:
 
 
 def _njit(function: Callable[..., object]) -> Any:
-    import numba
-
+    numba = _numba()
     try:
         return numba.njit(function, cache=True)
     except RuntimeError:  # "no locator available"
         return numba.njit(function)
+
+
+@cache
+def _numba() -> ModuleType:
+    """numba without products of matrices, which no loop here has: for them it would import scipy.linalg, a fifth of
+    what a process takes to begin with it."""
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    met = modules.setdefault(_PRODUCTS, None)  # None: it cannot be imported
+    try:
+        import numba.np.arraymath
+    finally:
+        if met is None:
+            del modules[_PRODUCTS]
+    return numba
 
 
 def _intrinsic(function: Callable[..., object]) -> Any:
