@@ -100,6 +100,16 @@ def test_a_network_like_one_before_is_not_counted_again(monkeypatch):
         cost(networks.contrastive("tiny").eval())
 
 
+def test_a_resnet_whose_last_pixels_are_one_is_counted(tmp_path):
+    vision = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 16, "head_width": 32, "patch_size": None}
+    text = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps({"embed_dim": 64, "vision_cfg": vision, "text_cfg": text}))
+    with torch.device("meta"):
+        network = networks.contrastive(str(path)).train()
+    assert cost(network).flops() > 0
+
+
 def test_a_bag_of_words_costs_next_to_nothing():
     bag, whole = cost(networks.contrastive("tiny", cbow=True)), cost(networks.contrastive("tiny"))
     assert bag.by_token == pytest.approx(0, abs=1e-3)
