@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from wit_builder.demo_web.serve import served
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.web import Web
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.engine.task import Done
 from wit_builder.images.process import ImageSpec
@@ -21,7 +21,7 @@ from wit_builder.web.settings import WebSettings
 
 pytestmark = pytest.mark.slow  # two real fetches of 20 s
 
-DEMO = DemoWeb(pages=80)
+DEMO = Web(pages=80)
 WEB = WebSettings(
     deadline_s=1.0,
     politeness=Politeness(host_delay_s=0.1, ip_delay_s=0.0),
