@@ -14,9 +14,7 @@ from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.records import Candidate, HasCaption, HasImage, HasUrl, Sample
 from wit_builder.shards.writer import ShardSpec
-from wit_builder.web.optout import OptOut
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import OptOut, Politeness, WebSettings
 
 
 def recipe(**fields):

@@ -18,8 +18,7 @@ from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidate_id, to_table
 from wit_builder.road import Road, Watcher, write_session
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 
 SPEC = ImageSpec(size=256, mode="keep_ratio", quality=95, only_shrink=False, keep_original=False)
 

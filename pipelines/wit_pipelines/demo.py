@@ -8,8 +8,7 @@ from wit_builder.images.process import ImageSpec
 from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 from wit_filters.caption import (
     CaptionFileName,
     CaptionLength,

@@ -16,8 +16,7 @@ from wit_builder.planning.draw import draw
 from wit_builder.planning.estimate import estimate
 from wit_builder.planning.simulate import Machines
 from wit_builder.planning.trial import try_rows
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 
 pytestmark = pytest.mark.slow  # two real fetches of 20 s
 

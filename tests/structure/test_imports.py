@@ -47,13 +47,16 @@ def test_help_imports_nothing_heavy(typed):
 @pytest.mark.parametrize(
     ("module", "none_of"),
     [
+        ("cli.fetch", {"email"}),  # by importlib.metadata, which finds recipes
         ("cli.fetched", {"aiohttp", "jinja2", "simplejpeg", "cykooz_resizer", "aiodns", "fsspec"}),
+        ("cli.fetched", {"PIL", "asyncio", "protego"}),
         ("fetch.fetch", {"aiohttp", "simplejpeg", "PIL", "aiodns", "fsspec"}),
-        ("build", {"aiohttp", "simplejpeg", "aiodns", "fsspec", "faiss"}),
+        ("fetch.child", {"tempfile", "asyncio", "pyarrow"}),
+        ("build", {"aiohttp", "simplejpeg", "aiodns", "fsspec", "faiss", "PIL", "asyncio"}),
     ],
 )
 def test_nothing_is_imported_that_may_not_be_needed(module, none_of):
-    """Servers and pages, decoders outside of their processes, name servers, stores."""
+    """Servers and pages, decoders and loops outside of their processes, name servers, stores."""
     assert loaded(f"import wit_builder.{module}") & none_of == set()
 
 
