@@ -9,7 +9,7 @@ from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.settings import Balance
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.records import Candidate, HasCaption, HasImage, HasUrl, Sample

@@ -12,7 +12,7 @@ from wit_builder.engine import shuffle
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Progress
 from wit_builder.engine.task import Done
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.ledger import Funnel
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe

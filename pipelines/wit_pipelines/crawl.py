@@ -6,7 +6,7 @@ from typing import Literal
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.crawl.settings import Crawl
 from wit_builder.extract.settings import Extraction
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.text.language import LanguageModel

@@ -4,7 +4,7 @@ from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.settings import Balance, Duplicates
 from wit_builder.demo_web.queries import ENTRIES
 from wit_builder.demo_web.settings import DemoWeb
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec

@@ -5,7 +5,7 @@ from typing import Literal
 
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.extract.settings import Extraction
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec

@@ -10,7 +10,7 @@ from wit_builder.demo_web.serve import served
 from wit_builder.demo_web.web import Web
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.engine.task import Done
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.planning.draw import draw
 from wit_builder.planning.estimate import estimate

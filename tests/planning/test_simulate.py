@@ -16,7 +16,7 @@ from wit_builder.engine import local, shuffle
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.engine.task import Done
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.planning import simulate as simulate_
 from wit_builder.planning.hosts import Hosts
 from wit_builder.planning.rates import Interval

@@ -60,6 +60,11 @@ def test_nothing_is_imported_that_may_not_be_needed(module, none_of):
     assert loaded(f"import wit_builder.{module}") & none_of == set()
 
 
+@pytest.mark.parametrize("name", ["common_crawl", "crawl", "demo", "url_list"])
+def test_a_recipe_imports_no_decoder(name):
+    assert {"PIL", "simplejpeg", "cykooz_resizer"} & loaded(f"import wit_pipelines.{name}") == set()
+
+
 @pytest.mark.parametrize("module", ["cli.fetched", "fetch.fetch", "curation.near", "engine.hashes"])
 def test_loops_that_nobody_has_called_import_no_numba(module):
     assert "numba" not in loaded(f"import wit_builder.{module}")
