@@ -65,6 +65,10 @@ def test_a_recipe_imports_no_decoder(name):
     assert {"PIL", "simplejpeg", "cykooz_resizer"} & loaded(f"import wit_pipelines.{name}") == set()
 
 
+def test_an_interval_takes_no_second_of_scipy_stats():
+    loaded("import wit_builder.planning.plan\nassert 'scipy.stats' not in sys.modules")
+
+
 @pytest.mark.parametrize("module", ["cli.fetched", "fetch.fetch", "curation.near", "engine.hashes"])
 def test_loops_that_nobody_has_called_import_no_numba(module):
     assert "numba" not in loaded(f"import wit_builder.{module}")
