@@ -14,8 +14,7 @@ from wit_builder.engine.local import LocalExecutor
 from wit_builder.ledger import Funnel
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 
 SEED = "http://site.test/"
 GOOD = 7  # pictures that are had and kept

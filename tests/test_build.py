@@ -19,7 +19,7 @@ from tests.site.told import Say, told
 from wit_builder import build, publish
 from wit_builder.cli import wit
 from wit_builder.crawl.settings import Crawl
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.settings import DemoWeb
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.queries.settings import Queries

@@ -9,14 +9,12 @@ from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.settings import Balance
 from wit_builder.errors import ConfigError
 from wit_builder.filtering import KEPT, Verdict
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.records import Candidate, HasCaption, HasImage, HasUrl, Sample
 from wit_builder.shards.writer import ShardSpec
-from wit_builder.web.optout import OptOut
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import OptOut, Politeness, WebSettings
 
 
 def recipe(**fields):

@@ -13,7 +13,7 @@ from wit_builder.archive.settings import Archives
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.settings import Balance, Duplicates, Top
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.settings import DemoWeb
 from wit_builder.errors import ConfigError
 from wit_builder.extract.settings import Extraction
 from wit_builder.filtering import BatchFilter

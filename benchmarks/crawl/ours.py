@@ -15,8 +15,7 @@ import uvloop
 from wit_builder.crawl.crawler import crawl
 from wit_builder.crawl.settings import Crawl
 from wit_builder.extract.settings import Extraction
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 
 
 def main(port: int, pages: int, concurrency: int) -> None:

@@ -36,8 +36,6 @@ _SEEN = ("width", "height", "sha256", "phash", "phash_quality", "format")
 ALL = '''from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.settings import Duplicates
 from wit_builder.recipe import Recipe
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
 from wit_pipelines import seeds as files
 
 

@@ -12,14 +12,13 @@ from wit_builder.engine import shuffle
 from wit_builder.engine import task as engine
 from wit_builder.engine.local import LocalExecutor, Progress
 from wit_builder.engine.task import Done
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.ledger import Funnel
 from wit_builder.lists.settings import UrlList
 from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidate_id, to_table
 from wit_builder.road import Road, Watcher, write_session
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 
 SPEC = ImageSpec(size=256, mode="keep_ratio", quality=95, only_shrink=False, keep_original=False)
 

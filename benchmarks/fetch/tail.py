@@ -22,8 +22,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

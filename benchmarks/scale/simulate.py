@@ -20,7 +20,7 @@ from wit_builder.planning.plan import count, hours, money, size
 from wit_builder.planning.plan import time as shown
 from wit_builder.planning.rates import Interval, Mean, Rates
 from wit_builder.planning.simulate import Machines
-from wit_builder.web.politeness import Politeness
+from wit_builder.web.settings import Politeness
 
 WORKERS = (1, 10, 100, 1_000)
 CORES, MBITS = 16, 10_000  # of a machine

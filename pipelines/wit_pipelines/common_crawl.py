@@ -6,12 +6,11 @@ from typing import Literal
 from wit_builder.archive.settings import Archives
 from wit_builder.blocklist.settings import Blocklist
 from wit_builder.extract.settings import Extraction
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
 from wit_builder.text.language import LanguageModel
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 from wit_pipelines import rules
 
 

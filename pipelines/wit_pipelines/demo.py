@@ -2,13 +2,13 @@
 
 from wit_builder.crawl.settings import Crawl
 from wit_builder.curation.settings import Balance, Duplicates
-from wit_builder.demo_web.web import DemoWeb
-from wit_builder.images.process import ImageSpec
+from wit_builder.demo_web.queries import ENTRIES
+from wit_builder.demo_web.settings import DemoWeb
+from wit_builder.images.picture import ImageSpec
 from wit_builder.queries.settings import Queries
 from wit_builder.recipe import Recipe
 from wit_builder.shards.writer import ShardSpec
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 from wit_filters.caption import (
     CaptionFileName,
     CaptionLength,
@@ -63,7 +63,7 @@ def recipe(pages: int = 300, seed: int = 0, samples_per_shard: int = 250) -> Rec
         sample_filters=(ImageSize(min_side=64), ImageAspect(), ImageBytes(min_bytes=1_000), ImageDetail()),
         image=ImageSpec(size=224),
         duplicates=Duplicates(),
-        queries=Queries(entries=demo.queries),
+        queries=Queries(entries=ENTRIES),
         balance=Balance(per_query=demo.per_query),
         shards=ShardSpec(samples_per_shard=samples_per_shard),
         demo_web=demo,

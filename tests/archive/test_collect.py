@@ -19,8 +19,7 @@ from wit_builder.engine.task import Stopped, Task
 from wit_builder.errors import BuildError
 from wit_builder.extract.settings import Extraction
 from wit_builder.records import CANDIDATE_SCHEMA, LOSS_SCHEMA
-from wit_builder.web.optout import OptOut
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import OptOut, WebSettings
 
 PARAMS = {"web": WebSettings(), "extraction": Extraction()}
 

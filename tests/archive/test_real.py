@@ -15,7 +15,7 @@ from wit_builder.archive.rows import NoPage, Page
 from wit_builder.archive.warc import WarcReader
 from wit_builder.archive.wat import WatReader
 from wit_builder.extract.settings import Extraction
-from wit_builder.web.optout import OptOut
+from wit_builder.web.settings import OptOut
 
 ALL = Extraction(
     optout=OptOut(directives=(), tdmrep=False)

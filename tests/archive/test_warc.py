@@ -8,7 +8,7 @@ from tests.archive.archives import DATE, EVERYTHING, HTML, MAX_BYTES, URL, http,
 from wit_builder.archive.rows import NoPage, Page
 from wit_builder.archive.warc import MAX_INTERIM
 from wit_builder.extract.settings import Extraction
-from wit_builder.web.optout import OptOut
+from wit_builder.web.settings import OptOut
 
 
 def one(data: bytes, settings: Extraction = EVERYTHING) -> Page | NoPage:

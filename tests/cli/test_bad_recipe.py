@@ -8,7 +8,7 @@ HEAD = """\
 from dataclasses import dataclass
 from wit_builder.crawl.settings import Crawl
 from wit_builder.filtering import KEPT, Verdict
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.recipe import Recipe
 from wit_builder.web.settings import WebSettings
 from wit_filters.caption import CaptionLength

@@ -35,7 +35,7 @@ def hurried(recipe: str) -> str:
     return f"""{recipe}
 
 from dataclasses import replace
-from wit_builder.web.politeness import Politeness
+from wit_builder.web.settings import Politeness
 
 _as_written = recipe
 

@@ -15,9 +15,7 @@ from wit_builder import mirror
 from wit_builder.crawl.crawler import CrawlResult, crawl
 from wit_builder.crawl.settings import Crawl
 from wit_builder.extract.settings import Extraction
-from wit_builder.web.optout import OptOut
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import OptOut, Politeness, WebSettings
 
 HASTE = Politeness(host_delay_s=0, ip_delay_s=0, host_connections=8, retries=2, backoff_s=0.01)
 WEB = WebSettings(deadline_s=5, politeness=HASTE, allow_network=("127.0.0.0/8",), optout=OptOut(tdmrep=False))

@@ -8,7 +8,7 @@ from wit_builder.crawl.collect import collect
 from wit_builder.crawl.settings import Crawl
 from wit_builder.engine.task import Stopped, Task
 from wit_builder.extract.settings import Extraction
-from wit_builder.web.optout import OptOut
+from wit_builder.web.settings import OptOut
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.crawl.sites import HASTE, WEB, FakeWeb, answer, page, redirect, run
 from wit_builder.crawl.settings import Crawl
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.records import CANDIDATE_SCHEMA, url_id
-from wit_builder.web.optout import OptOut
+from wit_builder.web.settings import OptOut
 
 SEED = ("http://a.test/",)
 

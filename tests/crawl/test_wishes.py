@@ -17,9 +17,7 @@ from wit_builder.crawl.crawler import CrawlResult, crawl
 from wit_builder.crawl.settings import Crawl
 from wit_builder.extract.settings import Extraction
 from wit_builder.web.journal import NAME, Journal
-from wit_builder.web.optout import OptOut
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import OptOut, Politeness, WebSettings
 
 DELAY_S, CRAWL_DELAY_S, PAUSE_S = 0.6, 1.8, 3.0
 LATE_S = 0.3  # that a request may be on its way longer than the one after it

@@ -11,9 +11,9 @@ from webdataset import tariterators
 from tests.demo_web.measures import distance
 from wit_builder.demo_web.evalset import CLASSES, KNOWN, TRANSFORMS, originals, write_eval_set
 from wit_builder.demo_web.scenes import HELD_OUT, SEEN
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.web import Web
 
-DEMO = DemoWeb(300)
+DEMO = Web(300)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_one_sample_in_eight_is_a_copy_and_all_transforms_come(truth):
 
 
 def test_whatever_may_be_copied_is_kept_by_a_build():
-    demo = DemoWeb(3000, exhibits=False)
+    demo = Web(3000, exhibits=False)
     kept = {item.url for item in demo.truth() if item.kind == "pair" and item.reason is None}
     copied = [url for url, _ in originals(demo)]
     assert set(copied) <= kept
@@ -98,7 +98,7 @@ def test_the_same_arguments_give_the_same_bytes(folder, tmp_path):
 
 
 def test_a_retrieval_set_has_captions_instead_of_classes(tmp_path):
-    write_eval_set(tmp_path, DemoWeb(10), images=9, task="retrieval")
+    write_eval_set(tmp_path, Web(10), images=9, task="retrieval")
     with tarfile.open(tmp_path / "test/0.tar") as tar:
         texts = [tar.extractfile(name).read().decode() for name in tar.getnames() if name.endswith(".txt")]
     assert [text.count("\n") for text in texts] == [1] * 9

@@ -11,9 +11,9 @@ from PIL import Image
 
 from tests.demo_web.measures import distances, language, pdq
 from wit_builder.demo_web.captions import UNWANTED, WANTED
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.web import Web
 
-DEMO = DemoWeb(10)
+DEMO = Web(10)
 TRUTH = DEMO.truth()
 PAIRS = [item for item in TRUTH if item.kind == "pair"]
 KEPT = [item for item in PAIRS if item.reason is None]

@@ -4,11 +4,11 @@ import pytest
 
 from wit_builder.demo_web.expected import Pair, balanced, settle
 from wit_builder.demo_web.queries import ENTRIES, held
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.web import Web
 from wit_builder.queries.listing import Query
 from wit_builder.queries.match import Matcher
 
-DEMO = DemoWeb(300)
+DEMO = Web(300)
 SETTLED = [item for item in DEMO.settled() if item.kind == "pair"]
 
 
@@ -31,7 +31,7 @@ def test_some_queries_are_full_most_are_not_and_two_are_never_held():
 
 @pytest.mark.parametrize("pages", [60, 300, 1000])
 def test_what_names_a_thing_stays_and_most_of_what_names_none_goes(pages):
-    full = [item for item in DemoWeb(pages).truth() if item.reason == "query_full"]
+    full = [item for item in Web(pages).truth() if item.reason == "query_full"]
     assert full
     assert all(item.caption.startswith("A picture that we took") for item in full)
 

@@ -16,10 +16,11 @@ from aiohttp import web
 from PIL import Image
 
 from wit_builder.demo_web import serve
-from wit_builder.demo_web.web import START, DemoWeb
+from wit_builder.demo_web.settings import START
+from wit_builder.demo_web.web import Web
 from wit_builder.errors import BuildError
 
-DEMO = DemoWeb(10)
+DEMO = Web(10)
 ROOT = Path(__file__).parents[2]
 
 
@@ -143,8 +144,8 @@ def status_through_proxy(port):
 
 def test_a_child_dies_with_its_parent_even_when_that_is_killed():
     code = (
-        "import time; from wit_builder.demo_web import serve; from wit_builder.demo_web.web import DemoWeb\n"
-        "with serve.served(DemoWeb(10)) as port:\n    print(port, flush=True)\n    time.sleep(60)"
+        "import time; from wit_builder.demo_web import serve; from wit_builder.demo_web.web import Web\n"
+        "with serve.served(Web(10)) as port:\n    print(port, flush=True)\n    time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     port = int(parent.stdout.readline())

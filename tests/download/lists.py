@@ -17,8 +17,7 @@ from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.shards.layout import Layout
 from wit_builder.shards.writer import ShardSpec
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 
 HURRY = Politeness(host_delay_s=0.0, ip_delay_s=0.0, retries=0)
 

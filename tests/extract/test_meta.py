@@ -3,7 +3,7 @@ import pytest
 from tests.extract.pages import read, reasons, texts, urls
 from wit_builder.extract.html import Extraction
 from wit_builder.web.client import AGENT
-from wit_builder.web.optout import OptOut
+from wit_builder.web.settings import OptOut
 
 IMAGE = '<img src="a.jpg" alt="A cat"><img src="b.jpg"><a href="c.html">c</a>'
 

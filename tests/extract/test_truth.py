@@ -15,7 +15,7 @@ from wit_builder.extract.bounds import thinned
 from wit_builder.extract.html import Extraction, Page
 from wit_builder.text.normalize import fold
 from wit_builder.web.charset import decode_html
-from wit_builder.web.optout import OptOut
+from wit_builder.web.settings import OptOut
 from wit_builder.web.url import normalise
 
 EVERYTHING = Extraction(optout=OptOut(directives=(), tdmrep=False))

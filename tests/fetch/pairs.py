@@ -12,8 +12,7 @@ from wit_builder.engine import shuffle
 from wit_builder.engine.task import Task
 from wit_builder.images.process import ImageSpec, Picture
 from wit_builder.records import CANDIDATE_SCHEMA, Candidate, candidate_id, to_table
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 from wit_builder.web.visitor import Visit
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from tests.site.told import picture
 from wit_builder.errors import BuildError, ImageError
 from wit_builder.fetch.pixels import Pixels
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 
 HOSTILE = "tests.fetch.hostile:serve"
 

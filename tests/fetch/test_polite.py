@@ -17,11 +17,9 @@ from wit_builder.engine import shuffle
 from wit_builder.engine.cluster import RayExecutor
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.stage import number, run_stage
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.records import CANDIDATE_SCHEMA, to_table
-from wit_builder.web.optout import OptOut
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import OptOut, Politeness, WebSettings
 from wit_builder.web.url import host_of, registrable_domain
 
 BINS = 5

@@ -14,7 +14,7 @@ import webdataset
 from PIL import Image
 
 from tests.journeys.folders import ROOT, kept, lost, tars, wit
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.web import Web
 from wit_builder.shards import manifest
 
 # webdataset leaves the tar open when its pipeline ends
@@ -37,7 +37,7 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def truth():
-    return DemoWeb(PAGES).truth()
+    return Web(PAGES).truth()
 
 
 def test_every_expected_pair_is_kept_and_no_other(undisturbed, truth):

@@ -1,7 +1,7 @@
 import pytest
 
 from wit_builder import settings
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.settings import DemoWeb
 from wit_pipelines import demo
 
 

@@ -7,21 +7,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from wit_builder.demo_web.serve import served
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.web import Web
 from wit_builder.engine.local import LocalExecutor
 from wit_builder.engine.task import Done
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.lists.settings import UrlList
 from wit_builder.planning.draw import draw
 from wit_builder.planning.estimate import estimate
 from wit_builder.planning.simulate import Machines
 from wit_builder.planning.trial import try_rows
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 
 pytestmark = pytest.mark.slow  # two real fetches of 20 s
 
-DEMO = DemoWeb(pages=80)
+DEMO = Web(pages=80)
 WEB = WebSettings(
     deadline_s=1.0,
     politeness=Politeness(host_delay_s=0.1, ip_delay_s=0.0),

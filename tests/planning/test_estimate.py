@@ -5,7 +5,7 @@ from wit_builder.errors import ConfigError
 from wit_builder.planning.estimate import Prices, estimate
 from wit_builder.planning.rates import Interval
 from wit_builder.planning.simulate import Machines
-from wit_builder.web.politeness import Politeness
+from wit_builder.web.settings import Politeness
 
 POLITE = Politeness(host_delay_s=1.0, ip_delay_s=0.0)
 LIST = hosts({"big.test": 20_000} | {f"h{n}.test": 400 for n in range(50)})  # 40,000 rows

@@ -16,7 +16,7 @@ from wit_builder.engine import local, shuffle
 from wit_builder.engine.local import LocalExecutor, Needs
 from wit_builder.engine.stage import number, run_stage
 from wit_builder.engine.task import Done
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.planning import simulate as simulate_
 from wit_builder.planning.hosts import Hosts
 from wit_builder.planning.rates import Interval
@@ -24,8 +24,8 @@ from wit_builder.planning.simulate import Machines, simulate, without_heaviest
 from wit_builder.planning.trial import try_rows
 from wit_builder.records import CANDIDATE_SCHEMA, to_table
 from wit_builder.road import write_session
-from wit_builder.web.politeness import HostQueues, Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import Politeness, WebSettings
 
 POLITE = Politeness(host_delay_s=1.0, ip_delay_s=0.0)
 QUICK = {"latency_s": (0.25,), "picture_cpu_s": 0.0}

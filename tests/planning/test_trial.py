@@ -6,10 +6,9 @@ import pytest
 from tests.fetch.pairs import candidate
 from tests.site.told import Say, picture, told
 from wit_builder.engine.local import LocalExecutor
-from wit_builder.images.process import ImageSpec
+from wit_builder.images.picture import ImageSpec
 from wit_builder.planning.trial import _straggler, try_rows
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import Politeness, WebSettings
 from wit_builder.web.visitor import Asked, overhear
 
 POLITE = Politeness(host_delay_s=0.0, ip_delay_s=0.0, backoff_s=0.01, retries=1)

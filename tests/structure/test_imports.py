@@ -47,14 +47,26 @@ def test_help_imports_nothing_heavy(typed):
 @pytest.mark.parametrize(
     ("module", "none_of"),
     [
+        ("cli.fetch", {"email"}),  # by importlib.metadata, which finds recipes
         ("cli.fetched", {"aiohttp", "jinja2", "simplejpeg", "cykooz_resizer", "aiodns", "fsspec"}),
+        ("cli.fetched", {"PIL", "asyncio", "protego"}),
         ("fetch.fetch", {"aiohttp", "simplejpeg", "PIL", "aiodns", "fsspec"}),
-        ("build", {"aiohttp", "simplejpeg", "aiodns", "fsspec", "faiss"}),
+        ("fetch.child", {"tempfile", "asyncio", "pyarrow"}),
+        ("build", {"aiohttp", "simplejpeg", "aiodns", "fsspec", "faiss", "PIL", "asyncio"}),
     ],
 )
 def test_nothing_is_imported_that_may_not_be_needed(module, none_of):
-    """Servers and pages, decoders outside of their processes, name servers, stores."""
+    """Servers and pages, decoders and loops outside of their processes, name servers, stores."""
     assert loaded(f"import wit_builder.{module}") & none_of == set()
+
+
+@pytest.mark.parametrize("name", ["common_crawl", "crawl", "demo", "url_list"])
+def test_a_recipe_imports_no_decoder(name):
+    assert {"PIL", "simplejpeg", "cykooz_resizer"} & loaded(f"import wit_pipelines.{name}") == set()
+
+
+def test_an_interval_takes_no_second_of_scipy_stats():
+    loaded("import wit_builder.planning.plan\nassert 'scipy.stats' not in sys.modules")
 
 
 @pytest.mark.parametrize("module", ["cli.fetched", "fetch.fetch", "curation.near", "engine.hashes"])

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tests.site.told import Web
-from wit_builder.web.politeness import HostQueues, Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import Politeness, WebSettings
 
 
 def together(

@@ -13,7 +13,6 @@ from tests.shared_data import shared_data
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
 from wit_builder.web.optout import (
     MAX_TDMREP,
-    OptOut,
     TdmGate,
     meta_directives,
     refused,
@@ -23,6 +22,7 @@ from wit_builder.web.optout import (
     tdm_rules,
 )
 from wit_builder.web.robots import KEEP_S, UNREACHABLE_S, RobotsAnswer
+from wit_builder.web.settings import OptOut
 
 ADDRESS = "http://a.test/.well-known/tdmrep.json"
 RESERVED = b'[{"location": "/a/", "tdm-reservation": 1}]'

@@ -5,7 +5,6 @@ million entries. A PDQ hash is compared with all that are listed, exactly, in a 
 (benchmarks/curate/forget.py); only that of the upright picture: mirrored and turned copies hash to something else.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -103,6 +102,8 @@ class Blocked:
 
     async def check_picture(self, sha256: str, phash: str) -> None:
         """Raise ImageError("blocked") for a picture by its bytes or its look, both in hex."""
+        import asyncio  # only who fetches runs a loop
+
         if name := self._sha256.find(sha256):
             raise ImageError(REASON, _evidence("sha256", name, sha256))
         for near in self._pdq:  # in a thread, so that other downloads go on

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 STAGES = ("collect", "select", "fetch", "clean", "pack")  # those of build.py, which takes long to import
 
-SCRATCH: dict[str, Any] = {  # of every command that writes an OUT that may be a URL
-    "type": click.Path(path_type=Path),
-    "envvar": "WIT_SCRATCH",
-    "help": "Where to work when OUT is a URL. [default: $WIT_SCRATCH, or the user's cache folder]",
-}
-
 _HELP = """Run a recipe into the folder OUT: crawl, select, fetch, clean, pack.
 
 \b
@@ -108,7 +102,7 @@ def common_options() -> list[click.Option]:
             metavar="FOLDER",
             help="Folder to write, or URL such as s3://BUCKET/RUN. [default: out/RECIPE]",
         ),
-        click.Option(["--scratch"], **SCRATCH),
+        click.Option(["--scratch"], **executors.SCRATCH),
         click.Option(["--resume"], is_flag=True, help="Go on with an unfinished build in that folder."),
         click.Option(
             ["--until"],

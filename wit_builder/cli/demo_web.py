@@ -39,9 +39,9 @@ def command(port: int, host: str, pages: int, seed: int, eval_set: str | None) -
     from pathlib import Path
 
     from wit_builder.demo_web import evalset, serve
-    from wit_builder.demo_web.web import DemoWeb
+    from wit_builder.demo_web.web import Web
 
-    demo = DemoWeb(pages, seed)
+    demo = Web(pages, seed)
     if eval_set is None:
         serve.serve(demo, host, port)
     else:

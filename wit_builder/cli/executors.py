@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -31,6 +32,12 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of every command whose tasks may run e
         "metavar": "HOST:PORT",
         "help": "Of the Ray cluster.",
     },
+}
+
+SCRATCH: dict[str, Any] = {  # of every command that writes an OUT that may be a URL
+    "type": click.Path(path_type=Path),
+    "envvar": "WIT_SCRATCH",
+    "help": "Where to work when OUT is a URL. [default: $WIT_SCRATCH, or the user's cache folder]",
 }
 
 WHERE = ("--executor", "--address")  # of a command that counts its processes otherwise

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from wit_builder.cli import executors
-from wit_builder.cli.build import SCRATCH
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
 FORMATS = ("txt", "csv", "tsv", "json", "jsonl", "parquet")
@@ -108,7 +107,7 @@ _INPUT = (
 _OUTPUT = (
     _option("out", None, "Folder or URL to write. [default: images]", metavar="FOLDER"),
     _option("output_folder", None, "The same as --out.", metavar="FOLDER"),
-    click.Option(["--scratch"], **SCRATCH),
+    click.Option(["--scratch"], **executors.SCRATCH),
     _choice(
         "output_format", "files", ("files", "webdataset", "parquet", "dummy", "tfrecord"), "Of the shards."
     ),

@@ -22,9 +22,7 @@ from wit_builder.recipe import check_web
 from wit_builder.report.diagnosis import check_reasons
 from wit_builder.shards.layout import OF_IMG2DATASET, Layout
 from wit_builder.shards.writer import ShardSpec
-from wit_builder.web.optout import OptOut
-from wit_builder.web.politeness import Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.settings import OptOut, Politeness, WebSettings
 
 _MAX_PIXELS = 100_000_000  # where nothing is said
 _MOST_PIXELS = 2**31 - 1  # that can be asked for

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wit_builder.cli.build import SCRATCH
+from wit_builder.cli.executors import SCRATCH
 from wit_builder.errors import many
 
 if TYPE_CHECKING:

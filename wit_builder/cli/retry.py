@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from wit_builder.cli import executors
-from wit_builder.cli.build import SCRATCH
 
 
 @click.command()
@@ -13,7 +12,7 @@ from wit_builder.cli.build import SCRATCH
 @click.option(
     "--only", required=True, help="Reasons of the fetch stage, with commas; 4xx and 5xx are families."
 )
-@click.option("--scratch", **SCRATCH)
+@click.option("--scratch", **executors.SCRATCH)
 @executors.decorate
 @click.option("--connect-to", multiple=True, metavar="HOST=IP:PORT", help="As for `wit build`.")
 @click.option("--quiet", is_flag=True, help="No progress; the result alone, on stdout.")

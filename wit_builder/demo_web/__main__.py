@@ -3,7 +3,7 @@
 import sys
 
 from wit_builder.demo_web.serve import run_child
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.web import Web
 
 pages, seed, exhibits, parent = map(int, sys.argv[1:])
-run_child(DemoWeb(pages, seed, bool(exhibits)), parent)
+run_child(Web(pages, seed, bool(exhibits)), parent)

@@ -20,7 +20,7 @@ from typing import Literal
 from wit_builder.demo_web.captions import UNWANTED, caption
 from wit_builder.demo_web.pictures import Picture, encoded, published
 from wit_builder.demo_web.scenes import COLOURS, HELD_OUT, THINGS, key_of, scene_of
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.web import Web
 
 TRANSFORMS = ("exact", "resized", "reencoded", "cropped", "mirrored", "rotated", "bordered")
 KNOWN = tuple((thing, COLOURS[(3 * number + 3) % len(COLOURS)]) for number, thing in enumerate(THINGS))
@@ -48,7 +48,7 @@ class _Sample:
     transform: str = ""
 
 
-def write_eval_set(folder: Path, demo: DemoWeb, images: int = 480, task: Task = "classification") -> None:
+def write_eval_set(folder: Path, demo: Web, images: int = 480, task: Task = "classification") -> None:
     """Write an eval set of so many images; the same arguments give the same bytes.
 
     A line of truth.jsonl: key, shard, class (index), name, held_out (the web never shows this combination),
@@ -75,7 +75,7 @@ def write_eval_set(folder: Path, demo: DemoWeb, images: int = 480, task: Task = 
     (folder / "zeroshot_classification_templates.txt").write_text("\n".join(_TEMPLATES) + "\n")
 
 
-def originals(demo: DemoWeb) -> Iterator[tuple[str, Picture]]:
+def originals(demo: Web) -> Iterator[tuple[str, Picture]]:
     """Pictures of known classes that a build keeps, with their addresses, in an order drawn by the seed."""
     content = demo.content
     pages = sorted(range(min(demo.pages, _SEARCHED)), key=lambda i: key_of(demo.seed, "eval-page", i))
@@ -88,7 +88,7 @@ def originals(demo: DemoWeb) -> Iterator[tuple[str, Picture]]:
             yield content.figures(i)[0].pair.url, picture
 
 
-def _samples(demo: DemoWeb, images: int) -> Iterator[_Sample]:
+def _samples(demo: Web, images: int) -> Iterator[_Sample]:
     copies = zip(originals(demo), cycle(TRANSFORMS), strict=False)
     labels = cycle(range(len(CLASSES)))
     for number in range(images):

@@ -14,9 +14,9 @@ from wit_builder.demo_web.answers import (
 )
 from wit_builder.demo_web.expected import Pair
 from wit_builder.demo_web.museum import Answering, Hall, Museum, gallery
+from wit_builder.demo_web.settings import PRIVATE
 
 ELSEWHERE = "http://elsewhere.example/"  # out of every scope
-PRIVATE = "10.11.12.13"
 METADATA = "http://169.254.169.254/latest/meta-data/"  # where clouds keep their machines' secrets
 MAX_REDIRECTS = 5  # that are followed, of a page and of a picture
 
@@ -127,7 +127,7 @@ def _sizes(hall: Hall) -> None:
 
 
 def _names(hall: Hall) -> None:
-    """Names that lead nowhere, or into a private network; where they lead is in `web.DemoWeb.connect_to`.
+    """Names that lead nowhere, or into a private network; where they lead is in `DemoWeb.connect_to`.
 
     Who refuses the connection refuses it to whoever asks for robots.txt, too.
     """

@@ -7,9 +7,9 @@ import gzip
 
 from wit_builder.demo_web.answers import Answer, text
 from wit_builder.demo_web.museum import Hall, Museum, gallery
+from wit_builder.demo_web.settings import SITEMAP
 
 NAME = "sitemap"
-SEED = f"http://{NAME}.demo.test/"
 _SCHEMA = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
 
@@ -17,18 +17,20 @@ def build_seed(museum: Museum) -> None:
     """The host's start page, a seed of the crawl: it names none of the others."""
     hall = Hall(museum, NAME)
     pair = hall.photo("start.jpg")
-    hall.page(SEED, gallery([pair]), [pair], linked=False)
+    hall.page(SITEMAP, gallery([pair]), [pair], linked=False)
 
 
 def build(museum: Museum) -> None:
     """Put up the pages and the sitemaps."""
     hall = museum.hall(NAME)
-    hall.serve(f"{SEED}robots.txt", text(f"User-agent: *\nAllow: /\nSitemap: {SEED}sitemap.xml\n"))
-    index = _xml("sitemapindex", "sitemap", [f"{SEED}pages.xml", f"{SEED}more.xml.gz"])
-    hall.serve(f"{SEED}sitemap.xml", text(index, "application/xml"))
-    hall.serve(f"{SEED}pages.xml", text(_xml("urlset", "url", _pages(hall, "plain", 3)), "application/xml"))
+    hall.serve(f"{SITEMAP}robots.txt", text(f"User-agent: *\nAllow: /\nSitemap: {SITEMAP}sitemap.xml\n"))
+    index = _xml("sitemapindex", "sitemap", [f"{SITEMAP}pages.xml", f"{SITEMAP}more.xml.gz"])
+    hall.serve(f"{SITEMAP}sitemap.xml", text(index, "application/xml"))
+    hall.serve(
+        f"{SITEMAP}pages.xml", text(_xml("urlset", "url", _pages(hall, "plain", 3)), "application/xml")
+    )
     packed = gzip.compress(_xml("urlset", "url", _pages(hall, "packed", 2)).encode(), mtime=0)
-    hall.serve(f"{SEED}more.xml.gz", Answer(body=packed, content_type="application/gzip"))
+    hall.serve(f"{SITEMAP}more.xml.gz", Answer(body=packed, content_type="application/gzip"))
 
 
 def _pages(hall: Hall, name: str, count: int) -> list[str]:

@@ -20,7 +20,8 @@ from aiohttp import hdrs, web
 
 import wit_builder
 from wit_builder.demo_web.answers import Answer
-from wit_builder.demo_web.web import DemoWeb
+from wit_builder.demo_web.settings import DemoWeb
+from wit_builder.demo_web.web import Web
 from wit_builder.errors import BuildError
 
 ASKED = "http://control.demo.test/asked.json"  # how often each exhibit's address was asked for
@@ -33,7 +34,7 @@ _MAX_REMEMBERED = 10_000  # addresses whose requests are counted
 _PIECES = 16  # of a repeated body that are sent at once
 
 
-def serve(demo: DemoWeb, host: str = "127.0.0.1", port: int = 8000) -> None:
+def serve(demo: Web, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Serve until SIGINT or SIGTERM; says on stderr how to reach the hosts."""
     asyncio.run(_serve(demo, host, port, lambda bound: print(_hint(demo, host, bound), file=sys.stderr)))
 
@@ -69,7 +70,7 @@ def served(demo: DemoWeb) -> Iterator[int]:
         child.stdout.close()
 
 
-def application(demo: DemoWeb) -> web.Application:
+def application(demo: Web) -> web.Application:
     """All hosts as one aiohttp application. It counts the requests for exhibits, and nothing else."""
     asked: Counter[str] = Counter()
 
@@ -86,14 +87,14 @@ def application(demo: DemoWeb) -> web.Application:
     return app
 
 
-async def _answer(demo: DemoWeb, url: str, asked: int) -> Answer:
+async def _answer(demo: Web, url: str, asked: int) -> Answer:
     """Pages at once; pictures in a thread, so that pages do not wait behind them."""
     if url.endswith((".html", "/")):
         return demo.answer(url, asked)
     return await asyncio.get_running_loop().run_in_executor(None, demo.answer, url, asked)
 
 
-def run_child(demo: DemoWeb, parent: int) -> None:
+def run_child(demo: Web, parent: int) -> None:
     """What the child process runs: prints its port, and ends when its parent is another one."""
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     signal.signal(
@@ -102,7 +103,7 @@ def run_child(demo: DemoWeb, parent: int) -> None:
     asyncio.run(_serve(demo, "127.0.0.1", 0, lambda port: print(port, flush=True)))
 
 
-async def _serve(demo: DemoWeb, host: str, port: int, ready: Callable[[int], None]) -> None:
+async def _serve(demo: Web, host: str, port: int, ready: Callable[[int], None]) -> None:
     runner = web.AppRunner(application(demo), access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:

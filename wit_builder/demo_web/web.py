@@ -7,7 +7,7 @@
       traps.demo.test         links without end (traps.py)
     sitemap.demo.test         a second seed, whose sitemaps name pages that nobody links to
 
-`DemoWeb.answer` is the server, `DemoWeb.truth` says what a build must make of it.
+`Web.answer` is the server, `Web.truth` says what a build must make of it.
 """
 
 import re
@@ -27,68 +27,23 @@ from wit_builder.demo_web import (
     expected,
 )
 from wit_builder.demo_web.answers import NOT_FOUND, Answer, redirect, text
-from wit_builder.demo_web.captions import WANTED
 from wit_builder.demo_web.content import Content
 from wit_builder.demo_web.expected import Expected, Pair, balanced, settle
 from wit_builder.demo_web.markup import content_page, index_page
 from wit_builder.demo_web.museum import Museum, picture_answer
 from wit_builder.demo_web.queries import ENTRIES
+from wit_builder.demo_web.settings import START, DemoWeb
 from wit_builder.demo_web.traps import LAST_SHAPE, NAME, Traps
-
-START = "http://start.demo.test/"
-MIN_PAGES, MAX_PAGES = 10, 1_000_000
 
 _FAN_OUT = 40  # links of an index page
 _DIRECTORIES = 16  # hosts of index pages
-_CLOSED_PORT = 1  # tcpmux: nobody has listened there for decades
 _INDEX = re.compile(r"http://dir-[0-9]+\.demo\.test/([0-9])/([0-9]{1,6})\.html")
 _HALL = re.compile(re.escape(START) + r"halls/([a-z]+)\.html")
 
 
 @dataclass(frozen=True, slots=True)
-class DemoWeb:
-    """A website with known outcome. pages: content pages, 10 to 1,000,000; seed: another seed, another web.
-
-    exhibits: whether the museum and the traps are there besides: about 150 pages more. The content has copies
-    and dead links of its own.
-    """
-
-    pages: int = 300
-    seed: int = 0
-    exhibits: bool = True
-
-    def __post_init__(self) -> None:
-        if not MIN_PAGES <= self.pages <= MAX_PAGES:
-            raise ValueError(f"DemoWeb.pages is {self.pages}, expected {MIN_PAGES} to {MAX_PAGES}")
-
-    @property
-    def seeds(self) -> tuple[str, ...]:
-        """Where a crawl begins."""
-        return (START, exhibit_sitemap.SEED) if self.exhibits else (START,)
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Languages of the captions that are kept; one more is on the web."""
-        return WANTED
-
-    @property
-    def queries(self) -> tuple[str, ...]:
-        """What captions are asked for; one of them must be held."""
-        return ENTRIES
-
-    @property
-    def per_query(self) -> int:
-        """Pairs that a query may bring in: more than show one thing, fewer than hold a frequent word."""
-        return 10 + self.pages // 8
-
-    def connect_to(self, port: int) -> dict[str, str | None]:
-        """Where the hosts are when the web is served on that port of 127.0.0.1; the first pattern counts."""
-        return {
-            "gone.demo.test": None,
-            "refused.demo.test": f"127.0.0.1:{_CLOSED_PORT}",
-            "private.demo.test": f"{exhibit_failures.PRIVATE}:80",
-            "*.demo.test": f"127.0.0.1:{port}",
-        }
+class Web(DemoWeb):
+    """The web of these settings: what its hosts answer, and what a build must make of it."""
 
     @property
     def depth(self) -> int:
@@ -107,7 +62,7 @@ class DemoWeb:
         max_depth: links between a seed and a page, at most; those one further are met and lost as too_deep.
         sitemaps: whether those of the seeds are read. Raises ValueError where max_depth cuts more than traps.
         """
-        return balanced(list(self.settled(max_depth, sitemaps=sitemaps)), self.queries, self.per_query)
+        return balanced(list(self.settled(max_depth, sitemaps=sitemaps)), ENTRIES, self.per_query)
 
     def settled(self, max_depth: int = 12, *, sitemaps: bool = True) -> Iterator[Expected]:
         """The same before queries are balanced, group by group; for a million pages too."""
@@ -115,14 +70,14 @@ class DemoWeb:
             raise ValueError(f"max_depth {max_depth} cuts pages off; this web is {self.depth} deep")
         yield expected.page(START)
         if self.exhibits:
-            yield from _museum_truth(self.seed, max_depth, sitemaps, self.queries)
+            yield from _museum_truth(self.seed, max_depth, sitemaps)
         for level in range(len(self._levels)):
             yield from (expected.page(self._index_url(level, n)) for n in range(self._levels[level]))
         content = self.content
         for block in range(content.blocks):
             yield from (expected.page(content.url(i)) for i in content.in_block(block))
             pairs = [figure.pair for i in content.in_block(block) for figure in content.figures(i)]
-            yield from settle(pairs, self.queries)
+            yield from settle(pairs, ENTRIES)
 
     @property
     def content(self) -> Content:
@@ -217,7 +172,7 @@ def _sitemapped(seed: int) -> Museum:
     return museum
 
 
-def _museum_truth(seed: int, max_depth: int, sitemaps: bool, queries: tuple[str, ...]) -> Iterator[Expected]:
+def _museum_truth(seed: int, max_depth: int, sitemaps: bool) -> Iterator[Expected]:
     museum = _museum(seed)
     yield from (expected.page(f"{START}halls/{name}.html") for name in (*museum.halls, NAME))
     yield from museum.pages
@@ -230,4 +185,4 @@ def _museum_truth(seed: int, max_depth: int, sitemaps: bool, queries: tuple[str,
             pairs.append(met)
         else:
             yield met
-    yield from settle(pairs, queries)
+    yield from settle(pairs, ENTRIES)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from wit_builder.extract.address import Attributes
-from wit_builder.web.optout import OptOut, meta_directives, refused, tdm_reserved
+from wit_builder.web.optout import meta_directives, refused, tdm_reserved
+from wit_builder.web.settings import OptOut
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from wit_builder.errors import ConfigError
 from wit_builder.extract.captions import TEXT_SOURCES
 from wit_builder.text.mask import KINDS, Personal, folding
-from wit_builder.web.optout import OptOut
+from wit_builder.web.settings import OptOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

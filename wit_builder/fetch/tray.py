@@ -5,7 +5,6 @@ that cost 1 ms of CPU, and the tray 0.07.
 """
 
 import os
-import tempfile
 
 PLACES = (0, 1 << 40)  # where a body may lie, and its image after it: no body reaches from one to the next
 
@@ -14,6 +13,8 @@ def new() -> int:
     """A descriptor of an empty one."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("tray")
+    import tempfile  # in no child, which makes none
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

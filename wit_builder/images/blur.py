@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import orjson
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from wit_builder.errors import ImageError
 from wit_builder.images.pixels import Raster
@@ -47,23 +47,23 @@ def blurred(picture: Raster, boxes: tuple[Box, ...]) -> Raster:
     sides = [max((box[2] - box[0]) * image.width, (box[3] - box[1]) * image.height) for box in boxes]
     mask = Image.new("L", image.size, 0)
     for box, side in zip(boxes, sides, strict=True):
-        ImageDraw.Draw(mask).rectangle(_pixels(box, side * _GROWTH, image.size), fill=255)
+        mask.paste(255, _pixels(box, side * _GROWTH, image.size))
     soften = ImageFilter.GaussianBlur(max(1.0, _SIGMA * max(sides)))
     mask = mask.filter(soften)
     for box in boxes:
-        ImageDraw.Draw(mask).rectangle(_pixels(box, 0, image.size), fill=255)
+        mask.paste(255, _pixels(box, 0, image.size))
     return Raster.of(Image.composite(image.filter(soften), image, mask))
 
 
 def _pixels(box: Box, growth: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The grown box in whole pixels, none too few."""
+    """The grown box in whole pixels, none too few; right and bottom are the first ones outside."""
     left, top, right, bottom = box
     width, height = size
     return (
         math.floor(left * width - growth),
         math.floor(top * height - growth),
-        math.ceil(right * width + growth),
-        math.ceil(bottom * height + growth),
+        math.ceil(right * width + growth) + 1,
+        math.ceil(bottom * height + growth) + 1,
     )
 
 

@@ -9,7 +9,7 @@ from wit_builder.planning.hosts import Hosts
 from wit_builder.planning.rates import Interval, Rates
 from wit_builder.planning.simulate import Machines, Outcome, simulate, without_heaviest
 from wit_builder.planning.stages import Cut, Taken, played, steps
-from wit_builder.web.politeness import Politeness
+from wit_builder.web.settings import Politeness
 
 WORKERS = (1, 10, 100, 1_000)  # machines
 

@@ -14,7 +14,7 @@ from wit_builder.planning.stages import MEASURED, Taken
 from wit_builder.planning.stages import Limit as StageLimit
 from wit_builder.report.diagnosis import Diagnosis
 from wit_builder.report.folder import plain
-from wit_builder.web.politeness import Politeness
+from wit_builder.web.settings import Politeness
 
 WIDTH = 80
 HEAVIEST = 20  # hosts that are named in the JSON

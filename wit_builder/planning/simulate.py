@@ -25,7 +25,7 @@ from wit_builder.engine.local import io_tasks
 from wit_builder.planning.hosts import Array, Hashes, Hosts, touched
 from wit_builder.planning.rates import Rates
 from wit_builder.road import ROWS_PER_BIN
-from wit_builder.web.politeness import Politeness
+from wit_builder.web.settings import Politeness
 
 Limit = Literal["politeness", "address", "connections", "cores", "bandwidth", "straggler"]
 LIMITS: tuple[Limit, ...] = get_args(Limit)

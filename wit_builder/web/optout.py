@@ -14,8 +14,8 @@ from urllib.parse import unquote
 import orjson
 
 from wit_builder.errors import Forbidden
-from wit_builder.web.politeness import Politeness
 from wit_builder.web.robots import KEEP_S, USUAL, Answer, Get, PerOrigin, Unreachable, ask
+from wit_builder.web.settings import OptOut, Politeness
 from wit_builder.web.url import origin_of
 
 MAX_TDMREP = 1 << 20  # bytes of a tdmrep.json that are read
@@ -32,15 +32,6 @@ _DIRECTIVES = _VALUED.union(_PLAIN.split())
 _AGENT = re.compile(r"[a-z_*][a-z0-9_.*-]*(?:/[^\s:]*)?")
 _WORD = re.compile(r"[a-z][a-z0-9_-]*")
 _SEPARATOR = re.compile("[,;]")
-
-
-@dataclass(frozen=True, slots=True)
-class OptOut:
-    """Which wishes of owners make us leave an image alone."""
-
-    # noai and noimageai are DeviantArt's, noml Bing's, the others Google's; none is noindex with nofollow.
-    directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex", "none", "noml")
-    tdmrep: bool = True
 
 
 def refused(directives: frozenset[str], policy: OptOut) -> str | None:

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from protego import Protego
 
 from wit_builder.errors import FetchError, Forbidden, Transient
-from wit_builder.web.politeness import Politeness
+from wit_builder.web.settings import Politeness
 from wit_builder.web.url import normalise, origin_of
 
 KEEP_S = 24 * 3600.0  # RFC 9309 2.4: an answer is used for at most a day

@@ -2,8 +2,31 @@
 
 from dataclasses import dataclass, field
 
-from wit_builder.web.optout import OptOut
-from wit_builder.web.politeness import Politeness
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """Which wishes of owners make us leave an image alone."""
+
+    # noai and noimageai are DeviantArt's, noml Bing's, the others Google's; none is noindex with nofollow.
+    directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex", "none", "noml")
+    tdmrep: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Politeness:
+    """How much is asked of a host, and when it is left alone. Delays are in seconds from start to start."""
+
+    host_delay_s: float = 1.0
+    domain_delay_s: float = 0.0  # over all hosts of a registrable domain; 0 counts no domain
+    ip_delay_s: float = 0.1  # over all hosts at an address; 0 counts no address
+    host_connections: int = 1  # requests to a host at the same time
+    max_crawl_delay_s: float = 30.0  # a host whose robots.txt asks for more is not asked at all
+    retries: int = 3  # of a transient failure, after the first try
+    backoff_s: float = 1.0  # before the first retry; doubles, with full jitter, up to 60
+    max_retry_after_s: float = 120.0  # a host that asks for longer is asked again after this
+    circuit_failures: int = 10  # transient failures in a row after which a host is given up for the run
+    circuit_s: float = 25.0  # as is one that lost so much time, by failures and by answers slower than slow_s
+    slow_s: float = 5.0  # what an answer may take; quicker ones make up for slower ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

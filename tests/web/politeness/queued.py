@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.web.loopback import VirtualLoop, run_virtual
-from wit_builder.web.politeness import HostQueues, Politeness, Wish
+from wit_builder.web.politeness import HostQueues, Wish
+from wit_builder.web.settings import Politeness
 
 Queues = HostQueues[str]
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.web.loopback import VirtualLoop, run_virtual
 from tests.web.politeness.queued import Queues, names, worked
-from wit_builder.web.politeness import HostQueues, Politeness, backoff
+from wit_builder.web.politeness import HostQueues, backoff
+from wit_builder.web.settings import Politeness
 
 
 @pytest.mark.parametrize(("failures", "given_up"), [(2, False), (3, True)])

@@ -10,7 +10,8 @@ import pytest
 
 from tests.web.loopback import VirtualLoop, run_virtual
 from tests.web.politeness.queued import Log, Queues, names, worked
-from wit_builder.web.politeness import HostQueues, Politeness, Wish
+from wit_builder.web.politeness import HostQueues, Wish
+from wit_builder.web.settings import Politeness
 
 # -- taking over
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.web.loopback import VirtualLoop, run_virtual
 from tests.web.politeness.queued import Log, Queues, at, worked
-from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import Politeness
 
 
 def test_hosts_that_idle_are_forgotten() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.web.loopback import VirtualLoop, run_virtual
 from tests.web.politeness.queued import Log, Queues, at, names, worked
-from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import Politeness
 
 # -- delays
 

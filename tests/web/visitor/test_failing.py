@@ -13,8 +13,8 @@ from tests.web.visitor.visits import HTML, QUICK, Crawl, to
 from wit_builder.errors import FetchError, Gone, Transient
 from wit_builder.web.client import Client
 from wit_builder.web.network import Lookup, NetworkGuard, Resolver
-from wit_builder.web.politeness import HostQueues, Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import Politeness, WebSettings
 from wit_builder.web.url import host_of
 from wit_builder.web.visitor import Visit, Visitor, overhear
 

@@ -7,8 +7,8 @@ import pytest
 from tests.web.loopback import HERE, Site, answer
 from tests.web.visitor.visits import HTML, PNG, Crawl, head_only, to
 from wit_builder.errors import Forbidden, Gone, Transient
-from wit_builder.web.politeness import HostQueues, Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import Politeness, WebSettings
 from wit_builder.web.url import host_of
 from wit_builder.web.visitor import MAX_REDIRECTS, Visitor
 

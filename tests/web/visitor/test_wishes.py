@@ -7,8 +7,8 @@ import pytest
 from tests.web.loopback import answer
 from tests.web.visitor.visits import HTML, PNG, QUICK, Crawl, head_only, to
 from wit_builder.errors import Forbidden, Transient
-from wit_builder.web.optout import OptOut
-from wit_builder.web.politeness import HostQueues, Politeness
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import OptOut, Politeness
 from wit_builder.web.visitor import Visit, Visitor
 
 # -- robots.txt

@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.web.loopback import HERE, Handler, Site, answer
 from wit_builder.errors import FetchError
-from wit_builder.web.politeness import HostQueues, Politeness
-from wit_builder.web.settings import WebSettings
+from wit_builder.web.politeness import HostQueues
+from wit_builder.web.settings import Politeness, WebSettings
 from wit_builder.web.url import host_of
 from wit_builder.web.visitor import Visit, Visitor
 
