@@ -139,7 +139,7 @@ def test_who_runs_out_of_room_on_the_way_gives_back_what_it_has_and_has_its_body
     sizes, peak = visited(web, urls)
     assert sizes == [MOST] * 12
     assert peak <= 2 * MOST
-    assert {web.times(url) for url in urls} == {1, 2}
+    assert max(web.times(url) for url in urls) == 2
 
 
 def test_a_length_that_is_said_twice_is_given_its_room():
