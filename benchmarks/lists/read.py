@@ -131,7 +131,9 @@ def ours(file: str, columns: tuple[str, ...] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=Path(file).parent) as folder:
         (Path(folder) / "collect").mkdir()
         for number, argument in enumerate(made.tasks):
-            task = Task(Path(folder), "collect", f"{number:05d}", argument, {"carried": made.carried})
+            task = Task(
+                Path(folder), "collect", f"{number:05d}", argument, {"carried": made.carried, "mask": ()}
+            )
             collect(task)
             seen += task.funnel["extract"].seen
     return seen

@@ -7,13 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.lists.reading import PACKED, items, parquet, read, run, write
+from tests.lists.reading import PACKED, items, parquet, read, run, text_of, write
 from wit_builder import remote
 from wit_builder.errors import ConfigError
 from wit_builder.lists import files as files_
 from wit_builder.lists import parquet as parquet_
 from wit_builder.lists.collect import collect
 from wit_builder.lists.files import PIECE
+from wit_builder.lists.lines import MAX_LINE
 from wit_builder.lists.plan import plan
 from wit_builder.lists.settings import UrlList
 from wit_builder.lists.slices import Slice
@@ -180,16 +181,47 @@ def test_a_store_that_fails_is_no_damage_and_the_task_may_be_tried_again(tmp_pat
     assert run(tmp_path, made.tasks, collect, {"mask": ()}).pairs == PAIRS
 
 
-def test_a_text_that_stands_once_in_the_file_and_in_every_row_is_not_held_often(tmp_path):
-    """1 MB in the file, 20 GB as rows."""
-    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), pa.array(["x" * 1_000_000]))
-    table = pa.table({"url": [row["url"] for row in ROWS], "caption": texts})
-    pq.write_table(table, tmp_path / "a.parquet", store_schema=False)
-    part = Slice.from_json(plan(UrlList(files=(str(tmp_path / "a.parquet"),))).tasks[0])
+def once(path, text, rows, as_categories=False):
+    """A file of few bytes in which one caption stands in every row."""
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([text]))
+    table = pa.table({"url": [row["url"] for row in ROWS[:rows]], "caption": texts})
+    pq.write_table(table, path, store_schema=as_categories)
+    return path
+
+
+def batches(path):
+    part = Slice.from_json(plan(UrlList(files=(str(path),))).tasks[0])
     with files_.opened(part.source) as file:
-        batches = parquet_.read(file, part, 0, None)
-        held = [sum(map(len, next(batches).captions)) for _ in range(3)]
-    assert 0 < max(held) <= parquet_.STEP_ROWS * 1_000_000
+        yield from parquet_.read(file, part, 0, None)
+
+
+@pytest.mark.parametrize("as_categories", [False, True])  # as pandas writes them
+def test_a_text_that_stands_once_in_the_file_and_in_every_row_is_not_held_often(tmp_path, as_categories):
+    """1 MB in the file, 1 GB as rows."""
+    read = batches(once(tmp_path / "a.parquet", "x" * 1_000_000, 1_000, as_categories))
+    held = [sum(map(len, next(read).captions)) for _ in range(3)]
+    assert 0 < max(held) <= 2 * parquet_.BATCH_BYTES
+
+
+def test_so_is_one_that_is_too_long(tmp_path):
+    (rows, *_) = batches(once(tmp_path / "a.parquet", "x" * (8 << 20), 100))
+    assert rows.numbers == [] and len(rows) * (8 << 20) <= 2 * parquet_.BATCH_BYTES
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+def test_a_row_is_too_long_alike_in_every_format(tmp_path, format):
+    rows = [*ROWS[:2], {"url": ROWS[2]["url"], "caption": "x" * MAX_LINE}, *ROWS[3:5]]
+    file = tmp_path / f"a.{format}"
+    if format == "parquet":
+        parquet(file, rows)
+    else:
+        write(file, text_of(format, rows))
+    done = read(tmp_path, file)
+    assert done.pairs == [*PAIRS[:2], *PAIRS[3:5]]
+    ((reason, evidence),) = done.lost
+    assert reason == "bad_row"
+    assert evidence.startswith(f"a.{format}#2: longer than 4,194,304 bytes: ")
+    assert ROWS[2]["url"] in evidence
 
 
 def test_memory_that_ends_is_no_damage(tmp_path, monkeypatch):

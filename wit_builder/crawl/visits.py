@@ -1,15 +1,13 @@
 """A visitor that also fetches sitemaps, by the rules that hold for pages."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from wit_builder.crawl.sitemap import MAX_BYTES
 from wit_builder.errors import Forbidden, Gone
 from wit_builder.web.client import REDIRECTS, Client, Response
-from wit_builder.web.http1 import Head
 from wit_builder.web.politeness import HostQueues
-from wit_builder.web.room import NoRoom, Room, announced
+from wit_builder.web.room import NoRoom, Room
 from wit_builder.web.settings import WebSettings
 from wit_builder.web.url import normalise
 from wit_builder.web.visitor import Visitor
@@ -37,6 +35,7 @@ class CrawlVisitor(Visitor):
         try:
             response = await self._ask_for(url, host)
         except NoRoom:
+            self.room.leave()
             await self.room.wait_for(MAX_BYTES)
             response = await self._ask_for(url, host)
         if response.status not in REDIRECTS:
@@ -49,9 +48,6 @@ class CrawlVisitor(Visitor):
         raise Forbidden("redirect_out_of_scope", target)
 
     async def _ask_for(self, url: str, host: str) -> Response:
-        def admit(head: Head) -> None:
-            self.room.take(announced(head, MAX_BYTES), task)
-
-        task = asyncio.current_task()
+        admit = self.room.gate(MAX_BYTES)
         accept = "application/xml,text/plain;q=0.5"
         return await self._request(url, host, max_bytes=MAX_BYTES, admit=admit, accept=accept)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from wit_builder.web.client import Client
-from wit_builder.web.http1 import Head
+from wit_builder.web.http1 import Admit, Grow, Head
 from wit_builder.web.politeness import HostQueues
-from wit_builder.web.room import NoRoom, Room, announced
+from wit_builder.web.room import NoRoom, Room
 from wit_builder.web.settings import WebSettings
 from wit_builder.web.visitor import Visit, Visitor
 
@@ -72,14 +72,15 @@ class ImageVisitor(Visitor):
         try:
             return await self.visit(url, "image", in_scope)
         except NoRoom:
+            self.room.leave()
             await self.room.wait_for(self._most)
         return await self.visit(url, "image", in_scope)
 
-    def _image_gate(self) -> Callable[[Head], None]:
-        task = asyncio.current_task()
+    def _image_gate(self) -> Admit:
+        take = self.room.gate(self._most)
 
-        def admit(head: Head) -> None:
+        def admit(head: Head) -> Grow | None:
             self._admit_image(head)
-            self.room.take(announced(head, self._most), task)
+            return take(head)
 
         return admit

@@ -18,7 +18,7 @@ from multidict import CIMultiDictProxy
 
 from wit_builder import __version__
 from wit_builder.errors import Gone, Transient
-from wit_builder.web.http1 import Answer, Head
+from wit_builder.web.http1 import Admit, Answer, Head
 from wit_builder.web.links import Links, Origin
 from wit_builder.web.network import Resolver
 
@@ -104,7 +104,7 @@ class Client:
         *,
         max_bytes: int,
         deadline_s: float,
-        admit: Callable[[Head], None] | None = None,
+        admit: Admit | None = None,
         accept: str = "*/*",
         cut: bool = False,
         sent: Callable[[str], None] = lambda ip: None,
@@ -114,7 +114,8 @@ class Client:
         url: absolute, percent-encoded, as `url.normalise` gives it.
         max_bytes: of the body, both as sent and inflated; a longer one is refused, or ends there if `cut`.
         deadline_s: seconds from here to the last byte.
-        admit: sees the head before the body is asked for; its Forbidden or Gone ends the hop.
+        admit: sees the head before the body is read, and may return a function that is told, as the body comes, how
+        many bytes that takes. What either raises ends the hop.
         sent: is told the address that the request went to, also when nothing good comes back.
         Raises Transient (dns, connect, timeout, truncated, http_408, http_425, http_429, http_5xx), of which
         Closed says that a connection was used once too often, and asking again may do,

@@ -41,6 +41,10 @@ class Head:
     headers: CIMultiDictProxy[str]  # case-insensitive; `getall(name, [])` gives every repeat
 
 
+Grow = Callable[[int], None]  # is told how many bytes the body takes, before it takes them
+Admit = Callable[[Head], Grow | None]
+
+
 class Answer:
     """An answer on its way. Any method may raise what is wrong with it (Gone, Transient, what `admit` raises).
 
@@ -54,7 +58,7 @@ class Answer:
         scratch: memoryview,
         max_bytes: int,
         cut: bool = False,
-        admit: Callable[[Head], None] | None = None,
+        admit: Admit | None = None,
     ) -> None:
         self.head: Head | None = None
         self.done = False
@@ -130,13 +134,14 @@ class Answer:
         self.head = head
         self.reusable = stays_open and not (chunked and "Content-Length" in head.headers)
         if self.wanted:
-            if self._admit is not None:
-                self._admit(head)
+            grow = self._admit(head) if self._admit is not None else None
             if length is not None and length > self._max_bytes and not self._cut:
                 raise Gone("too_big", f"Content-Length {length}, at most {self._max_bytes} bytes are read")
             unpack = inflater(head.headers.get("Content-Encoding", ""))
-            self._body = _Body(unpack, self._max_bytes, self._cut)
+            self._body = _Body(unpack, self._max_bytes, self._cut, grow)
             if length and unpack is None and length <= self._max_bytes:
+                if grow is not None:
+                    grow(length)
                 return self._receive_in_place(length, data)
         elif length is not None and length > MAX_DRAINED:
             self.done, self.reusable = True, False
@@ -218,10 +223,10 @@ class Answer:
 class _Body:
     """What came so far, sent and inflated, neither beyond the cap."""
 
-    __slots__ = ("_cut", "_data", "_inflater", "_max_bytes", "full", "sent", "size")
+    __slots__ = ("_cut", "_data", "_grow", "_inflater", "_max_bytes", "full", "sent", "size")
 
-    def __init__(self, unpack: Inflater | None, max_bytes: int, cut: bool) -> None:
-        self._inflater, self._max_bytes, self._cut = unpack, max_bytes, cut
+    def __init__(self, unpack: Inflater | None, max_bytes: int, cut: bool, grow: Grow | None = None) -> None:
+        self._inflater, self._max_bytes, self._cut, self._grow = unpack, max_bytes, cut, grow
         self._data = bytearray()  # small pieces of their own would take six times the room
         self.sent = self.size = 0
         self.full = False
@@ -231,6 +236,8 @@ class _Body:
         if self._inflater is not None and piece:
             piece = self._inflater.feed(piece, self._max_bytes - self.size)
         self.size += len(piece)
+        if self._grow is not None:
+            self._grow(self.size)
         self._data += piece
         self.full = self.sent > self._max_bytes or self.size > self._max_bytes
         if self.full and not self._cut:

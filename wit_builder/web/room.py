@@ -1,14 +1,18 @@
 """Bodies in memory together are bounded: each is given room before it is read.
 
-The head of an answer decides: its Content-Length must find room, or the most that is ever read where it has none.
-When it does not, the connection is closed, the visit waits until there is room for the most, and asks once more.
+The head of an answer decides: its Content-Length must find room. Where it has none, the body takes room as it
+comes, a step at a time, for a server that says nothing and is slow would hold the most that is ever read. When there
+is no room, the connection is closed, the visit gives back what it has, waits until there is room for the most, and
+asks once more.
 """
 
 import asyncio
 from typing import Any
 
 from wit_builder.errors import FetchError
-from wit_builder.web.http1 import Head
+from wit_builder.web.http1 import Admit, Grow, Head
+
+STEP = 1 << 20  # bytes
 
 
 class NoRoom(FetchError):
@@ -43,6 +47,27 @@ class Room:
             raise NoRoom("no_room", f"{size} bytes")
         self._held[me] = size
         self.taken += more
+
+    def gate(self, most: int) -> Admit:
+        """Has room taken for an answer to the current task, of whose body so many bytes are ever read.
+
+        What the task has already is kept where the head says no length.
+        """
+        me = asyncio.current_task()
+
+        def grow(size: int) -> None:
+            if size > self._held.get(me, 0):
+                self.take(min(-(-size // STEP) * STEP, most), me)
+
+        def admit(head: Head) -> Grow:
+            length = announced(head, most)
+            if length < most:
+                self.take(length, me)
+            else:
+                grow(1)
+            return grow
+
+        return admit
 
     async def wait_for(self, size: int) -> None:
         """Take so many bytes once they are there."""

@@ -17,7 +17,7 @@ from multidict import CIMultiDictProxy
 
 from wit_builder.errors import FetchError, Forbidden, Gone, Transient
 from wit_builder.web.client import AGENT, REDIRECTS, Client, Response
-from wit_builder.web.http1 import Head
+from wit_builder.web.http1 import Admit, Head
 from wit_builder.web.links import Closed
 from wit_builder.web.network import NetworkGuard, Resolver
 from wit_builder.web.optout import TdmGate, refused, robots_directives, tdm_reserved
@@ -282,7 +282,7 @@ class Visitor:
             url = _target(response, seen, None)
             seen.add(url)
 
-    def _image_gate(self) -> Callable[[Head], None]:
+    def _image_gate(self) -> Admit:
         """What decides on the head of an image's answer; asked for by the task that is to have the image."""
         return self._admit_image
 
