@@ -339,7 +339,7 @@ def test_empty_elements_of_xhtml_come_as_html_has_them(xhtml: bytes, html: bytes
 def test_ten_megabytes_of_xhtml_take_bounded_time(unit: bytes) -> None:
     started = time.process_time()
     utf8_html(unit * (10_000_000 // len(unit)), "application/xhtml+xml; charset=utf-8")
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 15
 
 
 def test_a_page_in_proper_utf_8_is_passed_on_as_it_is() -> None:

@@ -230,7 +230,7 @@ def test_many_agents_times_many_rules_take_neither_time_nor_memory() -> None:
     found = rules(
         agents + "User-agent: *\n" + "".join(f"Allow: /{n}\n" for n in range(16_000)) + "Disallow: /"
     )
-    assert time.perf_counter() - started < 2.0  # 0.1 s here; protego by itself needs minutes and 16 GB
+    assert time.perf_counter() - started < 10.0  # 0.1 s here; protego by itself needs minutes and 16 GB
     assert not found.allow("http://a.test/x")
 
 
