@@ -1,5 +1,5 @@
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -176,6 +176,13 @@ def test_where_the_kept_one_stood_is_the_evidence(tmp_path):
     (kept,), _, _ = selected(tmp_path, rows)
     (loss,) = [loss for path in tmp_path.glob("unique/*losses*") for loss in losses(pq.read_table(path))]
     assert loss.evidence == f"kept from {kept.page_url}"
+
+
+def test_of_a_list_without_pages_the_kept_row_is_the_evidence(tmp_path):
+    rows = [replace(candidate(page=""), source=f"list.csv#{n}") for n in range(2)]
+    (kept,), _, _ = selected(tmp_path, rows)
+    (loss,) = [loss for path in tmp_path.glob("unique/*losses*") for loss in losses(pq.read_table(path))]
+    assert loss.evidence == f"kept from {kept.source}"
 
 
 def test_a_part_without_rows_is_no_trouble(tmp_path):

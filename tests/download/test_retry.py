@@ -63,6 +63,16 @@ def test_only_the_reasons_asked_for_are_tried(web, what, tmp_path):
     assert sorted(web.asked) == sorted([url(3), url(5)])
 
 
+def test_a_retry_of_a_list_that_extended_a_folder_does_not_add_it_again(web, tmp_path):
+    out, more = tmp_path / "out", asked(listed(tmp_path / "more.parquet", range(4)))
+    fetched(out, web, asked(listed(tmp_path / "a.parquet", range(10))))
+    fetched(out, web, more, "extend")
+    before = names(out)
+    tell(web, [1, 3])
+    assert fetched(out, web, more, "extend", retry=["5xx", "http_404"]).successes == 4
+    assert names(out) == before
+
+
 @pytest.fixture
 def out(web, tmp_path):
     fetched(tmp_path / "out", web, one(tmp_path))

@@ -71,6 +71,14 @@ def test_failures_are_gathered_by_host_with_their_reasons(tmp_path: Path) -> Non
     assert (second.host, second.n) == ("gone1.test", 1)
 
 
+def test_rows_that_forget_has_emptied_are_no_failures_of_a_host(tmp_path: Path) -> None:
+    lost = [builds.loss(n, reason="http_503", url="", caption="", evidence="") for n in range(20)]
+    out = builds.write_build(tmp_path, losses=[*lost, builds.loss(0)])
+    shown = summary(out)
+    assert [(host.host, host.n) for host in shown.failing_hosts] == [("gone0.test", 1)]
+    assert shown.diagnosis.kinds == (Count("http_404", 1),)
+
+
 def test_each_reason_shows_three_examples_at_most(tmp_path: Path) -> None:
     lost = [builds.loss(n) for n in range(4)] + [builds.loss(9, "clean", "image_blank")]
     builds.write_ledger(tmp_path, lost)

@@ -31,7 +31,7 @@ ROWS = 1_500_000  # that may be duplicates, whose keys are in memory together
 PIECE = 8 << 20  # bytes of some columns that are read together
 RICHER = 32 << 20  # bytes of whole rows, which are written together
 
-_PAGES = pa.schema([CANDIDATE_SCHEMA.field("page_url")])
+_PLACES = pa.schema([CANDIDATE_SCHEMA.field(name) for name in ("page_url", "source")])
 _WHERE = ["page_url", "page_title", "page_lang", "licence", "source", "text_source", "alt_texts"]
 _KEYS = ["id", "url", "text_source"]
 _OF_LOST = [*tables.OF_LOSSES, "text_source"]  # what is read of rows that go
@@ -172,13 +172,13 @@ class _Chosen:
 
     def losses(self) -> Iterator[pa.Table]:
         """All that go; what `richer` needs is gathered on the way."""
-        pages = self._pages_of_heads()
+        places = self._places_of_heads()
         start = 0
         for rows in self._read(self._rows[self._lost], _OF_LOST):
             row = self._lost[start : (start := start + rows.num_rows)]
             yield from boilerplate.losses(rows, self._over[row], self._counts[row])
             if (again := self._pair[row] != row).any():
-                yield _losses(rows, again, "duplicate_pair", "kept from", pages(self._pair[row][again]))
+                yield _losses(rows, again, "duplicate_pair", "kept from", places(self._pair[row][again]))
             if (other := self._head[row] != row).any():
                 head = self._head[row][other]
                 yield _losses(rows, other, "duplicate_url", "kept as", columns.hexed(self._ids[:, head]))
@@ -199,12 +199,13 @@ class _Chosen:
         found = map(_stood, self._read(self._rows[some], _WHERE))
         return [np.concatenate([np.empty(0, np.uint64), *found])]
 
-    def _pages_of_heads(self) -> Callable[[NDArray[np.int64]], pa.ChunkedArray]:
-        """Where each pair stands that is there again."""
+    def _places_of_heads(self) -> Callable[[NDArray[np.int64]], pa.ChunkedArray]:
+        """Where each pair stands that is there again: its page, or the row of a list that names none."""
         heads = _different(self._pair[~_stays(self._pair)], len(self._pair))
-        found = self._read(self._rows[heads], _PAGES.names)
-        pages = pa.concat_tables([_PAGES.empty_table(), *found]).column("page_url")
-        return lambda rows: columns.pick(pages, np.searchsorted(heads, rows))
+        found = pa.concat_tables([_PLACES.empty_table(), *self._read(self._rows[heads], _PLACES.names)])
+        pages = found.column("page_url")
+        places = pc.if_else(pc.equal(pages, ""), found.column("source"), pages)
+        return lambda rows: columns.pick(places, np.searchsorted(heads, rows))
 
 
 def _keys(rows: pa.Table) -> NDArray[np.uint64]:

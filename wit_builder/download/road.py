@@ -77,7 +77,7 @@ def run(
     with build.only_one(home):
         publish.tidy(home)
         storage.sweep(where.out)
-        known, this = state.begin(where.out, asked, listed.sources, mode)
+        known, this = state.begin(where.out, asked, listed.sources, mode, bool(retry))
         _check_retry(where.out, this, retry)
         there.begun(where.place)
         whole = folder.finished(where.out, known.shape, this.first, this.end)

@@ -88,9 +88,12 @@ def admit(out: Path, asked: Download, mode: Mode) -> None:
         _first_free(out, asked, mode)
 
 
-def begin(out: Path, asked: Download, sources: Sequence[Source], mode: Mode) -> tuple[State, Run]:
+def begin(
+    out: Path, asked: Download, sources: Sequence[Source], mode: Mode, retries: bool = False
+) -> tuple[State, Run]:
     """The run to be done, written down. The caller keeps other commands out of OUT.
 
+    retries: whether failures of this list are to be tried again, so that a list that extended OUT is not added anew.
     Raises ConfigError when OUT holds something else, or was begun with another list or other options.
     """
     new = Run(_files(sources), _urls(asked), 0)
@@ -106,7 +109,7 @@ def begin(out: Path, asked: Download, sources: Sequence[Source], mode: Mode) -> 
         _refuse(out, "options", settings.differences(state.shape, asked.shape()), _ANEW)
         known = next((run for run in reversed(state.runs) if _same(run, new)), None)
         last = state.runs[-1]
-        if mode == "incremental" and known is not None:
+        if known is not None and (mode == "incremental" or retries):
             return state, known
         if mode == "incremental":
             _refuse(out, "input", _changes(last, new))

@@ -49,7 +49,7 @@ KINDS = {
     "damaged": "list",
     "image_too_small": "filter",
     "image_too_long": "filter",
-    "blocked": "filter",
+    "blocked": "blocked",
 }
 
 MANY_HOSTS = 20  # from here on the fault is hardly theirs
@@ -77,7 +77,7 @@ def kind_of(reason: str) -> str:
     """What kind of failure a reason is.
 
     That is dns, tls, connect, timeout, http_CODE, opt_out, robots, robots_unreachable, too_big, mime, decode,
-    url, network, hash or list; any other reason is some filter's: filter.
+    url, network, hash, list or blocked; any other reason is some filter's: filter.
     """
     return reason if re.fullmatch(r"http_\d{3}", reason) else KINDS.get(reason, "filter")
 
@@ -279,6 +279,10 @@ _CAUSES: dict[str, tuple[str, Callable[[_Group, _Case], str]]] = {
         ),
     ),
     "list": ("rows of no use", _always("the list is at fault; what was seen stands beside each")),
+    "blocked": (
+        "blocked",
+        _always("a blocklist or a tombstone of `wit forget` names them, so they are not taken"),
+    ),
     "filter": ("filtered", _always("they were had, and the filters you chose refuse them")),
 }
 

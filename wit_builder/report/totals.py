@@ -226,6 +226,7 @@ class _Ledger:
         self.examples: list[Example] = []
         self._out = folder.there.name
         self._failures = Tally(MOST_HOSTS)
+        self._unfetched = Tally(1_000)  # reasons of failed downloads, but for those that `wit forget` emptied
         for stage in stages:
             for name in folder.files(f"ledger/stage={stage}/*.parquet"):
                 for batch in folder.batches(name, _LOSS):
@@ -239,8 +240,11 @@ class _Ledger:
         self._show(stage, batch, reasons)
         reasons.add(batch.column("reason"))
         if stage in ("pages", "fetch"):
+            batch = batch.filter(pc.not_equal(batch.column("url"), ""))
             hosts, because = hosts_of(batch.column("url")), batch.column("reason")
             self._failures.add(pc.binary_join_element_wise(stage, hosts, because, _BETWEEN))
+            if stage == "fetch":
+                self._unfetched.add(because)
 
     def _show(self, stage: str, batch: pa.RecordBatch, before: Tally) -> None:
         """Keep the first rows of each reason that has not enough examples yet."""
@@ -263,9 +267,8 @@ class _Ledger:
         return tuple(sorted(hosts, key=lambda host: (-host.n, host.host))[:TOP])
 
     def diagnosis(self, fetched: StageRow | None) -> Diagnosis:
-        reasons = self.reasons.get("fetch", Tally(1)).items()
         return diagnose(
-            dict(reasons),
+            dict(self._unfetched.items()),
             self._by_host("fetch"),
             fetched.kept if fetched else 0,
             f"wit retry {plain(quote(self._out), 1000)} --only",
