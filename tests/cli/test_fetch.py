@@ -304,6 +304,15 @@ def test_a_folder_of_img2dataset_s_that_is_extended_ends_with_its_result(wit, tm
     assert (said.code, said.out.splitlines()[0]) == (0, "OUT: 0 images of 1")
 
 
+def test_what_an_extend_says_is_of_its_own_list(wit, tmp_path):
+    pq.write_table(pa.table({"url": ["no address"] * 3}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"url": ["http://gone.test/a.png"]}), tmp_path / "b.parquet")
+    wit("fetch", "a.parquet", *OUT)
+    said = wit("fetch", "b.parquet", *OUT, "--incremental_mode", "extend", "--connect-to", "*=", "--json")
+    (sentence,) = json.loads(said.out)["diagnosis"]
+    assert sentence.startswith("100 % of failed downloads are DNS at gone.test")
+
+
 def test_columns_stand_in_the_shards_with_what_they_hold_and_another_name_is_said(wit, tmp_path):
     scores, sources = [[0.5, 0.25]], ["theirs"]
     table = {"url": ["http://gone.test/a.png"], "scores": scores, "page_url": ["p"], "source": sources}

@@ -47,10 +47,10 @@ def run(values: Values, refused: Mapping[str, tuple[str, str]]) -> None:
         with watcher, stoppable(watcher.say), executors.opened(tasks, watcher.say) as executor:
             _say_renamed(what, watcher)
             totals = road.run(what, values["incremental_mode"], where, executor, watcher, values["retry"])
-    sentences = (
-        report.fetched(place.at(out)).diagnosis.sentences if values["output_format"] != "dummy" else ()
-    )
-    _show(out, totals, sentences, values["json"])
+    if values["output_format"] == "dummy":
+        return _show(out, totals, (), values["json"])
+    diagnosis = report.fetched(place.at(out), set(totals.shards)).diagnosis
+    return _show(out, totals, diagnosis.sentences, values["json"])
 
 
 def asked(values: Values) -> Download:

@@ -32,6 +32,7 @@ class Totals:
     failed_to_download: int = 0
     failed_to_resize: int = 0
     status_dict: Counter[str] = field(default_factory=Counter)
+    shards: list[str] = field(default_factory=list)  # their names without endings
 
     def as_json(self) -> dict[str, Any]:
         """As a shard's stats have them, the most frequent first."""
@@ -114,7 +115,8 @@ def totals(out: Path, shape: Any, numbers: Iterable[int]) -> Totals:
     gone = missing(out, shape, numbers := list(numbers))
     for number in numbers:
         if number not in gone:
-            _add(summed, out / f"{stem_of(shape, number)}_stats.json")
+            summed.shards.append(stem_of(shape, number))
+            _add(summed, out / f"{summed.shards[-1]}_stats.json")
     return summed
 
 

@@ -1,7 +1,7 @@
 """A folder that `wit fetch` wrote, in a few lines: how many rows became pairs, and why the others did not."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -40,8 +40,8 @@ def is_fetched(there: Place) -> bool:
     return "build.json" not in pieces and any(name.endswith("_stats.json") for name in pieces)
 
 
-def fetched(there: Place) -> Fetched:
-    """What became of the rows of all sidecars in OUT, read in bounded memory.
+def fetched(there: Place, shards: Collection[str] | None = None) -> Fetched:
+    """What became of the rows of all sidecars in OUT, or of these shards', read in bounded memory.
 
     A sidecar that lacks a column url or reason is another's: img2dataset's in a folder that was extended.
     Raises ShardError for one that cannot be read.
@@ -49,6 +49,8 @@ def fetched(there: Place) -> Fetched:
     rows, others, failures = 0, 0, Tally(MOST_HOSTS)
     reasons: Counter[str] = Counter()
     for name in there.sizes("*.parquet"):
+        if shards is not None and name.removesuffix(".parquet") not in shards:
+            continue
         with _sidecar(there, name) as file:
             if not {"url", "reason"} <= set(file.schema_arrow.names):
                 others += 1
