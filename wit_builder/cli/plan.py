@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from wit_builder.planning.rates import Rates
     from wit_builder.planning.simulate import Machines
     from wit_builder.recipe import Recipe
-    from wit_builder.web.settings import Politeness, WebSettings
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 _CONNECTIONS = 256  # of a process, in `wit fetch`
@@ -256,6 +255,7 @@ def _recipe(urls: "UrlList", values: dict[str, Any]) -> "Recipe":
     """What is planned, checked as a build. Of a fetch it has what `wit fetch` does where nothing is said."""
     from wit_builder.images.picture import ImageSpec
     from wit_builder.recipe import Recipe
+    from wit_builder.web.settings import Politeness, WebSettings
 
     delay, deadline, fetches = values["delay"], values["deadline"], values["what"] == "fetch"
     retries = values["retries"] if values["retries"] is not None else 0 if fetches else Politeness().retries
