@@ -1,6 +1,6 @@
 """Intervals and tests of what was counted.
 
-By scipy.special: scipy.stats has the same functions, and takes a second to import.
+By scipy.special: scipy.stats has the same functions, and takes much longer to import.
 """
 
 from collections.abc import Callable, Sequence

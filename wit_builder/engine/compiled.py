@@ -56,8 +56,8 @@ def _njit(function: Callable[..., object]) -> Any:
 
 @cache
 def _numba() -> ModuleType:
-    """numba without products of matrices, which no loop here has: for them it would import scipy.linalg, a fifth of
-    what a process takes to begin with it."""
+    """numba without products of matrices, which no loop here has: for them it would import scipy.linalg
+    in each process."""
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
     met = modules.setdefault(_PRODUCTS, None)  # None: it cannot be imported
     try:

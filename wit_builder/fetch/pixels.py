@@ -1,7 +1,7 @@
 """Pixels in child processes: a hostile image can crash, hang or swell its process, and costs only itself.
 
-Each child has two bodies in hand, the one it works on and the next: while it waited for the next, a tenth of its time
-went by (docs/log.md).
+Each child has two bodies in hand, the one it works on and the next: else it would wait for the loop's turn after each
+answer (docs/log.md).
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 A value that stands once in a file's dictionary may be in every row: a file of 3 KB has 12 MB in each of a thousand.
 So the dictionaries of a row group are looked at before it is read, and the longer their values, the fewer rows are
-unpacked at a time. (To read all as dictionaries takes four times the CPU, as most addresses and captions stand once.)
+unpacked at a time. (All read as dictionaries take several times the CPU, as most addresses and captions stand once.)
 What stays unbounded here is a page that packs well, up to the format's 2 GB, and the items of a list within a row.
 """
 
