@@ -2,7 +2,8 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 SHELL := /bin/bash
-SUITE := $(PY) -m pytest -n 3 --dist worksteal
+# Each of the tests at work has one core, not threads that wait for each other.
+SUITE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 3 --dist worksteal
 
 ##@ Use it
 shards: .venv/shards  ## the demo web, crawled on loopback, as shards in out/demo

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn import functional
 
@@ -93,18 +94,20 @@ class Regression:
         """The optimum. near: a fit of these features at a strength close by, to begin at."""
         penalty = strength / len(self._rows)
         units = (self._steepness * self._spread + penalty).rsqrt()[:, None]
-        found = minimize(
-            self._objective(units, penalty),
-            np.zeros((len(units) + 1) * self._classes) if near is None else self._start(near, units),
-            method="L-BFGS-B",
-            jac=True,
-            options={
-                "maxiter": ITERATIONS,
-                "maxls": 50,
-                "gtol": _AIM[self.bits],
-                "ftol": 64 * np.finfo(float).eps if self.bits == 32 else 0,
-            },
-        )
+        # scipy's steps are small: threads for them and torch's would spin in each other's way
+        with threadpool_limits(1, user_api="blas"):
+            found = minimize(
+                self._objective(units, penalty),
+                np.zeros((len(units) + 1) * self._classes) if near is None else self._start(near, units),
+                method="L-BFGS-B",
+                jac=True,
+                options={
+                    "maxiter": ITERATIONS,
+                    "maxls": 50,
+                    "gtol": _AIM[self.bits],
+                    "ftol": 64 * np.finfo(float).eps if self.bits == 32 else 0,
+                },
+            )
         point = torch.from_numpy(found.x).to(units.device).view(-1, self._classes)
         weights = self._axes @ (units * point[:-1])
         bias = point[-1] - self._mean @ weights
