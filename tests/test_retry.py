@@ -56,10 +56,10 @@ def out(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "out")
 
 
-def again(out, only, web=None):
+def again(out, only, web=None, **how):
     """(tried, kept) of a retry."""
     with closing(LocalExecutor(1)) as executor:
-        return retry.run(out, only, web.connect_to if web else {REACH: None}, executor, Silent())
+        return retry.run(out, only, web.connect_to if web else {REACH: None}, executor, Silent(), **how)
 
 
 def reasons(out):
@@ -118,6 +118,23 @@ def test_only_what_was_named_is_asked_for(web, out):
     web.asked.clear()
     again(out, ["not_image"], web)
     assert web.asked == [image_url(11)]
+
+
+def test_it_asks_as_slowly_as_told_and_the_recipe_stays(web, out):
+    recipe = json.loads((out / "build.json").read_text())["recipe"]
+    web.log.clear()
+    again(out, ["http_404", "not_image"], web, delay_s=0.5)
+    when = [at for at, _, url in web.log if url in (image_url(8), image_url(11))]
+    assert len(when) == 2 and when[1] - when[0] > 0.45
+    assert json.loads((out / "build.json").read_text())["recipe"] == recipe
+
+
+@pytest.mark.parametrize(("deadline_s", "kept"), [(1.0, 0), (30.0, 1)])
+def test_it_waits_as_long_as_told(out, deadline_s, kept):
+    with told() as slow:
+        slow.answers[image_url(8)] = Say(picture(8), wait=2.0)
+        assert again(out, ["http_404"], slow, deadline_s=deadline_s) == (1, kept)
+    assert ("timeout" in [reason for reason, _ in reasons(out)]) is not bool(kept)
 
 
 @pytest.mark.parametrize(

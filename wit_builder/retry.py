@@ -29,6 +29,7 @@ from wit_builder.records import CANDIDATE_SCHEMA
 from wit_builder.road import STAGES, Road, Watcher, write_session
 from wit_builder.shards import manifest
 from wit_builder.shards.sidecar import SIDECAR_SCHEMA
+from wit_builder.web.settings import WebSettings
 
 _TEXTS, _KEPT, _SCORES = (
     pa.schema([SIDECAR_SCHEMA.field(name) for name in names])
@@ -43,10 +44,13 @@ def run(
     executor: Executor,
     watcher: Watcher,
     draw: Callable[[Place], object] = lambda there: None,
+    delay_s: float | None = None,
+    deadline_s: float | None = None,
 ) -> tuple[int, int]:
     """Fetch again what failed for these reasons; (how many were tried, how many became samples).
 
     only: reasons, or families of them: 4xx, 5xx. draw: draws what is shown of OUT, before the retry is called done.
+    delay_s, between two requests to a host, and deadline_s, of one request: this once, instead of the recipe's.
     Raises ConfigError when OUT is no finished build, when a reason is not in its ledger, or when an unfinished retry
     of other reasons is in the way; ShardError, with nothing asked for, when OUT is damaged.
     """
@@ -65,7 +69,13 @@ def run(
         write_session(root, connections, blocked.prepared(root, recipe.blocklist, out))
         retried = _pick(out, root, begun["reasons"])
         incumbents = _write_incumbents(out, root)
-        again = replace(recipe, candidate_filters=(), balance=_balance(recipe, out), top=_top(recipe, out))
+        again = replace(
+            recipe,
+            web=_patient(recipe.web, delay_s, deadline_s),
+            candidate_filters=(),
+            balance=_balance(recipe, out),
+            top=_top(recipe, out),
+        )
         road = Road(again, root, executor, watcher, incumbents, begun["first"])
         if recipe.queries is not None and not road.queries.exists():
             storage.write_bytes(road.queries, _published(out / histogram.NAME).read_bytes())
@@ -172,6 +182,15 @@ def _write_incumbents(out: Path, root: Path) -> Path:
             found.append(kept.select(names).cast(clean.INCUMBENTS))
         tables.write_parquet(path, pa.concat_tables(found))
     return path
+
+
+def _patient(web: WebSettings, delay_s: float | None, deadline_s: float | None) -> WebSettings:
+    """With the shares that `wit fetch` gives an address of the delay, and connecting and silence of the deadline."""
+    if delay_s is not None:
+        web = replace(web, politeness=replace(web.politeness, host_delay_s=delay_s, ip_delay_s=delay_s / 10))
+    if deadline_s is not None:
+        web = replace(web, deadline_s=deadline_s, connect_s=deadline_s / 3, silence_s=deadline_s / 3)
+    return web
 
 
 def _balance(recipe: Recipe, out: Path) -> Balance | None:

@@ -12,6 +12,16 @@ from wit_builder.cli import executors
 @click.option(
     "--only", required=True, help="Reasons of the fetch stage, with commas; 4xx and 5xx are families."
 )
+@click.option(
+    "--delay",
+    type=click.FloatRange(0, 3600),
+    help="Seconds between two requests to a host; by default the recipe's.",
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(0, 3600, min_open=True),
+    help="Seconds that one request may take; by default the recipe's.",
+)
 @click.option("--scratch", **executors.SCRATCH)
 @executors.decorate
 @click.option("--connect-to", multiple=True, metavar="HOST=IP:PORT", help="As for `wit build`.")
@@ -20,6 +30,8 @@ from wit_builder.cli import executors
 def command(
     out: str,
     only: str,
+    delay: float | None,
+    deadline: float | None,
     scratch: Path | None,
     workers: int | None,
     executor: str,
@@ -34,7 +46,7 @@ def command(
 
     \b
     Example:
-      wit retry OUT --only dns,timeout,5xx
+      wit retry OUT --only dns,timeout,5xx --deadline 60
     """
     from wit_builder import delivery, place, report, retry
     from wit_builder.cli import connect, progress, result
@@ -58,7 +70,9 @@ def command(
         waiting = delivery.claim(there, delivery.RETRIED)
         with repeatable(), watcher, stoppable(watcher.say), executors.opened(where, watcher.say) as tasks:
             tried, kept = (
-                (0, 0) if waiting else retry.run(there, reasons, hosts, tasks, watcher, report.write_report)
+                (0, 0)
+                if waiting
+                else retry.run(there, reasons, hosts, tasks, watcher, report.write_report, delay, deadline)
             )
             delivery.finished(there)
         result.show(there, json)
