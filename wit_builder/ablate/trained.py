@@ -16,6 +16,7 @@ from wit_builder.ablate.pool import Pool
 from wit_builder.engine.local import Progress
 from wit_builder.errors import ConfigError
 from wit_builder.road import Watcher
+from wit_builder.stats import t_interval
 from wit_builder.train.order import MAX_WEIGHT
 from wit_builder.train.settings import Training, preset
 
@@ -134,11 +135,8 @@ def spread(scores: Sequence[float]) -> dict[str, float | None]:
     mean = fmean(scores)
     if len(scores) < 2:
         return {"mean": mean, "sd": None, "low": None, "high": None}
-    from scipy.stats import t
-
-    sd = stdev(scores)
-    half = float(t.ppf((1 + CONFIDENCE) / 2, len(scores) - 1)) * sd / math.sqrt(len(scores))
-    return {"mean": mean, "sd": sd, "low": max(0.0, mean - half), "high": min(1.0, mean + half)}
+    low, high = t_interval(scores, CONFIDENCE)
+    return {"mean": mean, "sd": stdev(scores), "low": max(0.0, low), "high": min(1.0, high)}
 
 
 class _Shown:
