@@ -109,13 +109,14 @@ def built_before(tmp_path, monkeypatch):
 def test_retry_hands_on_what_was_asked_and_says_what_it_brought(wit, built_before, monkeypatch):
     asked = []
 
-    def retry(there, only, hosts, executor, watcher, draw):
-        asked.append((there.name, only, hosts, executor.workers))
+    def retry(there, only, hosts, executor, watcher, draw, delay_s, deadline_s):
+        asked.append((there.name, only, hosts, executor.workers, delay_s, deadline_s))
         return 1234, 56
 
     monkeypatch.setattr("wit_builder.retry.run", retry)
-    said = wit("retry", ".", "--only", "dns, 5xx,", "--workers", "3", "--connect-to", "a.test=127.0.0.1:80")
-    assert asked == [(".", ["dns", "5xx"], {"a.test": "127.0.0.1:80"}, 3)]
+    how = ["--workers", "3", "--connect-to", "a.test=127.0.0.1:80", "--delay", "2", "--deadline", "60"]
+    said = wit("retry", ".", "--only", "dns, 5xx,", *how)
+    assert asked == [(".", ["dns", "5xx"], {"a.test": "127.0.0.1:80"}, 3, 2.0, 60.0)]
     assert said.err == "1,234 tried again, 56 of them are pairs in shards now\n"
     assert "  fetch             5           3           2   dns 2\n" in said.out
 
