@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from wit_builder import remote, storage, store
@@ -217,6 +218,19 @@ def of(out: str, scratch: Path | None = None) -> Iterator[Place]:
         shutil.rmtree(gone, ignore_errors=True)
         there.folder.rename(gone)  # a kill leaves all of it, or nothing under its name
         shutil.rmtree(gone, ignore_errors=True)
+
+
+@contextmanager
+def brought(there: Place, patterns: Sequence[str]) -> Iterator[Place]:
+    """OUT with its files that match one of the globs in a folder, for as long as the block lasts."""
+    if not isinstance(there, Remote):
+        yield there
+        return
+    with TemporaryDirectory() as folder:
+        near = Remote(there.name, Path(folder), newer=True)
+        near.pull(patterns)
+        with _named(near):
+            yield near
 
 
 def begun(url: str) -> Path | None:

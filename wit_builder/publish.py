@@ -31,7 +31,7 @@ from wit_builder.shards import card, manifest
 from wit_builder.shards.writer import ShardInfo, file_sha256
 
 _FAULT = "this is a fault of wit-builder, please report it; what was done is kept"
-_MEND = "put back an undamaged copy of that file; `wit verify` names all that is not as its manifest says"
+_MEND = "put back an undamaged copy of that file; `wit verify` reads them all"
 _TOLD = pa.schema((name, pa.string()) for name in ("status", "lang", "licence"))  # of pairs, by the card
 FORGETTING = ".forget"  # folder of OUT while something is being forgotten
 RETRYING = "retry"  # folder of OUT while a retry is unfinished
@@ -133,8 +133,9 @@ def read_funnel(out: Path) -> Funnel:
 
 
 def refuse_damaged(at: Path | Place) -> None:
-    """Raise ShardError where the complete build does not add up, before anything is done to it: see `check`."""
-    there, funnel = place.at(at), read_funnel(place.at(at).folder)
+    """Raise ShardError where the complete build is not whole, before anything is done to it."""
+    there = place.at(at)
+    funnel = verify_accounts(there)
     parts = sorted((there.folder / "candidates").glob("part-*.parquet"))
     for path in parts:
         parquet.check_columns(path, parquet.schema(path), CANDIDATE_SCHEMA)
@@ -142,10 +143,17 @@ def refuse_damaged(at: Path | Place) -> None:
         raise ShardError(
             f"{there.at('candidates')} is empty, and {funnel['select'].seen} were collected", _MEND
         )
+
+
+def verify_accounts(at: Path | Place) -> Funnel:
+    """The funnel of a complete build, with which its ledger and its shards agree. Raises ShardError."""
+    there = place.at(at)
+    funnel = read_funnel(there.folder)
     try:
         check(there, funnel)
     except BuildError as error:
         raise ShardError(f"{there.name} is damaged: {error}", _MEND) from error
+    return funnel
 
 
 def check(at: Path | Place, funnel: Funnel) -> None:

@@ -1,4 +1,4 @@
-"""A damaged OUT is refused in one sentence before anything is written, by `wit forget` and `wit retry`."""
+"""A damaged OUT is told in one sentence, by `wit verify`, and by `wit forget` and `wit retry` before they write."""
 
 import json
 import shutil
@@ -14,6 +14,7 @@ from tests.forget import folders
 from wit_builder import publish
 
 FORGET, RETRY = ("forget", "OUT", "--url", image_url(5)), ("retry", "OUT", "--only", "5xx", "--quiet")
+VERIFY = ("verify", "OUT")
 PARQUET = ("shards/00001.parquet", "candidates/part-00000.parquet", "ledger/stage=fetch/part-00000.parquet")
 
 
@@ -66,6 +67,12 @@ def test_a_damaged_file_is_named(wit, out, words, name, damage):
     refused(wit, out, words, name)
 
 
+@pytest.mark.parametrize("name", ["ledger/stage=fetch/part-00000.parquet", "funnel.json"])
+def test_verify_names_a_damaged_file_that_is_no_shard(wit, out, name):
+    cut(out / name)
+    refused(wit, out, VERIFY, name)
+
+
 @pytest.mark.parametrize("words", [FORGET, RETRY], ids=["forget", "retry"])
 def test_candidates_that_are_gone_are_said(wit, out, words):
     for path in (out / "candidates").iterdir():
@@ -81,7 +88,7 @@ def test_a_shard_that_is_not_as_its_manifest_says_is_named(wit, out, words, name
     refused(wit, out, words, name)
 
 
-@pytest.mark.parametrize("words", [FORGET, RETRY], ids=["forget", "retry"])
+@pytest.mark.parametrize("words", [FORGET, RETRY, VERIFY], ids=["forget", "retry", "verify"])
 def test_a_ledger_with_a_part_too_few_is_said(wit, out, words):
     (out / PARQUET[2]).unlink()
     said = wit(*words)

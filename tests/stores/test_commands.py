@@ -75,12 +75,20 @@ def test_every_object_is_the_file_of_the_folder(brought, here, bucket):
 
 
 def test_it_can_be_shown_and_verified_where_it_lies(brought, here, url, bucket, wit):
-    assert wit("verify", url).err == f"{url}: every shard is what its manifest says\n"
+    assert wit("verify", url).err.startswith(f"{url}: every shard is what its manifest says; ")
     there, local = (wit("show", out, "--json").out for out in (url, builds.finished()))
     assert json.loads(there) == json.loads(local.replace(str(builds.finished()), url))
     assert wit("show", url, "--html").out == f"{url}/report.html\n"
     assert bucket.objects("run")["report.html"].count(b"data:image/jpeg") == builds.GOOD
     assert scratch(here) == []
+
+
+def test_a_ledger_that_lost_an_object_there_is_told(brought, url, bucket, wit):
+    for part in (bucket.folder / "run" / "ledger" / "stage=fetch").glob("part-*"):
+        part.unlink()
+    said = wit("verify", url)
+    assert said.code == 1
+    assert said.error.startswith(f"{url} is damaged: stage fetch dropped ")
 
 
 def test_a_damaged_object_is_named(brought, url, bucket, wit):

@@ -205,6 +205,15 @@ def test_weights_that_are_not_finite_are_nothing_to_begin_from(tmp_path):
         runs.trainer(tmp_path, init=str(tmp_path / "inf.pt"))
 
 
+def test_weights_that_are_not_finite_are_not_exported(done, tmp_path):
+    found = torch.load(of(done[0], "epoch_4.pt"), weights_only=True)
+    found["state_dict"]["ln_final.weight"][0] = float("nan")
+    torch.save(found, tmp_path / "epoch_1.pt")
+    with pytest.raises(ConfigError, match=r"has weights that are not finite, such as ln_final.weight$"):
+        export.export(tmp_path / "epoch_1.pt", tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()
+
+
 def test_a_checkpoint_of_another_trainer_is_one_to_begin_from(tmp_path):
     with pytest.raises(ConfigError, match="does not say how to go on") as error:
         torch.save({"epoch": 1, "state_dict": {}}, tmp_path / "epoch_1.pt")

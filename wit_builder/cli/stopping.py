@@ -6,15 +6,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import NoReturn
 
 from wit_builder.cli import typed
+from wit_builder.engine import signals
 from wit_builder.engine.task import Stopped
 from wit_builder.errors import BuildError
 
 _RESUME = re.compile(r",? with `--resume`(?: where it has that)?")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -24,20 +22,18 @@ def stoppable(say: Callable[[str], None]) -> Iterator[None]:
     While an executor runs a stage it takes the signals itself, and needs a while to wind down. So a thread
     listens beside it: Python writes the number of each signal to a pipe, whoever handles it.
     """
-    previous = {number: signal.signal(number, _stop) for number in _SIGNALS}
     heard, told = os.pipe()
     os.set_blocking(told, False)
     listener = threading.Thread(target=_listen, args=(heard, say), daemon=True)
     listener.start()
     wakeup = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     try:
-        yield
+        with signals.raising():
+            yield
     finally:
         signal.set_wakeup_fd(wakeup)
         os.close(told)  # ends the listener
         listener.join()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -54,15 +50,10 @@ def repeatable() -> Iterator[None]:
         raise BuildError(str(error), _RESUME.sub("", error.hint or "") or None) from error
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """Between two stages nothing is half done, and a kill is harmless anyway."""
-    raise Stopped
-
-
 def _listen(heard: int, say: Callable[[str], None]) -> None:
     asked = False
     while numbers := os.read(heard, 64):
-        if not asked and set(_SIGNALS) & set(numbers):
+        if not asked and set(signals.SIGNALS) & set(numbers):
             asked = True
             say("stopping: what runs is being committed (Ctrl-C again ends it at once)")
     os.close(heard)

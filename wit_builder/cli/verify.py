@@ -6,7 +6,9 @@ import click
 @click.command()
 @click.argument("out")
 def command(out: str) -> None:
-    """Compare every shard of OUT with the manifest; exit 1 and name the first file that differs.
+    """Compare every shard of OUT with the manifest, and the ledger with the funnel.
+
+    Exit 1 and name the first file that differs, or the first number.
 
     \b
     Example:
@@ -14,7 +16,7 @@ def command(out: str) -> None:
       wit verify s3://BUCKET/RUN
     """
     from wit_builder import place, publish, report
-    from wit_builder.errors import ConfigError, ShardError
+    from wit_builder.errors import ConfigError, ShardError, many
     from wit_builder.shards import manifest
 
     there = place.at(out)
@@ -31,7 +33,14 @@ def command(out: str) -> None:
     publish.refuse_half_forgotten(there)
     try:
         manifest.verify(there)
+        with place.brought(there, ("funnel.json", "ledger/*/*", manifest.FILE)) as near:
+            funnel = publish.verify_accounts(near)
     except ShardError:
         publish.refuse_half_retried(there)
         raise
-    click.echo(f"{there.name}: every shard is what its manifest says", err=True)
+    kept, lost = funnel["clean"].kept, sum(funnel[stage].dropped.total() for stage in funnel)
+    click.echo(
+        f"{there.name}: every shard is what its manifest says; {many(kept, 'pair')} kept "
+        f"and {many(lost, 'item')} lost are what was seen",
+        err=True,
+    )

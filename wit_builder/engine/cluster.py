@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from wit_builder import __version__, mirror
-from wit_builder.engine import children, local
+from wit_builder.engine import children, local, signals
 from wit_builder.engine.local import Needs, Progress
 from wit_builder.engine.task import Stopped
 from wit_builder.engine.tries import Tries
@@ -89,7 +89,7 @@ class RayExecutor:
         try:
             self._check_head()
             self._check_nodes(root)
-            with local.stop_on_signal() as asked:
+            with signals.counted() as asked:
                 return run.finish(asked)
         except self._ray.exceptions.RayError as error:
             raise BuildError(

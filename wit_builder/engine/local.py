@@ -5,8 +5,8 @@ import os
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from wit_builder import mirror
-from wit_builder.engine import children
+from wit_builder.engine import children, signals
 from wit_builder.engine.task import Stopped, open_task, run_task
 from wit_builder.engine.tries import Tries
 
@@ -70,7 +70,7 @@ class LocalExecutor:
         slots = min(len(ids), io_tasks(self.workers) if needs.io else self.workers)
         cpus = max(1, self.workers // slots) if needs.io else 1
         self._keep(slots)  # a worker that waits has the memory of the stage before
-        with stop_on_signal() as asked:
+        with signals.counted() as asked:
             run = _Run(root, stage, deque(ids), needs, progress, slots, cpus, self._worker, self._idle, asked)
             return run.finish()
 
@@ -238,17 +238,3 @@ def exit_of(code: int | None) -> str:
     if code is None:
         return "it answered no more"
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[Callable[[], int]]:
-    """Counts SIGINT and SIGTERM instead of obeying them; yields how often they came."""
-    asked: list[int] = []
-    previous = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, lambda number, _frame: asked.append(number))
-        yield lambda: len(asked)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wit_builder import __version__, mirror
+from wit_builder.engine import signals, tries
 from wit_builder.engine import task as engine
-from wit_builder.engine import tries
-from wit_builder.engine.local import Executor, Needs, Progress, stop_on_signal
+from wit_builder.engine.local import Executor, Needs, Progress
 from wit_builder.engine.task import Stopped
 from wit_builder.errors import BuildError, ConfigError, many
 from wit_builder.place import WORK
@@ -41,7 +41,7 @@ class OutsideExecutor:
             f"{many(len(ids), 'task')} to do; on each machine: "
             f"wit worker {mirror.name(root.absolute())} {stage} --part I/N"
         )
-        with stop_on_signal() as asked:
+        with signals.counted() as asked:
             while left := engine.unfinished(root, stage, ids):
                 progress(Counter(), len(ids) - len(left))
                 if asked():
@@ -55,8 +55,6 @@ class OutsideExecutor:
                 if len(failed) == len(left):
                     return {task: told[task] for task in failed}
                 time.sleep(_EVERY_S)
-            if asked():  # since the last look
-                raise Stopped
         progress(Counter(), len(ids))
         return {}
 

@@ -303,9 +303,5 @@ def begin_from(network: Sighted, checkpoint_path: str) -> None:
     Raises ConfigError when the file cannot be read, is another model's, or holds weights that are not finite.
     """
     found = weights.read(checkpoint_path)
-    if lost := [name for name, weight in found.items() if not weight.isfinite().all()]:
-        raise ConfigError(
-            f"{checkpoint_path!r} has weights that are not finite, such as {lost[0]}",
-            "--init with an earlier checkpoint",
-        )
+    weights.check_finite(found, checkpoint_path, "--init with an earlier checkpoint")
     build.fill(network.inner, found, network.name, checkpoint_path, stretch=True)

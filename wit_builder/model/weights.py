@@ -53,6 +53,12 @@ def checked(found: object, path: str) -> Weights:
     return found
 
 
+def check_finite(found: Weights, path: str, hint: str) -> None:
+    """Raises ConfigError where one of the weights is not finite."""
+    if lost := next((name for name, weight in found.items() if not weight.isfinite().all()), ""):
+        raise ConfigError(f"{path!r} has weights that are not finite, such as {lost}", hint)
+
+
 def why(error: Exception) -> str:
     """What torch or safetensors says of a file, without what torch advises (to read it unsafely)."""
     said = " ".join(str(error).split())

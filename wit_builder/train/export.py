@@ -8,7 +8,7 @@ from safetensors.torch import save
 
 from wit_builder import storage
 from wit_builder.errors import ConfigError
-from wit_builder.model import build
+from wit_builder.model import build, weights
 from wit_builder.train import checkpoint
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -17,7 +17,8 @@ CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 def export(path: Path, out: Path) -> list[Path]:
     """Write config and weights of the checkpoint into the folder; returns the two files.
 
-    Raises ConfigError when it is no checkpoint of ours, or its network is none of open_clip's.
+    Raises ConfigError when it is no checkpoint of ours, its network is none of open_clip's, or its weights are
+    not finite.
     """
     if not path.is_file():
         raise ConfigError(
@@ -31,11 +32,12 @@ def export(path: Path, out: Path) -> list[Path]:
             f"{str(path)!r} is a network for {what!r}, which open_clip has no class for",
             "only contrastive models with a transformer as text encoder can be exported",
         )
+    weights.check_finite(found["state_dict"], str(path), "wit export an earlier checkpoint of the run")
     config, prepare = build.config_of(training["model"])
     model = build.towers(training["model"], config)
     build.fill(model, found["state_dict"], training["model"], str(path))
-    weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
-    storage.write_bytes(out / WEIGHTS, save(weights, metadata={"format": "pt"}))
+    written = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    storage.write_bytes(out / WEIGHTS, save(written, metadata={"format": "pt"}))
     means = {"mean": list(OPENAI_DATASET_MEAN), "std": list(OPENAI_DATASET_STD)}
     storage.write_json(out / CONFIG, {"model_cfg": config, "preprocess_cfg": means | prepare})
     return [out / CONFIG, out / WEIGHTS]
