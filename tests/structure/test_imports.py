@@ -52,6 +52,7 @@ def test_help_imports_nothing_heavy(typed):
         ("cli.fetched", {"PIL", "asyncio", "protego"}),
         ("fetch.fetch", {"aiohttp", "simplejpeg", "PIL", "aiodns", "fsspec"}),
         ("fetch.child", {"tempfile", "asyncio", "pyarrow"}),
+        ("archive.collect", {"asyncio", "protego"}),
         ("build", {"aiohttp", "simplejpeg", "aiodns", "fsspec", "faiss", "PIL", "asyncio"}),
     ],
 )

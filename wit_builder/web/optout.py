@@ -2,24 +2,18 @@
 
 Robots directives are read by one grammar, into lower-case words ("noai", "max-snippet:-1"); a policy says
 which of them opt out. A TDM reservation stands in /.well-known/tdmrep.json, in a header or in a meta tag.
-`TdmGate` asks the first before anything is fetched, and so refuses what a header might have given back.
 """
 
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 import orjson
 
-from wit_builder.errors import Forbidden
-from wit_builder.web.robots import KEEP_S, USUAL, Answer, Get, PerOrigin, Unreachable, ask
-from wit_builder.web.settings import OptOut, Politeness
-from wit_builder.web.url import origin_of
+from wit_builder.web.settings import OptOut
 
 MAX_TDMREP = 1 << 20  # bytes of a tdmrep.json that are read
-_RULE_BYTES = 450  # of a TdmRule in memory
 _RESERVATION = "tdm-reservation"
 
 # name: value. All else before a colon is the agent that the directives after it are meant for.
@@ -123,46 +117,6 @@ def tdm_reserved(
     return rule is not None and rule.reserved
 
 
-class TdmGate:
-    """Asks each origin's tdmrep.json once, however many wait, and keeps what it said for a day.
-
-    politeness: how often, and when, it is asked again after failures that may pass.
-    """
-
-    def __init__(
-        self,
-        get: Get,
-        clock: Callable[[], float] = time.monotonic,
-        politeness: Politeness = USUAL,
-    ) -> None:
-        self._get, self._politeness = get, politeness
-        self._known = PerOrigin(self._load, clock)
-
-    async def check(self, url: str) -> None:
-        """Returns when no rule reserves `url` (normalised).
-
-        Raises Forbidden("opt_out_tdmrep") with the rule, or "tdmrep_unreachable" with what went wrong, as
-        `RobotsGate.check` does.
-        """
-        known = await self._known.get(origin_of(url))
-        if isinstance(known, Unreachable):
-            known.refuse("tdmrep_unreachable")
-        rule = tdm_match(known, "/" + url.split("/", 3)[3])
-        if rule is not None and rule.reserved:
-            policy = f", policy {rule.policy}" if rule.policy else ""
-            raise Forbidden("opt_out_tdmrep", f"{rule.location[:200]} in {_address(origin_of(url))}{policy}")
-
-    async def _load(self, origin: str) -> Answer[tuple[TdmRule, ...] | Unreachable]:
-        last = self._known.last(origin)
-        failed = last if isinstance(last, Unreachable) else None
-        answer = await ask(self._get, _address(origin), failed, self._politeness)
-        if isinstance(answer, Unreachable):
-            return Answer(answer, answer.keep_s)
-        rules = tdm_rules(answer.body)
-        size = sum(_RULE_BYTES + 4 * len(rule.location + rule.policy) for rule in rules)
-        return Answer(rules, KEEP_S - answer.age_s, size)
-
-
 def _directives(value: str, agent: str | None) -> Iterator[str]:
     """The words of one header or meta tag; agent None: its colons scope nothing."""
     ours = True
@@ -212,7 +166,3 @@ def _reservation(value: object) -> bool | None:
     if said & {"1", "1.0", "true"}:
         return True
     return False if said & {"0", "0.0", "false"} else None
-
-
-def _address(origin: str) -> str:
-    return f"{origin}/.well-known/tdmrep.json"

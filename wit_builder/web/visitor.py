@@ -20,10 +20,11 @@ from wit_builder.web.client import AGENT, REDIRECTS, Client, Response
 from wit_builder.web.http1 import Admit, Head
 from wit_builder.web.links import Closed
 from wit_builder.web.network import NetworkGuard, Resolver
-from wit_builder.web.optout import TdmGate, refused, robots_directives, tdm_reserved
+from wit_builder.web.optout import refused, robots_directives, tdm_reserved
 from wit_builder.web.politeness import HostQueues
 from wit_builder.web.robots import Kept, RobotsAnswer, RobotsGate
 from wit_builder.web.settings import WebSettings
+from wit_builder.web.tdm import TdmGate
 from wit_builder.web.url import host_of, normalise
 
 Want = Literal["page", "image"]
