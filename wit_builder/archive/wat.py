@@ -4,7 +4,7 @@ WAT has each img with src, alt and title, the meta tags, the links and the HTTP 
 loading, figcaption and JSON-LD it knows nothing. What it has is read by the rules of `extract.html`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,7 @@ class WatReader:
         self.name = name
         self._extraction, self._max_bytes = extraction, max_bytes
         self._rules = ImageRules(extraction)
-        self._telling = {*_TELLING, extraction.agent.lower()}
+        self._telling = _Telling({*_TELLING, extraction.agent.lower()})
 
     def images(self, pages: Sequence[LinkedPage]) -> Images:
         """What becomes of the images of pages that were read."""
@@ -96,12 +96,7 @@ class WatReader:
     def _told_by(self, metas: Sequence[Json]) -> list[Json]:
         """The meta tags that are read, and those of their other name."""
         telling = self._telling
-        return [
-            meta
-            for meta in metas
-            if ((name := meta.get("property")) and name.strip().lower() in telling)
-            or ((name := meta.get("name")) and name.strip().lower() in telling)
-        ]
+        return [meta for meta in metas if telling[meta.get("property")] or telling[meta.get("name")]]
 
     def _wishes(self, metas: Sequence[Json], headers: Mapping[str, Any]) -> PageWishes:
         """What meta tags and headers ask; of a header that was repeated all values count."""
@@ -115,6 +110,19 @@ class WatReader:
         extraction = self._extraction
         directives = robots_directives(tags, extraction.agent) if tags else frozenset()
         return wishes(metas, directives, ", ".join(reserved) or None, extraction.optout, extraction.agent)
+
+
+class _Telling(dict[str | None, bool]):
+    """Whether meta tags of that name are read; the same few thousand names are on nearly all pages."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def __missing__(self, written: str | None) -> bool:
+        told = written is not None and written.strip().lower() in self._names
+        if len(self) < _MAX_NAMES and len(written or "") <= _MAX_NAME:
+            self[written] = told
+        return told
 
 
 def _had(told: lean.Told) -> Json:
@@ -150,5 +158,6 @@ def _lang(metas: Sequence[Json]) -> str:
     return ""
 
 
+_MAX_NAMES, _MAX_NAME = 4_096, 100  # that are remembered, and characters of one
 _LANGS = ("HTML@/lang", "HTML@/xml:lang")
 _TELLING = {"robots", "tdm-reservation", *SHARED_NAMES, *map(str.lower, _LANGS)}
