@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,7 +19,7 @@ from tests.site.told import REACH, Say, picture, told
 from wit_builder import build, ledger, place, publish, retry
 from wit_builder.curation.settings import Balance
 from wit_builder.engine.local import LocalExecutor
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, ShardError
 from wit_builder.ledger import Funnel
 from wit_builder.lists.settings import UrlList
 from wit_builder.queries.settings import Queries
@@ -145,6 +146,7 @@ def test_it_waits_as_long_as_told(out, deadline_s, kept):
         (["http_503"], ["http_503"]),
         (["5xx", "http_503"], ["http_500", "http_503"]),
         (["4xx", "tls"], ["http_404"]),
+        (["http_404", "http_403"], ["http_404"]),  # however alike they look
     ],
 )
 def test_words_are_reasons_or_families_of_them(only, found):
@@ -161,7 +163,7 @@ def test_words_are_reasons_or_families_of_them(only, found):
             "--only http_404",
         ),
         (["tls"], "no download failed for 'tls'", None),
-        (["4xx", "htp_404"], "no download failed for 'htp_404'", "--only http_404"),
+        (["htp_404"], "no download failed for 'htp_404'", "--only http_404"),
         (["h.*"], "no download failed for 'h.*'", None),
         ([], "which failures shall be retried", "--only dns,timeout,5xx"),
     ],
@@ -171,6 +173,17 @@ def test_a_word_that_means_nothing_is_said_with_the_nearest_and_nothing_begins(o
         again(out, only)
     assert said in str(caught.value) and caught.value.hint == hint
     assert not (out / "retry").exists()
+
+
+def test_a_failure_whose_candidate_is_gone_is_not_passed_over(web, out):
+    (part,) = (out / "candidates").glob("part-*.parquet")
+    table = pq.read_table(part)
+    (gone,) = [row[2] for row in lost(out) if row[:2] == ("fetch", "http_404")]
+    pq.write_table(table.filter(pc.not_equal(table.column("url"), gone)), part)
+    with pytest.raises(ShardError, match=f"candidates lacks what failed, such as {gone}"):
+        again(out, ["5xx", "http_404"], web)
+    assert not (out / "retry").exists()
+    assert again(out, ["5xx"], web)[0] == 2
 
 
 def test_an_unfinished_build_is_not_retried(tmp_path):

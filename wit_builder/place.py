@@ -157,8 +157,11 @@ class Remote(Place):
         self.released = True
 
     def _listed(self, pattern: str) -> dict[str, int]:
-        """What matches at OUT. No bucket at all is an error, an empty folder is not."""
-        found = self.objects.listed(pattern, ConfigError)
+        """What matches at OUT. No bucket at all is an error, an empty folder is not.
+
+        Where OUT is to be written, its store has answered before, and is given time.
+        """
+        found = self.objects.listed(pattern, BuildError if self._newer else ConfigError)
         return {name: size for name, size in found.items() if _matches(name, pattern)}
 
     def _send(self, file: Path) -> None:

@@ -22,7 +22,7 @@ from wit_builder.curation.settings import Balance, Top
 from wit_builder.engine import columns
 from wit_builder.engine.local import Executor
 from wit_builder.engine.task import read_json
-from wit_builder.errors import ConfigError
+from wit_builder.errors import ConfigError, ShardError
 from wit_builder.place import Place
 from wit_builder.recipe import Recipe
 from wit_builder.records import CANDIDATE_SCHEMA
@@ -35,6 +35,7 @@ _TEXTS, _KEPT, _SCORES = (
     pa.schema([SIDECAR_SCHEMA.field(name) for name in names])
     for names in (("id", "alt_texts"), (*clean.INCUMBENTS.names, "status"), ("scores",))
 )
+_IDS = pa.schema([CANDIDATE_SCHEMA.field("id")])
 
 
 def run(
@@ -104,6 +105,7 @@ def _begin(there: Place, root: Path, only: Sequence[str]) -> dict[str, Any]:
     if not path.exists():
         publish.refuse_damaged(there)
         reasons = _reasons(only, ledger.count(out)["fetch"])
+        _refuse_missing(there, reasons)
         first = len(manifest.read_manifest(out))
         storage.write_json(path, {"only": sorted(only), "reasons": reasons, "first": first})
     begun: dict[str, Any] = read_json(path)
@@ -116,18 +118,39 @@ def _begin(there: Place, root: Path, only: Sequence[str]) -> dict[str, Any]:
 
 
 def _reasons(only: Sequence[str], present: Mapping[str, int]) -> list[str]:
-    """A word that means no failure is passed over, unless it looks like one that does, or none means any."""
+    """A word that means no failure is passed over, unless none means any."""
     if not only:
         raise ConfigError("which failures shall be retried?", "--only dns,timeout,5xx")
     meant = ledger.reasons_meant(only, present)
-    for word in (word for word in only if not ledger.reasons_meant([word], present)):
-        nearest = difflib.get_close_matches(word, present, 1)
-        if nearest or not meant:
-            raise ConfigError(
-                f"no download failed for {word!r}; seen were {', '.join(sorted(present)) or 'none'}",
-                f"--only {nearest[0]}" if nearest else None,
-            )
+    if not meant:
+        nearest = difflib.get_close_matches(only[0], present, 1)
+        raise ConfigError(
+            f"no download failed for {only[0]!r}; seen were {', '.join(sorted(present)) or 'none'}",
+            f"--only {nearest[0]}" if nearest else None,
+        )
     return meant
+
+
+def _refuse_missing(there: Place, reasons: Sequence[str]) -> None:
+    """Raise ShardError where a download failed for one of the reasons, and its candidate is gone.
+
+    What was forgotten is gone by intention; the ledger has no address of it.
+    """
+    out = there.folder
+    known = [
+        rows.column("id")
+        for path in sorted((out / "candidates").glob("part-*.parquet"))
+        for rows in parquet.batches(path, _IDS)
+    ]
+    ids = pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string())
+    for table in ledger.read(out, "fetch"):
+        due = pc.and_(pc.is_in(table["reason"], pa.array(reasons)), pc.not_equal(table["url"], ""))
+        lost = table.filter(pc.and_(due, pc.invert(pc.is_in(table["id"], ids))))
+        if lost.num_rows:
+            raise ShardError(
+                f"{there.at('candidates')} lacks what failed, such as {lost['url'][0].as_py()[:200]}",
+                "put back an undamaged copy of that folder, then run the same command again",
+            )
 
 
 def _pick(out: Path, root: Path, reasons: list[str]) -> pa.Array:

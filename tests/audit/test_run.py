@@ -14,10 +14,12 @@ from PIL import Image
 from tests.audit import folders
 from tests.audit.folders import audited, held, jpeg, picture, rows, shards, states, told, turned
 from tests.cli.processes import ROOT, environment
+from tests.evalset import made
 from tests.images.pictures import encoded
 from wit_builder import build
 from wit_builder.audit import run, stages
 from wit_builder.audit.asked import DETECTORS
+from wit_builder.audit.held import opened
 from wit_builder.errors import BuildError, ConfigError
 from wit_builder.shardset import exclude, sources
 from wit_builder.shardset.cache import Cache
@@ -196,6 +198,32 @@ def test_other_thresholds_write_it_anew(tmp_path):
     audited(tmp_path, tmp_path / "far", thresholds=lower.thresholds)
     assert told(out)["sets"][0]["thresholds"]["pdq"] == 0.0
     assert run.start(lower, out)
+
+
+def test_shards_that_changed_since_are_audited_anew_though_their_manifest_did_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "_ENDS", 512)  # bytes by which a tar without a manifest is known
+    folder = shards(tmp_path / "shards", [jpeg(n) for n in range(3)])
+    mine = held(tmp_path / "mine", [jpeg(1)])
+    out = audited(tmp_path, mine)
+    assert told(out)["sets"][0]["overlap"] == 1
+    (tar,) = folder.glob("*.tar")
+    tar.write_bytes(tar.read_bytes().replace(jpeg(1), bytes(len(jpeg(1)))))
+    assert not run.start(folders.asked(tmp_path, mine), out)
+    audited(tmp_path, mine)
+    assert told(out)["sets"][0]["overlap"] == 0
+    assert run.start(folders.asked(tmp_path, mine), out)
+
+
+def test_the_same_images_under_other_labels_are_audited_anew(tmp_path):
+    shards(tmp_path / "shards", [jpeg(0)])
+    mine = made.beside(tmp_path / "mine", ["cat", "dog"])
+    for labels in ([0, 1], [1, 0]):
+        made.benchmark(mine, labels)
+        opened.cache_clear()  # another process has read nothing yet
+        assert not run.start(folders.asked(tmp_path, mine), tmp_path / "audit")
+        out = audited(tmp_path, mine)
+        assert [row["label"] for row in rows(out, run.IMAGES)] == labels
+        assert run.start(folders.asked(tmp_path, mine), out)
 
 
 @pytest.mark.parametrize(

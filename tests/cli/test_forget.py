@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import shutil
+import signal
 
 import pytest
 
@@ -89,6 +91,16 @@ def test_on_a_full_disk_the_hint_is_what_can_be_typed(wit, out, monkeypatch):
     said = wit("forget", "OUT", "--url", image_url(5))
     assert (said.code, said.error) == (1, "cannot write OUT: no space is left on the device")
     assert said.hint == "free some space there, then run the same command again"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_a_signal_it_says_how_to_go_on(wit, out, monkeypatch, number):
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest, "write_manifest", lambda *_: os.kill(os.getpid(), number))
+        said = wit("forget", "OUT", "--url", image_url(5))
+    assert (said.code, said.error) == (1, "stopped; nothing that was done is lost")
+    assert "forget OUT --url" in said.hint
+    assert wit("forget", "OUT").code == 0 and wit("verify", "OUT").code == 0
 
 
 def test_verify_of_what_was_cut_short_hints_at_the_command_that_goes_on(wit, out, monkeypatch):

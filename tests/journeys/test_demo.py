@@ -123,8 +123,8 @@ def test_killed_very_often_it_ends_the_same(undisturbed, tmp_path, seed):
 
 def test_a_signal_stops_it_within_seconds_and_it_can_be_resumed(undisturbed, tmp_path):
     for number in (signal.SIGINT, signal.SIGTERM):
-        run = started(tmp_path / "out")
-        time.sleep(4.0)
+        run = begun(tmp_path / "out")
+        time.sleep(2.0)
         asked = time.monotonic()
         run.send_signal(number)
         _, said = run.communicate(timeout=30)
@@ -132,6 +132,17 @@ def test_a_signal_stops_it_within_seconds_and_it_can_be_resumed(undisturbed, tmp
         assert (run.returncode, "--resume" in said) == (1, True)
     assert wit(*BUILD, "--resume", "--out", tmp_path / "out").returncode == 0
     assert tars(tmp_path / "out") == tars(undisturbed)
+
+
+def begun(out):
+    """A run that has come to its first stage: until it hears signals, a shell may have them ignored (`command &`)."""
+    session = out / "work" / "session.json"
+    session.unlink(missing_ok=True)
+    run = started(out)
+    while not session.exists():
+        assert run.poll() is None
+        time.sleep(0.01)
+    return run
 
 
 def started(out):

@@ -142,6 +142,12 @@ def test_a_retry_names_the_reasons_of_its_cause() -> None:
     assert f"`{AGAIN} http_429,http_503`" in told(failures)[0]
 
 
+def test_what_wants_another_delay_or_deadline_is_asked_with_it_where_the_command_has_such() -> None:
+    for reason, more in (("http_429", "--delay 10"), ("timeout", "--deadline 120"), ("http_502", "")):
+        (said,) = diagnose({reason: 1}, {}, 0, AGAIN, once=True).sentences
+        assert said.endswith(f"`{AGAIN} {reason} {more}`".replace(" `", "`"))
+
+
 def test_without_a_command_the_words_say_it() -> None:
     assert diagnose({"timeout": 1}, {}, 0).sentences[0].endswith("with a longer deadline, fetch them again")
 
@@ -195,7 +201,7 @@ def test_a_build_shows_its_diagnosis_on_the_terminal_in_json_and_in_the_report(t
 def test_the_command_in_a_diagnosis_can_be_typed(tmp_path: Path) -> None:
     lost = [builds.loss(n, reason="timeout") for n in range(5)]
     (sentence,) = report.diagnosed(builds.write_build(tmp_path / "a build", losses=lost)).sentences
-    assert sentence.endswith(f"`wit retry '{tmp_path}/a build' --only timeout`")
+    assert sentence.endswith(f"`wit retry '{tmp_path}/a build' --only timeout --deadline 120`")
 
 
 def test_only_failed_downloads_are_diagnosed(tmp_path: Path) -> None:

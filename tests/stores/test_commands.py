@@ -17,6 +17,7 @@ from tests.cli.processes import environment, ran
 from tests.journeys.folders import lost, tars
 from tests.site.told import Say, picture, told
 from tests.stores.conftest import RECIPE, build
+from wit_builder import storage
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,13 @@ def test_it_can_be_shown_and_verified_where_it_lies(brought, here, url, bucket, 
     assert wit("show", url, "--html").out == f"{url}/report.html\n"
     assert bucket.objects("run")["report.html"].count(b"data:image/jpeg") == builds.GOOD
     assert scratch(here) == []
+
+
+def test_a_retry_that_was_cut_short_there_is_told_though_all_else_fits(brought, url, bucket, wit):
+    mark = bucket.folder / "run" / "retry" / "retry.json"
+    storage.write_json(mark, {"only": ["dns"], "reasons": [], "first": 3})
+    said = wit("verify", url)
+    assert (said.code, said.error) == (2, f"'{url}' has an unfinished `wit retry`")
 
 
 def test_a_ledger_that_lost_an_object_there_is_told(brought, url, bucket, wit):

@@ -104,6 +104,14 @@ def test_a_passing_fault_costs_nothing(proxy, there, files, bucket, monkeypatch)
     assert bucket.objects("run") == {"shards/0.tar": b"shards/0.tar"}
 
 
+def test_a_store_that_is_written_to_is_given_time_to_list(proxy, there, files, monkeypatch):
+    monkeypatch.setattr(store, "PATIENCE_S", 20.0)
+    there.push(files[:1])
+    faults = iter([503, 503, 503])
+    proxy.fault = lambda method, path, n: next(faults, None)
+    assert there.sizes("shards/*.tar") == {"shards/0.tar": 12}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wit_builder.audit import held
+from wit_builder.audit import cached, held
 from wit_builder.audit.detectors import Detector
 from wit_builder.audit.exact import Bytes
 from wit_builder.audit.perceptual import Pdq
@@ -106,7 +106,9 @@ class Asked:
                 "fingerprint": sources.fingerprint(self.shards),
                 "shards": len(self.shards),
             },
+            "signs": cached.signs(self.shards),
             "sets": {one.name: one.data_sha256(map(_sha256, one.images)) for one in self.opened},
+            "labels": hashlib.sha256(self.labels.tobytes()).hexdigest(),
             "detectors": {one.id: one.sha256 for one in self.detectors},
             "thresholds": {one.id: self.threshold(one) for one in self.detectors},
             "neighbours": self.neighbours,

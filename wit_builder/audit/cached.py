@@ -129,6 +129,15 @@ def make(
     return Told(digest, len(where), passed)
 
 
+def signs(shards: Sequence[Shard]) -> str:
+    """One sha256 of all signs by which these tars, as they are now, are known again."""
+    told = (
+        _remote_sign(one) or (str(one.bytes) if store.protocol(one.url) else _sign(Path(one.url).stat()))
+        for one in shards
+    )
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
 def _said(kept: Path, detector: Detector) -> dict[str, Any]:
     """What the file says of itself, nothing where it is of another detector or format, damaged, or not there."""
     try:

@@ -43,13 +43,15 @@ COPIES = "canaries.parquet"
 STAGES = ("sets", "hash", "canaries", "search", "matched")
 PDQ = "pdq"
 _COPIED = b"canaries"  # of the file's metadata: how many images of each set were to be copied
-_ANEW = {"thresholds": None, "canaries": None}  # may change
+_ANEW = dict.fromkeys(("thresholds", "canaries", "signs", "labels"))  # may change
 _STAGES = "wit_builder.audit.stages"
 _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # 12 digits are enough to tell them apart
 
 
 def start(asked: Asked, out: Path) -> bool:
-    """Make OUT ready; whether it holds this very audit already. One with other thresholds is done anew.
+    """Make OUT ready; whether it holds this very audit already.
+
+    One with other thresholds or labels is done anew, and so is one of shards that have changed since.
 
     Raises ConfigError when OUT holds something else, or another command is working on it.
     """
@@ -83,6 +85,11 @@ def _begun(encoded: dict[str, Any], out: Path) -> bool:
     with storage.plain_errors(out):
         storage.write_json(begun, encoded)
     return False
+
+
+def _begun_with(out: Path) -> dict[str, Any]:
+    """What the audit that is at work in OUT was asked, and what the shards were then."""
+    return dict(engine.read_json(out / "work" / FILE))
 
 
 def sets_in(out: Path) -> dict[str, str]:
@@ -265,6 +272,8 @@ class _Tried:
 def _tried(asked: Asked, out: Path) -> _Tried | None:
     """What the audit in OUT tried, which is this one but for its thresholds; None where there is none."""
     before = engine.read_json(out / FILE) if (out / FILE).exists() else {"asked": {}}
+    if before["asked"].get("signs") != _begun_with(out)["signs"]:
+        return None
     try:
         copies = pq.read_table(out / COPIES)
     except (OSError, pa.ArrowException):
@@ -331,7 +340,7 @@ def _publish(
     backs.insert(1, overlap.back_of(found[1]))
     state = overlap.states(found, images)
     left_out = overlap.excluded(backs, images, names, keys, samples)
-    told = _told(asked, merged, images, state, found, left_out, tried) | {"passed_over": passed}
+    told = _told(asked, out, merged, images, state, found, left_out, tried) | {"passed_over": passed}
     with storage.plain_errors(out):
         tables.write_parquet(out / PAIRS, overlap.pairs(found, images, names, keys, samples))
         tables.write_parquet(out / IMAGES, overlap.images(state, images, names, keys, asked.labels))
@@ -345,6 +354,7 @@ def _publish(
 
 def _told(
     asked: Asked,
+    out: Path,
     merged: _Merged,
     images: Held,
     state: NDArray[Any],
@@ -376,7 +386,7 @@ def _told(
         for place, (one, (begin, end)) in enumerate(zip(asked.opened, pairwise(images.first), strict=True))
     ]
     return {
-        "asked": asked.encoded(),
+        "asked": _begun_with(out),
         "samples": merged.samples,
         "cut": sources.cut(asked.shards),
         "unreadable": merged.unreadable,

@@ -64,12 +64,12 @@ def command(
 
     import orjson
 
-    from wit_builder.cli.stopping import repeatable
+    from wit_builder.cli.stopping import repeatable, stoppable
     from wit_builder.forget import request
 
     words: dict[Kind, tuple[str, ...]] = {"url": url, "domain": domain, "sha256": sha256, "pdq": pdq}
     stones = request.asked(words, file, radius, why, datetime.now(UTC))
-    with repeatable():
+    with repeatable(), stoppable(lambda sentence: click.echo(sentence, err=True)):
         result = _forgotten(out, scratch, stones, dry_run)
     if json:
         click.echo(orjson.dumps(_as_json(result) | {"dry_run": dry_run}))

@@ -31,6 +31,8 @@ def command(out: str) -> None:
             "give the folder that `wit build --out` wrote",
         )
     publish.refuse_half_forgotten(there)
+    if isinstance(there, place.Remote):  # it lies there only while OUT is being changed
+        publish.refuse_half_retried(there)
     try:
         manifest.verify(there)
         with place.brought(there, ("funnel.json", "ledger/*/*", manifest.FILE)) as near:

@@ -6,6 +6,7 @@ from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
+from wit_builder.errors import many
 from wit_builder.planning.draw import Drawn
 from wit_builder.planning.estimate import Estimate, Fleet
 from wit_builder.planning.rates import Interval, Rates
@@ -181,12 +182,13 @@ def _polite(fleet: Fleet, delay: float) -> str:
     if outcome.longest and outcome.longest_s >= 0.7 * outcome.wall_s:
         return f"{of} {plain(outcome.longest, 80)} ({time(outcome.longest_s)})"
     window = fleet.machines.window
-    pieces = f"tasks, {fleet.machines.tasks} at a time" if window is None else f"windows of {window:,} rows"
-    slowest = f". The slowest of all, {plain(outcome.longest, 80)}, takes {time(outcome.longest_s)}"
-    return (
-        f"{what}; {outcome.tasks:,} {pieces}, each as long as its slowest host"
-        f"{slowest if outcome.longest else ''}"
+    pieces = (
+        f"{many(outcome.tasks, 'task')}, {fleet.machines.tasks} at a time"
+        if window is None
+        else f"{many(outcome.tasks, 'window')} of {window:,} rows"
     )
+    slowest = f". The slowest of all, {plain(outcome.longest, 80)}, takes {time(outcome.longest_s)}"
+    return f"{what}; {pieces}, each as long as its slowest host{slowest if outcome.longest else ''}"
 
 
 _WHY: dict[Limit, Callable[[Fleet], str]] = {

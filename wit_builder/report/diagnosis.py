@@ -56,6 +56,7 @@ MANY_HOSTS = 20  # from here on the fault is hardly theirs
 TOO_MUCH = 0.2  # of all downloads: three times CC12M's dead names, and far above its timeouts
 WORTH_SAYING = 0.05  # of all failures
 SENTENCES = 4
+_DEADLINE, _DELAY = " --deadline 120", " --delay 10"  # several times what recipes have
 DOMINANT = 0.5  # of all failures, at one host
 FEW = 10  # failures, of which nothing is concluded about one host
 MOST_HOSTS = 100_000  # told apart; beyond them the rarer half is forgotten
@@ -99,15 +100,17 @@ def diagnose(
     kept: int,
     again: str = "",
     exact: bool = True,
+    once: bool = False,
 ) -> Diagnosis:
     """What the failures have in common.
 
     reasons: failed downloads by reason; hosts: the same by host, as `by_host` gives it. kept: downloads that
     did not fail. again: the command that takes failures up again, to which their reasons are appended; ""
-    where there is none. exact: whether these are all the hosts.
+    where there is none. exact: whether these are all the hosts. once: whether that command takes --delay and
+    --deadline for this once.
     """
     lost = sum(reasons.values())
-    case = _Case(lost, lost + kept, again, exact)
+    case = _Case(lost, lost + kept, again, exact, once)
     groups: dict[str, _Group] = defaultdict(_Group)
     for reason, n in reasons.items():
         groups[_cause(kind_of(reason))].count(reason, n)
@@ -142,10 +145,13 @@ class _Case:
     seen: int
     again: str
     exact: bool
+    once: bool
 
-    def retry(self, group: "_Group") -> str:
-        """What to type to take the group up again."""
-        return f"`{self.again} {','.join(sorted(group.reasons))}`" if self.again else "fetch them again"
+    def retry(self, group: "_Group", more: str = "") -> str:
+        """What to type to take the group up again. more: options of this once."""
+        if not self.again:
+            return "fetch them again"
+        return f"`{self.again} {','.join(sorted(group.reasons))}{more if self.once else ''}`"
 
 
 class _Group:
@@ -205,9 +211,9 @@ def _timeout(group: _Group, case: _Case) -> str:
     if group.everywhere(case):
         return (
             "so many hosts are not all slow, so this machine's line is slow or full; ask with fewer connections "
-            f"or a longer deadline, then {case.retry(group)}"
+            f"or a longer deadline, then {case.retry(group, _DEADLINE)}"
         )
-    return f"these hosts are slow or gone; later, or with a longer deadline, {case.retry(group)}"
+    return f"these hosts are slow or gone; later, or with a longer deadline, {case.retry(group, _DEADLINE)}"
 
 
 def _connect(group: _Group, case: _Case) -> str:
@@ -225,8 +231,8 @@ def _tls(group: _Group, case: _Case) -> str:
     return "their certificates are expired or another's; they are not asked without one"
 
 
-def _later(words: str) -> Callable[[_Group, _Case], str]:
-    return lambda group, case: f"{words} {case.retry(group)}"
+def _later(words: str, more: str = "") -> Callable[[_Group, _Case], str]:
+    return lambda group, case: f"{words} {case.retry(group, more)}"
 
 
 def _always(words: str) -> Callable[[_Group, _Case], str]:
@@ -249,7 +255,10 @@ _CAUSES: dict[str, tuple[str, Callable[[_Group, _Case], str]]] = {
             "reach and a longer delay help with some, their owners' leave with the others"
         ),
     ),
-    "busy": ("HTTP 429 or 503", _later("these hosts want to be asked less often; with a longer delay")),
+    "busy": (
+        "HTTP 429 or 503",
+        _later("these hosts want to be asked less often; with a longer delay", _DELAY),
+    ),
     "server": ("HTTP 5xx", _later("these servers have trouble of their own; some other day")),
     "http": ("other HTTP answers", _always("these addresses are not meant for a plain GET")),
     "opt_out": ("opt-outs", _always("their owners reserve these pictures, so they stay where they are")),

@@ -273,6 +273,7 @@ class _Ledger:
             fetched.kept if fetched else 0,
             f"wit retry {plain(quote(self._out), 1000)} --only",
             self._failures.exact,
+            once=True,
         )
 
     def _by_host(self, *stages: str) -> dict[str, Counter[str]]:

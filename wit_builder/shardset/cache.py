@@ -9,6 +9,7 @@ import hashlib
 import mmap
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from wit_builder.shardset.exclude import Exclusion
 from wit_builder.shardset.shard import Shard
 
 DEFAULT_BYTES = 100 << 30
+_READING = (
+    threading.Lock()
+)  # numpy parses heads of files as Python, which CPython 3.11 cannot in two threads at once
 _LOCKS = 64
 _GZIP = b"\x1f\x8b"
 _SETTLED_S = 60.0  # what was used within this time does not make room
@@ -89,7 +93,7 @@ class Cache:
 
         also = f"{exclude.sha256 if exclude else ''} {captioned}"
         kept = self._file(_named(shard, "npz", also), make)
-        with np.load(kept, allow_pickle=False) as arrays:
+        with _READING, np.load(kept, allow_pickle=False) as arrays:
             return Indexed(arrays["bounds"], orjson.loads(arrays["passed_over"].tobytes()))
 
     def _file(self, name: str, make: Callable[[Path], None]) -> Path:
