@@ -112,6 +112,22 @@ def test_results_of_two_checkpoints_do_not_mix(tmp_path):
         measured(tmp_path, tmp_path / "a", precision="bf16")
 
 
+def test_of_two_checkpoints_at_once_the_first_to_write_has_the_folder(tmp_path, monkeypatch):
+    a, b = folders(tmp_path / "a"), folders(tmp_path / "b")
+    whole = run.TASKS["zero-shot"]
+
+    def overtaken(work):
+        monkeypatch.setitem(run.TASKS, "zero-shot", whole)
+        measured(tmp_path, a, loaded=opened(*saved(tmp_path, seed=1)))
+        return whole.evaluate(work)
+
+    monkeypatch.setitem(run.TASKS, "zero-shot", replace(whole, evaluate=overtaken))
+    with pytest.raises(ConfigError, match="holds results of another run: weights_sha256"):
+        measured(tmp_path, b)
+    assert [one.set for one in results.read_all(tmp_path / "results")[1]] == ["a"]
+    assert not (tmp_path / "results" / "b").exists()
+
+
 def test_another_split_of_a_set_does_not_take_the_place_of_the_first(tmp_path):
     for split in ("test", "val"):
         folders(tmp_path / "a" / split)

@@ -21,6 +21,7 @@ from wit_builder import storage
 from wit_builder.errors import ConfigError
 
 ALL, BENCHMARK, LINES = "results.json", "clip_benchmark", "results.jsonl"
+_SAME = ("weights_sha256", "fingerprint", "precision")  # of all results in one folder
 _THEIR_TASKS = {
     "zero-shot": "zeroshot_classification",
     "retrieval": "zeroshot_retrieval",
@@ -99,6 +100,17 @@ def read_all(out: Path) -> tuple[dict[str, Any], list[Result]]:
             f"{str(out)!r} holds no results: {ALL} cannot be read", f"wit eval --out {quote(str(out))} ..."
         ) from error
     return model, [found for which, task in names if (found := read(out, which, task))]
+
+
+def refuse_other(out: Path, model: Mapping[str, Any]) -> None:
+    """Raises ConfigError where OUT holds results of another model, or of this one measured otherwise."""
+    before = read_all(out)[0] if (out / ALL).exists() else model
+    for key in _SAME:
+        if before.get(key) != model[key]:
+            raise ConfigError(
+                f"{str(out)!r} holds results of another run: {key} {before.get(key)!r}, now it is {model[key]!r}",
+                "another --out",
+            )
 
 
 def write_all(out: Path, model: Mapping[str, Any], results: Iterable[Result]) -> None:

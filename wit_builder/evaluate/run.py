@@ -100,7 +100,7 @@ def run(
             )
         for task in tasks:
             if which.kind in TASKS[task].kinds:
-                found += _done(taught if TASKS[task].learns else work, task, out)
+                found += _done(taught if TASKS[task].learns else work, task, out, model)
                 if ranks.first:
                     results.write_all(out, model, found)
                     worth.write(out)
@@ -126,20 +126,16 @@ def check(
             f"two evaluation sets are called {twice[0]!r}, and their results would share a folder",
             "each set once, or another --out for the second",
         )
-    if (out / results.ALL).exists():
-        before, there = results.read_all(out)
-        _check_splits(sets, there, out)
-        same = {
+    results.refuse_other(
+        out,
+        {
             "weights_sha256": loaded.weights_sha256,
             "fingerprint": loaded.fingerprint,
             "precision": precision,
-        }
-        for key, now in same.items():
-            if before.get(key) != now:
-                raise ConfigError(
-                    f"{str(out)!r} holds results of another run: {key} {before.get(key)!r}, now it is {now!r}",
-                    "another --out",
-                )
+        },
+    )
+    if (out / results.ALL).exists():
+        _check_splits(sets, results.read_all(out)[1], out)
 
 
 def _check_splits(sets: Sequence[EvalSet], there: Sequence[Result], out: Path) -> None:
@@ -172,8 +168,11 @@ def described(loaded: Loaded, precision: Precision, ranks: Ranks) -> dict[str, A
     }
 
 
-def _done(work: Work, task: str, out: Path) -> list[Result]:
-    """The task's result on the first rank, from its file where that is of the same work; else done and written."""
+def _done(work: Work, task: str, out: Path, model: Mapping[str, Any]) -> list[Result]:
+    """The task's result on the first rank, from its file where that is of the same work; else done and written.
+
+    Raises ConfigError where another command has meanwhile written results of another model.
+    """
     before = results.read(out, work.which.name, task) if work.ranks.first else None
     fresh = before is None or before.fingerprint != work.fingerprint
     if not gathered(fresh, work.ranks.world)[0]:
@@ -181,6 +180,7 @@ def _done(work: Work, task: str, out: Path) -> list[Result]:
     result = TASKS[task].evaluate(work)
     if result is None:
         return []
+    results.refuse_other(out, model)
     result = replace(result, data_sha256=work.embedded.data_sha256)
     results.write(out, result)
     return [result]
