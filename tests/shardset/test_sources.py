@@ -177,6 +177,17 @@ def test_those_are_left_out_that_are_really_there(tmp_path, cache, counted):
     assert sources.passed_over([found]) == {"excluded": 1, "absent": 1}
 
 
+def test_of_a_damaged_shard_as_many_are_due_as_its_manifest_says(tmp_path, cache):
+    """Where some are left out, as where none are, what lies behind the damage is missing when it is read."""
+    path = listed_shard(tmp_path / "out", 3)
+    body = path.read_bytes()
+    at = body.index(b"000000001") // 512 * 512
+    path.write_bytes(body[:at] + b"\xff" * (len(body) - at))
+    left_out = excluding(tmp_path / "exclude.parquet", [("00000", "000000000"), ("00000", "000000002")])
+    (found,) = sources.shards([str(path.parent)], cache, left_out)
+    assert (found.samples, len(cache.indexed(found, left_out).bounds)) == (1, 0)
+
+
 def test_a_shard_that_is_gzip_is_named_so(tmp_path, cache):
     packed = tmp_path / "00000.tar"
     packed.write_bytes(gzip.compress(tars.shard(tmp_path / "plain.tar", 1).read_bytes()))

@@ -186,8 +186,9 @@ def _described(
     if told is not None and shard.name not in named:
         return replace(shard, samples=told, sha256=sha256)
     read = indexed(shard)
-    passed = tuple(read.passed_over.items())
-    return replace(shard, samples=len(read.bounds), sha256=sha256, passed_over=passed)
+    due = (told or 0) - sum(n for reason, n in read.passed_over.items() if reason != "damaged")
+    samples = max(len(read.bounds), due) if "damaged" in read.passed_over else len(read.bounds)
+    return replace(shard, samples=samples, sha256=sha256, passed_over=tuple(read.passed_over.items()))
 
 
 def _in_stats(url: str) -> int | None:
