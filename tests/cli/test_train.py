@@ -261,6 +261,14 @@ def test_check_looks_at_what_a_run_would_need_besides(wit, folder, options, said
     assert said in found.error
 
 
+def test_two_sets_of_one_name_are_refused_by_the_run_and_by_check(wit, folder):
+    for more in ([], ["--check"]):
+        options = ["--eval-set", str(folder / "held"), "--eval-set", str(folder / "held")]
+        said = wit(*typed(folder, *more, *options, out="twice"))
+        assert (said.code, said.out) == (2, "")
+        assert said.error.startswith("two held-out sets are called 'held'")
+
+
 def test_options_are_named_as_settings_are():
     """Each is one of a run's, or of its data and output."""
     known = {

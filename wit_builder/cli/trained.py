@@ -110,8 +110,7 @@ def _check(training: Training, values: Values, ranks: "Ranks") -> None:
     from wit_builder.train import start, telemetry
 
     if ranks.first:
-        for folder in values["eval_set"]:
-            start.held_out(Path(folder))
+        start.held_out_sets([Path(folder) for folder in values["eval_set"]])
         for board in _BOARDS:
             if values[board]:
                 telemetry.need(board)
