@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -259,6 +260,18 @@ def test_check_looks_at_what_a_run_would_need_besides(wit, folder, options, said
     found = wit(*typed(folder, "--check", out="out", **options))
     assert (found.code, found.out) == (2, "")
     assert said in found.error
+
+
+def test_a_score_of_an_earlier_step_says_of_which(wit, folder):
+    judged = ["--eval-set", str(folder / "held")]
+    wit(*typed(folder, *judged, out="earlier", epochs=2, **{"eval-every": 2, "save-every": 2}))
+    for checkpoint in (Path("earlier") / "checkpoints").iterdir():
+        if checkpoint.name != "step_4.pt":
+            checkpoint.unlink()
+    said = wit(*typed(folder, "--resume", out="earlier", epochs=2))
+    first, score = said.out.splitlines()[:2]
+    assert first == "complete at step 6 of 6"
+    assert re.match(r"held: top-1 .*12 images \(2 cannot be read\), at step 4$", score)
 
 
 def test_two_sets_of_one_name_are_refused_by_the_run_and_by_check(wit, folder):
