@@ -7,6 +7,8 @@ import signal
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.processes import environment, on_terminal, ran
@@ -139,6 +141,7 @@ def test_check_says_why_nothing_can_be_used_and_fails(wit, folder, tmp_path, mem
     assert problem in said.out
     assert error in said.error
     assert "KEY.jpg with KEY.txt" in said.hint
+    assert "--check" not in said.hint
 
 
 def test_what_the_index_passes_over_is_said_and_refused_where_it_is_too_much(wit, folder, tmp_path):
@@ -160,6 +163,33 @@ def test_what_the_index_passes_over_is_said_and_refused_where_it_is_too_much(wit
             2,
             "2 of 20 samples cannot be used (2 no_text), at most 9% may be",
         )
+
+
+def test_check_passes_over_what_the_run_does(wit, folder, tmp_path):
+    """Two samples are left out, one of them without a text; one to be left out is absent; another has no text."""
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for n in range(20):
+            runs.add(tar, f"{n}.jpg", tiny.picture(n, kind="jpeg"))
+            if n not in (3, 4):
+                runs.add(tar, f"{n}.txt", b"a cat")
+    keys = ["3", "5", "elsewhere"]
+    pq.write_table(pa.table({"shard": ["0.tar"] * 3, "key": keys}), tmp_path / "exclude.parquet")
+    options = {"shards": tmp_path / "0.tar", "epochs": 1, "exclude": tmp_path / "exclude.parquet"}
+    ran, checked = (wit(*typed(folder, *more, out="out", **options)) for more in ([], ["--check"]))
+    line = "\npassed over: excluded 2, no_text 1, absent 1\n"
+    assert line in ran.err
+    assert line in checked.out
+
+
+@pytest.mark.parametrize("more", [[], ["--check"]])
+def test_a_list_that_leaves_nothing_over_is_what_is_blamed(wit, folder, tmp_path, more):
+    keys = [f"{n:09d}" for n in range(10)]
+    pq.write_table(pa.table({"shard": ["00000"] * 10, "key": keys}), tmp_path / "exclude.parquet")
+    options = {"shards": folder / "shards" / "00000.tar", "exclude": tmp_path / "exclude.parquet"}
+    said = wit(*typed(folder, *more, out="out", **options))
+    assert said.code == 2
+    assert said.error.endswith("exclude.parquet leaves out 10 samples of these shards, no other can be used")
+    assert said.hint.endswith("more --shards, or another --exclude FILE")
 
 
 def test_a_warm_up_longer_than_the_run_is_said(wit, folder):

@@ -98,7 +98,7 @@ def _refuse_unusable(plan: Plan, most: float) -> None:
         reasons = ", ".join(f"{times:,} {reason}" for reason, times in lost.items())
         raise ConfigError(
             f"{sum(lost.values()):,} of {there:,} samples cannot be used ({reasons}), at most {most:.0%} may be",
-            "`wit train --check` looks at each shard; `--max-skipped` allows more",
+            "`--max-skipped` allows more",
         )
 
 
