@@ -214,6 +214,14 @@ def test_pieces_that_batch_norms_see_are_said(wit, folder):
     assert line in wit(*typed(folder, **more)).err
 
 
+def test_check_counts_a_network_that_ends_in_a_single_pixel(wit, folder):
+    """Its last batch norm refuses one sample alone."""
+    vision = batches.RESNET["vision_cfg"] | {"image_size": 32}
+    (folder / "small.json").write_text(json.dumps(tiny.CONFIG | {"vision_cfg": vision}))
+    said = wit(*typed(folder, "--check", out="small", model=folder / "small.json"))
+    assert (said.code, "memory: about " in said.out) == (0, True)
+
+
 def test_the_study_draws_three_curves(wit, folder, tmp_path):
     options = typed(folder, "--study", "efficiency", out="out", epochs=1, **{"eval-set": folder / "held"})
     said = wit(*options)
