@@ -113,7 +113,7 @@ def held_out_sets(folders: Sequence[Path]) -> list[EvalSet]:
 
     Raises ConfigError for what is none, one that training cannot be scored by, and two of one name.
     """
-    found = [_held_out(folder) for folder in folders]
+    found = [held_out(folder) for folder in folders]
     names = [held.name for held in found]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigError(
@@ -123,7 +123,8 @@ def held_out_sets(folders: Sequence[Path]) -> list[EvalSet]:
     return found
 
 
-def _held_out(folder: Path) -> EvalSet:
+def held_out(folder: Path) -> EvalSet:
+    """The set in that folder. Raises ConfigError for what is none, or one that training cannot be scored by."""
     held = sets.read(folder)
     if held.kind not in ("classes", "captions"):
         what = "several classes an image" if held.kind == "labels" else "images alone"
