@@ -5,7 +5,10 @@ import os
 import re
 import signal
 import tarfile
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.processes import environment, on_terminal, ran
@@ -138,6 +141,7 @@ def test_check_says_why_nothing_can_be_used_and_fails(wit, folder, tmp_path, mem
     assert problem in said.out
     assert error in said.error
     assert "KEY.jpg with KEY.txt" in said.hint
+    assert "--check" not in said.hint
 
 
 def test_what_the_index_passes_over_is_said_and_refused_where_it_is_too_much(wit, folder, tmp_path):
@@ -161,6 +165,33 @@ def test_what_the_index_passes_over_is_said_and_refused_where_it_is_too_much(wit
         )
 
 
+def test_check_passes_over_what_the_run_does(wit, folder, tmp_path):
+    """Two samples are left out, one of them without a text; one to be left out is absent; another has no text."""
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for n in range(20):
+            runs.add(tar, f"{n}.jpg", tiny.picture(n, kind="jpeg"))
+            if n not in (3, 4):
+                runs.add(tar, f"{n}.txt", b"a cat")
+    keys = ["3", "5", "elsewhere"]
+    pq.write_table(pa.table({"shard": ["0.tar"] * 3, "key": keys}), tmp_path / "exclude.parquet")
+    options = {"shards": tmp_path / "0.tar", "epochs": 1, "exclude": tmp_path / "exclude.parquet"}
+    ran, checked = (wit(*typed(folder, *more, out="out", **options)) for more in ([], ["--check"]))
+    line = "\npassed over: excluded 2, no_text 1, absent 1\n"
+    assert line in ran.err
+    assert line in checked.out
+
+
+@pytest.mark.parametrize("more", [[], ["--check"]])
+def test_a_list_that_leaves_nothing_over_is_what_is_blamed(wit, folder, tmp_path, more):
+    keys = [f"{n:09d}" for n in range(10)]
+    pq.write_table(pa.table({"shard": ["00000"] * 10, "key": keys}), tmp_path / "exclude.parquet")
+    options = {"shards": folder / "shards" / "00000.tar", "exclude": tmp_path / "exclude.parquet"}
+    said = wit(*typed(folder, *more, out="out", **options))
+    assert said.code == 2
+    assert said.error.endswith("exclude.parquet leaves out 10 samples of these shards, no other can be used")
+    assert said.hint.endswith("more --shards, or another --exclude FILE")
+
+
 def test_a_warm_up_longer_than_the_run_is_said(wit, folder):
     for more in ([], ["--check"]):
         said = wit(*typed(folder, *more, out="long", warmup=12))
@@ -181,6 +212,14 @@ def test_pieces_that_batch_norms_see_are_said(wit, folder):
         assert (line in wit(*typed(folder, "--check", **more)).out) == is_said
     more = {"model": folder / "resnet.json", "out": folder / "resnet", "epochs": 1, "micro-batch": 4}
     assert line in wit(*typed(folder, **more)).err
+
+
+def test_check_counts_a_network_that_ends_in_a_single_pixel(wit, folder):
+    """Its last batch norm refuses one sample alone."""
+    vision = batches.RESNET["vision_cfg"] | {"image_size": 32}
+    (folder / "small.json").write_text(json.dumps(tiny.CONFIG | {"vision_cfg": vision}))
+    said = wit(*typed(folder, "--check", out="small", model=folder / "small.json"))
+    assert (said.code, "memory: about " in said.out) == (0, True)
 
 
 def test_the_study_draws_three_curves(wit, folder, tmp_path):
@@ -259,6 +298,26 @@ def test_check_looks_at_what_a_run_would_need_besides(wit, folder, options, said
     found = wit(*typed(folder, "--check", out="out", **options))
     assert (found.code, found.out) == (2, "")
     assert said in found.error
+
+
+def test_a_score_of_an_earlier_step_says_of_which(wit, folder):
+    judged = ["--eval-set", str(folder / "held")]
+    wit(*typed(folder, *judged, out="earlier", epochs=2, **{"eval-every": 2, "save-every": 2}))
+    for checkpoint in (Path("earlier") / "checkpoints").iterdir():
+        if checkpoint.name != "step_4.pt":
+            checkpoint.unlink()
+    said = wit(*typed(folder, "--resume", out="earlier", epochs=2))
+    first, score = said.out.splitlines()[:2]
+    assert first == "complete at step 6 of 6"
+    assert re.match(r"held: top-1 .*12 images \(2 cannot be read\), at step 4$", score)
+
+
+def test_two_sets_of_one_name_are_refused_by_the_run_and_by_check(wit, folder):
+    for more in ([], ["--check"]):
+        options = ["--eval-set", str(folder / "held"), "--eval-set", str(folder / "held")]
+        said = wit(*typed(folder, *more, *options, out="twice"))
+        assert (said.code, said.out) == (2, "")
+        assert said.error.startswith("two held-out sets are called 'held'")
 
 
 def test_options_are_named_as_settings_are():

@@ -215,3 +215,23 @@ def test_nor_has_a_set_whose_folders_are_in_another_order_than_imagenets(tmp_pat
 def test_a_folder_with_an_at_sign_is_a_folder(tmp_path):
     folder = made.classes(tmp_path / "mine@imagenet-a", ["a", "b"])
     assert len(sets.read(folder).classes) == 2
+
+
+def test_a_fingerprint_tells_another_set_of_the_same_name(tmp_path):
+    def of(where, change=lambda folder: None):
+        folder = made.classes(tmp_path / where / "mine", ["a", "b"])
+        change(folder)
+        return sets.read(folder).fingerprint
+
+    def other_bytes(folder):
+        path = next(folder.glob("b/*"))
+        path.write_bytes(path.read_bytes() + b"1")
+
+    assert of("first") == of("moved")
+    changed = [
+        of("bytes", other_bytes),
+        of("names", lambda folder: made.beside(folder, ["b", "a"], ["a {c}"])),
+        of("templates", lambda folder: made.beside(folder, ["a", "b"], ["the {c}"])),
+        of("keys", lambda folder: next(folder.glob("b/*")).rename(folder / "b" / "zzz.jpg")),
+    ]
+    assert len({of("again"), *changed}) == 5

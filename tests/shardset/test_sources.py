@@ -188,6 +188,13 @@ def test_of_a_damaged_shard_as_many_are_due_as_its_manifest_says(tmp_path, cache
     assert (found.samples, len(cache.indexed(found, left_out).bounds)) == (1, 0)
 
 
+def test_a_list_that_leaves_no_sample_over_says_how_many_it_leaves_out(tmp_path, cache):
+    folder = tars.folder(tmp_path / "set", [2])
+    left_out = excluding(tmp_path / "exclude.parquet", [("00000", "000000000"), ("00000", "000000001")])
+    with pytest.raises(ConfigError, match="leaves out 2 samples of these shards, no other can be used"):
+        sources.shards([str(folder)], cache, left_out)
+
+
 def test_a_shard_that_is_gzip_is_named_so(tmp_path, cache):
     packed = tmp_path / "00000.tar"
     packed.write_bytes(gzip.compress(tars.shard(tmp_path / "plain.tar", 1).read_bytes()))

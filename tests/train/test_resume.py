@@ -126,6 +126,42 @@ def test_a_complete_run_is_judged_by_a_set_that_is_new_to_it(undisturbed):
     assert (outcome.state, outcome.best.step, outcome.scores[0]["set"]) == ("complete", STEPS, "new")
 
 
+def test_a_set_is_another_one_though_its_folder_has_the_name_of_one_before(undisturbed):
+    """The same images, the classes' names exchanged."""
+    one, other = (runs.classes(undisturbed / folder / "same") for folder in ("one", "other"))
+    (other / "classnames.txt").write_text("red thing\nblue thing\n")
+    first = runs.trainer(undisturbed, "two", [one]).train(runs.Watching()).scores
+    watching = runs.Watching()
+    outcome = runs.trainer(undisturbed, "two", [other]).train(watching)
+    assert [(told["step"], told["set"]) for told in watching.told] == [(STEPS, "same")]
+    assert outcome.scores == watching.told
+    watching = runs.Watching()
+    assert runs.trainer(undisturbed, "two", [one]).train(watching).scores == first
+    assert watching.told == []
+
+
+def test_scores_without_a_fingerprint_are_of_the_set_of_that_name(undisturbed):
+    held = [runs.classes(undisturbed / "old")]
+    runs.trainer(undisturbed, "before", held).train(runs.Watching())
+    path = undisturbed / "before" / telemetry.METRICS
+    found = telemetry.records(path)
+    path.write_text(
+        "".join(
+            json.dumps(one | {"fingerprint": None}).replace(', "fingerprint": null', "") + "\n"
+            for one in found
+        )
+    )
+    watching = runs.Watching()
+    runs.trainer(undisturbed, "before", held).train(watching)
+    assert watching.told == []
+
+
+def test_two_sets_of_one_name_are_refused(undisturbed):
+    held = [runs.classes(undisturbed / folder / "twice") for folder in ("one", "other")]
+    with pytest.raises(ConfigError, match="two held-out sets are called 'twice'"):
+        runs.trainer(undisturbed, "refused", held)
+
+
 def test_a_run_that_is_complete_is_not_done_again(undisturbed):
     watching = runs.Watching()
     outcome = runs.trainer(undisturbed, "whole").train(watching)

@@ -110,8 +110,7 @@ def _check(training: Training, values: Values, ranks: "Ranks") -> None:
     from wit_builder.train import start, telemetry
 
     if ranks.first:
-        for folder in values["eval_set"]:
-            start.held_out(Path(folder))
+        start.held_out_sets([Path(folder) for folder in values["eval_set"]])
         for board in _BOARDS:
             if values[board]:
                 telemetry.need(board)
@@ -179,7 +178,8 @@ def _result(outcome: "Outcome", training: Training, out: Path) -> None:
     """What the run came to, on stdout; what to type next, on stderr."""
     click.echo(f"{outcome.state} at step {outcome.step:,} of {outcome.steps:,}")
     for told in outcome.scores:
-        click.echo(steps.score(told))
+        when = "" if told["step"] == outcome.step else f", at step {told['step']:,}"
+        click.echo(f"{steps.score(told)}{when}")
     if outcome.skipped:
         click.echo(f"skipped: {', '.join(f'{reason} {n:,}' for reason, n in outcome.skipped.items())}")
     if outcome.best:

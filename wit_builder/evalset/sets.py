@@ -24,6 +24,7 @@ from wit_builder.evalset.naming import TEMPLATES as TEMPLATES
 from wit_builder.evalset.registry import Known
 
 UNSPLIT = "test"  # the split that a set without splits is
+_SAMPLED = 64  # images whose bytes a fingerprint is made of
 
 _METRICS = {"classes": "acc1", "labels": "map11", "captions": "image_retrieval_recall@1", "images": ""}
 
@@ -63,6 +64,18 @@ class EvalSet:
         whole = hashlib.sha256()
         for key, digest in zip(self.keys, digests, strict=True):
             whole.update(f"{len(key)} {key} ".encode("utf-8", "surrogateescape") + digest)
+        return whole.hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of all keys, labels, classes, templates and captions, and of the bytes of at most 64 images
+        at even distances: so little is read that it can be asked for at each start. Bytes of the other images do not
+        change it; those of all are in `data_sha256`.
+        """
+        said = repr((self.kind, self.keys, self.classes, self.templates, self.captions))
+        whole = hashlib.sha256(said.encode() + self.labels.tobytes())
+        for place in self.images[:: -(-len(self.images) // _SAMPLED)]:
+            whole.update(hashlib.sha256(place.read()).digest())
         return whole.hexdigest()
 
 

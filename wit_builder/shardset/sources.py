@@ -55,8 +55,8 @@ def shards(
     A shard's samples are counted by the build's manifest beside it, else by img2dataset's stats, else by walking its
     headers, for which a remote one is brought here. exclude: samples to leave out; of shards that it names, the
     headers say which are there. captioned: whether a sample needs a text.
-    Raises ConfigError for a word that means nothing, and a list of samples of which none is there, and ShardError for
-    a shard that is not as its manifest says.
+    Raises ConfigError for a word that means nothing, and for a list of samples of which none is there or beside which
+    none can be used, and ShardError for a shard that is not as its manifest says.
     """
     found: dict[str, tuple[remote.Source, int]] = {}
     for number, word in enumerate(words):
@@ -78,6 +78,11 @@ def shards(
         raise ConfigError(
             f"{exclude.url} names {many(passed['absent'], 'sample')}, and none of them is in these shards",
             "audit these shards again: the list was written for others",
+        )
+    if exclude and passed["excluded"] and not any(shard.samples for shard in made):
+        raise ConfigError(
+            f"{exclude.url} leaves out {many(passed['excluded'], 'sample')} of these shards, no other can be used",
+            "more --shards, or another --exclude FILE",
         )
     return made
 

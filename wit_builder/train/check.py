@@ -36,7 +36,7 @@ class Facts:
     looked_at: int = 0  # samples
     counts: Counter[str] = field(
         default_factory=Counter
-    )  # what is amiss with them and beside them, by reason
+    )  # what is amiss with them and beside them, by reason; of the whole shard where its headers were read
     problems: list[str] = field(default_factory=list)  # a sentence each, with the shard's name
     characters: list[int] = field(default_factory=list)  # of captions
     tokens: list[int] = field(default_factory=list)  # of captions, cut ones at the context's length
@@ -94,7 +94,7 @@ def _looked_at(shard: Shard, most: int, tokenizer: Tokenizer, context: int) -> F
         del made.counts["cut"]  # it goes on
     if tail.strip(b"\0") and not made.counts["cut"]:
         made.counts["cut"] = 1
-    facts.counts += made.counts
+    facts.counts += Counter(dict(shard.passed_over)) or made.counts
     for reason in ("cut", "damaged"):
         if made.counts[reason]:
             facts.problems.append(f"{shard.name} is {reason}: its samples up to there are used")

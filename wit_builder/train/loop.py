@@ -129,6 +129,7 @@ class Trainer:
             checkpoint.restore(*before, self.network, self.optimizer)
         start = Progress() if before is None else checkpoint.progress(before[0])
         self.step, self.best, self.skipped = start.step, start.best, Counter(start.skipped)
+        self._prints = {one.name: one.fingerprint for one in held}
         self._judged = set[str]()  # held-out sets, after this step
         self._remember()
 
@@ -250,7 +251,7 @@ class Trainer:
     def _evaluate(self, held: EvalSet, sinks: Sequence[Sink]) -> None:
         scores = heldout.evaluate(self.objective, held, self._tokenizer, self.ranks, self.training.precision)
         for sink in sinks:
-            sink({**self._position(), **scores})
+            sink({**self._position(), **scores, "fingerprint": self._prints[held.name]})
         self._count(scores)
 
     def _count(self, scores: Record) -> None:
@@ -263,10 +264,18 @@ class Trainer:
 
     def _remember(self) -> None:
         """What was already judged of this step before a run that goes on was stopped."""
-        names = {held.name for held in self.held}
-        for told in telemetry.records(self.run.out / telemetry.METRICS) if self.step else []:
-            if told.get("step") == self.step and told.get("set") in names:
+        for told in self._records() if self.step else []:
+            if told.get("step") == self.step and told.get("set") in self._prints:
                 self._count(told)
+
+    def _records(self) -> list[Record]:
+        """OUT/metrics.jsonl, without the scores of other sets that are called as this run's are."""
+        found = telemetry.records(self.run.out / telemetry.METRICS)
+        return [told for told in found if not self._is_of_another(told)]
+
+    def _is_of_another(self, told: Record) -> bool:
+        own = self._prints.get(told.get("set", ""))
+        return own is not None and told.get("fingerprint", own) != own
 
     def _save(self) -> None:
         """Begin to write a checkpoint. None while gradients are not finite: the one before is good."""
@@ -340,7 +349,7 @@ class Trainer:
 
     def _outcome(self, state: Literal["complete", "stopped"]) -> Outcome:
         """Also drawn and written into the folder."""
-        found = telemetry.records(self.run.out / telemetry.METRICS)
+        found = self._records()
         scores = [one for one in found if "set" in one]
         outcome = Outcome(
             state,
@@ -351,7 +360,7 @@ class Trainer:
             self.data.passed_over,
             self._newest(),
             self.best,
-            [one for one in scores if one["step"] == scores[-1]["step"]],
+            list({one["set"]: one for one in scores if one["step"] == scores[-1]["step"]}.values()),
         )
         if self.ranks.first:
             storage.write_json(self.run.out / RESULT, asdict(outcome))

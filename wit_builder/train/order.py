@@ -30,7 +30,7 @@ class Places:
     laps: Numbers  # how often their source has been gone through before: crops and captions are drawn anew
 
 
-LAYOUT = "KEY.jpg with KEY.txt or KEY.json, one after the other in a tar; `--check` says what is amiss"
+LAYOUT = "KEY.jpg with KEY.txt or KEY.json, one after the other in a tar"
 
 
 class Order:

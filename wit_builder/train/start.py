@@ -80,7 +80,7 @@ def trainer(
     workers: processes that read, of each rank. exclude: a parquet file of samples to leave out (exclude.py), "" for
     none. cache: for shards of stores. Raises ConfigError for whatever cannot work.
     """
-    held = [held_out(folder) for folder in eval_sets]
+    held = held_out_sets(eval_sets)
     objective = objectives.make(training)
     plan = _plan(training, objective.network, cache := cache or Cache(), exclude)
     loader = Loader(plan, cache, ranks.rank, ranks.world, workers, max_skipped=training.max_skipped)
@@ -98,7 +98,7 @@ def _refuse_unusable(plan: Plan, most: float) -> None:
         reasons = ", ".join(f"{times:,} {reason}" for reason, times in lost.items())
         raise ConfigError(
             f"{sum(lost.values()):,} of {there:,} samples cannot be used ({reasons}), at most {most:.0%} may be",
-            "`wit train --check` looks at each shard; `--max-skipped` allows more",
+            "`--max-skipped` allows more",
         )
 
 
@@ -106,6 +106,21 @@ def readers() -> int:
     """Processes that read, of each rank, where nobody says how many: one a core, less one."""
     cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(1, cores - 1)
+
+
+def held_out_sets(folders: Sequence[Path]) -> list[EvalSet]:
+    """The sets in these folders.
+
+    Raises ConfigError for what is none, one that training cannot be scored by, and two of one name.
+    """
+    found = [held_out(folder) for folder in folders]
+    names = [held.name for held in found]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(
+            f"two held-out sets are called {twice[0]!r}, and scores are told apart by the set's name",
+            "each set once, or another name for the folder of one",
+        )
+    return found
 
 
 def held_out(folder: Path) -> EvalSet:
