@@ -189,6 +189,18 @@ def test_a_model_is_what_its_config_says(undisturbed, tmp_path):
         runs.trainer(tmp_path, "other")
 
 
+def test_pixels_that_are_taken_otherwise_are_another_config(undisturbed, tmp_path):
+    (tmp_path / "shards").symlink_to(undisturbed / "shards")
+    path = tmp_path / "out" / "checkpoints" / "epoch_4.pt"
+    found = torch.load(undisturbed / "whole" / "checkpoints" / "epoch_4.pt", weights_only=True)
+    now = json.loads(found["wit"]["training"]) | {"model": str(tmp_path / "model.json")}
+    found["wit"] |= {"training": json.dumps(now), "preprocess": json.dumps({"mean": [0.5, 0.5, 0.5]})}
+    path.parent.mkdir(parents=True)
+    torch.save(found, path)
+    with pytest.raises(ConfigError, match="was trained with another config of"):
+        runs.trainer(tmp_path)
+
+
 def test_another_models_checkpoint_is_refused(undisturbed):
     with pytest.raises(ConfigError, match="was trained with model"):
         runs.trainer(undisturbed, "whole", model="tiny")
