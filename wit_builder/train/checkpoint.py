@@ -135,6 +135,7 @@ def progress(found: Content) -> Progress:
 def check(found: Content, path: Path, training: Training, network: Sighted, data: str) -> None:
     """Raises ConfigError, naming the first difference, for a checkpoint of another run than this one.
 
+    And for weights that are not finite: nothing good comes of going on with them.
     A model is what its config says, whatever the file is called.
     """
     before = {"samples": 0} | json.loads(found["wit"]["training"])  # which older ones do not tell
@@ -161,6 +162,7 @@ def check(found: Content, path: Path, training: Training, network: Sighted, data
             f"that of these shards is {data[:12]}",
             "give the shards that the run was begun with, or another --out and `--init` with this checkpoint",
         )
+    weights.check_finite(found["state_dict"], str(path), "delete it to go on from the one before")
 
 
 def restore(found: Content, path: Path, network: Sighted, optimizer: torch.optim.Optimizer) -> None:
