@@ -100,6 +100,14 @@ def test_the_exported_config_is_the_checkpoints(tmp_path, read):
     read(str(tmp_path / export.CONFIG), checkpoint)
 
 
+def test_weights_that_are_not_finite_are_nothing_to_judge(tmp_path):
+    state = tiny.network().state_dict()
+    state["visual.proj"][0] = float("nan")
+    torch.save(state, tmp_path / "nan.pt")
+    with pytest.raises(ConfigError, match=r"has weights that are not finite, such as visual.proj$"):
+        opened(tiny.files()[0], str(tmp_path / "nan.pt"))
+
+
 def test_what_embeddings_depend_on_is_in_the_fingerprint():
     found = opened(*tiny.files())
     assert found.fingerprint == opened(*tiny.files()).fingerprint

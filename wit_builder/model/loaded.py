@@ -47,8 +47,8 @@ def opened(name: str, checkpoint: str) -> Loaded:
     """The model of that name (`build.config_of`) with the weights of that file.
 
     Whether its text encoder is a transformer or a bag of words, the weights say. Raises ConfigError when the file
-    cannot be read, is another model's (by its own word, where it is of `wit train`), or was not trained to tell
-    which text belongs to an image.
+    cannot be read, is another model's (by its own word, where it is of `wit train`), holds weights that are not
+    finite, or was not trained to tell which text belongs to an image.
     """
     state, told = weights.read_told(checkpoint)
     for key, what in _OTHERS.items():
@@ -68,6 +68,9 @@ def opened(name: str, checkpoint: str) -> Loaded:
             f"{checkpoint!r} multiplies similarities by exp({float(scale):g}), and that is no number",
             "give a checkpoint of a run that has not diverged",
         )
+    weights.check_finite(
+        state, checkpoint, "give --checkpoint another one, such as an earlier one of the run"
+    )
     with Path(checkpoint).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     preprocess = preprocess_of(network.prepare, network.image_size)
