@@ -1,7 +1,9 @@
 """A checkpoint opened to be judged, whoever wrote it."""
 
+import copy
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,10 @@ import torch
 from tests.model import tiny
 from tests.train import runs
 from wit_builder.errors import ConfigError
+from wit_builder.model import clip
 from wit_builder.model.loaded import Sight, opened
 from wit_builder.model.network import contrastive
-from wit_builder.train import objectives
+from wit_builder.train import export, objectives
 from wit_builder.train.checkpoint import Progress, content
 
 RESNET = {
@@ -26,8 +29,11 @@ def written(folder, **more):
     """(config, checkpoint) as `wit train` would leave them for that objective."""
     (folder / "model.json").write_text(json.dumps(tiny.CONFIG))
     training = replace(runs.training(folder), model=str(folder / "model.json"), **more)
-    weights = objectives.make(training).network.inner.state_dict()
-    torch.save(content((weights, {}), training, tiny.CONFIG, "", 3, Progress(3)), folder / "epoch_1.pt")
+    network = objectives.make(training).network
+    torch.save(
+        content((network.inner.state_dict(), {}), training, network, "", 3, Progress(3)),
+        folder / "epoch_1.pt",
+    )
     return str(folder / "model.json"), str(folder / "epoch_1.pt")
 
 
@@ -53,6 +59,53 @@ def test_a_checkpoint_of_another_model_is_one_sentence(tmp_path):
     torch.save(wide.state_dict(), tmp_path / "wide.pt")
     with pytest.raises(ConfigError, match=r"is of another model than .*: it has in another size 2 weights"):
         opened(config, str(tmp_path / "wide.pt"))
+
+
+CHANGES = {  # to the model's file after training: what is said
+    "heads": (
+        lambda file: file["model_cfg"]["text_cfg"].update(heads=4),
+        r"text_cfg.heads is 4, then it was 2$",
+    ),
+    "activation": (
+        lambda file: file["model_cfg"].update(quick_gelu=True),
+        r"quick_gelu is True, then it was not given$",
+    ),
+    "mean": (
+        lambda file: file["preprocess_cfg"].update(mean=[0.5, 0.5, 0.5]),
+        r"preprocess_cfg.mean is \[0.5, 0.5, 0.5\], then it was \[0.48",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("read", [opened, clip.load])
+def test_what_was_trained_here_as_another_model_is_one_sentence(tmp_path, read, change):
+    config, checkpoint = written(tmp_path, patch_dropout=0.5, temperature=0.1)
+    read(config, checkpoint)
+    file = {"model_cfg": copy.deepcopy(tiny.CONFIG), "preprocess_cfg": {}}
+    make, said = CHANGES[change]
+    make(file)
+    Path(config).write_text(json.dumps(file))
+    with pytest.raises(
+        ConfigError, match=f"was trained with another config than .*model.json' has now: {said}"
+    ):
+        read(config, checkpoint)
+
+
+@pytest.mark.parametrize("read", [opened, clip.load])
+def test_the_exported_config_is_the_checkpoints(tmp_path, read):
+    config, checkpoint = written(tmp_path, patch_dropout=0.5)
+    export.export(Path(checkpoint), tmp_path)
+    Path(config).unlink()
+    read(str(tmp_path / export.CONFIG), checkpoint)
+
+
+def test_weights_that_are_not_finite_are_nothing_to_judge(tmp_path):
+    state = tiny.network().state_dict()
+    state["visual.proj"][0] = float("nan")
+    torch.save(state, tmp_path / "nan.pt")
+    with pytest.raises(ConfigError, match=r"has weights that are not finite, such as visual.proj$"):
+        opened(tiny.files()[0], str(tmp_path / "nan.pt"))
 
 
 def test_what_embeddings_depend_on_is_in_the_fingerprint():

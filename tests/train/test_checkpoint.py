@@ -10,6 +10,7 @@ import torch
 from tests.model import tiny
 from tests.train import runs
 from wit_builder.errors import BuildError, ConfigError
+from wit_builder.images.prepared import STD
 from wit_builder.model import weights
 from wit_builder.train import checkpoint, export
 from wit_builder.train.checkpoint import Best, Checkpoints
@@ -71,6 +72,28 @@ def test_exported_it_is_a_folder_that_open_clip_loads(done, tmp_path):
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'hub'}")
     assert_same(model.eval(), made)
     assert "Normalize" in str(preprocess)
+
+
+def test_exported_it_is_what_was_trained_whatever_became_of_the_models_file(tmp_path):
+    runs.pairs(tmp_path / "shards")
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({"model_cfg": tiny.CONFIG, "preprocess_cfg": {"mean": [0.1, 0.2, 0.3]}}))
+    made = runs.trainer(tmp_path, model=str(own), epochs=1)
+    made.train(runs.Watching())
+    own.unlink()
+    export.export(of(tmp_path, "epoch_1.pt"), tmp_path / "hub")
+    said = json.loads((tmp_path / "hub" / export.CONFIG).read_text())
+    assert said["model_cfg"] == tiny.CONFIG
+    assert (said["preprocess_cfg"]["mean"], said["preprocess_cfg"]["std"]) == ([0.1, 0.2, 0.3], list(STD))
+    assert_same(open_clip.create_model(f"local-dir:{tmp_path / 'hub'}").eval(), made)
+
+
+def test_a_config_of_which_parts_would_be_fetched_is_not_exported(done, tmp_path):
+    found = torch.load(of(done[0], "epoch_4.pt"), weights_only=True)
+    fetched = tiny.CONFIG | {"text_cfg": {"hf_model_name": "somebody/model"}}
+    torch.save(said(found, config=json.dumps(fetched)), tmp_path / "epoch_1.pt")
+    with pytest.raises(ConfigError, match="fetched from the network"):
+        export.export(tmp_path / "epoch_1.pt", tmp_path / "hub")
 
 
 def test_a_decoder_of_captions_is_resumed_exported_and_loaded_by_open_clip(done, tmp_path):
@@ -140,6 +163,7 @@ NO_WAY_ON = {
     "no object": lambda found: said(found, training="[]"),
     "no model": lambda found: said(found, training="{}"),
     "config": lambda found: said(found, config="7"),
+    "preprocessing": lambda found: said(found, preprocess="7"),
     "step": lambda found: said(found, step="x"),
     "best": lambda found: said(found, best={"x": 1}),
     "skipped": lambda found: said(found, skipped=3),

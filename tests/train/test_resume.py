@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -223,6 +224,38 @@ def test_a_model_is_what_its_config_says(undisturbed, tmp_path):
     torch.save(found, path)
     with pytest.raises(ConfigError, match="was trained with another config of"):
         runs.trainer(tmp_path, "other")
+
+
+def test_pixels_that_are_taken_otherwise_are_another_config(undisturbed, tmp_path):
+    (tmp_path / "shards").symlink_to(undisturbed / "shards")
+    path = tmp_path / "out" / "checkpoints" / "epoch_4.pt"
+    found = torch.load(undisturbed / "whole" / "checkpoints" / "epoch_4.pt", weights_only=True)
+    now = json.loads(found["wit"]["training"]) | {"model": str(tmp_path / "model.json")}
+    found["wit"] |= {"training": json.dumps(now), "preprocess": json.dumps({"mean": [0.5, 0.5, 0.5]})}
+    path.parent.mkdir(parents=True)
+    torch.save(found, path)
+    with pytest.raises(ConfigError, match="was trained with another config of"):
+        runs.trainer(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["epoch_4.pt", "step_10.pt"])
+def test_a_checkpoint_of_weights_that_are_not_finite_is_not_gone_on_with(undisturbed, tmp_path, name):
+    (tmp_path / "shards").symlink_to(undisturbed / "shards")
+    shutil.copytree(undisturbed / "whole", tmp_path / "out")
+    model = str(undisturbed / "model.json")
+    folder = tmp_path / "out" / "checkpoints"
+    found = torch.load(folder / "epoch_4.pt", weights_only=True)
+    found["state_dict"]["ln_final.weight"][0] = float("nan")
+    (folder / "epoch_4.pt").unlink()
+    found["wit"]["step"] = STEPS if name == "epoch_4.pt" else 10
+    torch.save(found, folder / name)
+    with pytest.raises(
+        ConfigError, match=f"{name}' has weights that are not finite, such as ln_final"
+    ) as error:
+        runs.trainer(tmp_path, model=model)
+    assert error.value.hint == "delete it to go on from the one before"
+    (folder / name).unlink()
+    assert runs.trainer(tmp_path, model=model).step < STEPS
 
 
 def test_another_models_checkpoint_is_refused(undisturbed):

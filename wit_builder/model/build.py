@@ -35,6 +35,12 @@ def config_of(name: str) -> tuple[Config, Config]:
     if not isinstance(found, dict):
         raise unknown(name, list_models())
     config, preprocess = found.get("model_cfg", found), found.get("preprocess_cfg", {})
+    check(name, config)
+    return config, preprocess
+
+
+def check(name: str, config: Config) -> None:
+    """Raises ConfigError for what is no model's config, or one whose parts would be fetched from the network."""
     if not all(isinstance(config.get(key), dict) for key in ("vision_cfg", "text_cfg")):
         raise ConfigError(f"{name!r} is no config of a model: it has no vision_cfg and text_cfg")
     fetched = [key for key in config["text_cfg"] if key.startswith("hf_")]
@@ -43,7 +49,6 @@ def config_of(name: str) -> tuple[Config, Config]:
             f"parts of {name!r} are fetched from the network ({(*fetched, 'timm_model_name')[0]}), which is not done",
             "take a model whose towers are open_clip's own, such as ViT-B-32",
         )
-    return config, preprocess
 
 
 def towers(name: str, config: Config) -> Any:

@@ -20,7 +20,7 @@ from wit_builder.errors import BuildError
 from wit_builder.images.decode import decode, read
 from wit_builder.images.picture import ImageSpec
 from wit_builder.images.resize import turn
-from wit_builder.model import build, weights
+from wit_builder.model import build, own, weights
 
 BATCH_CPU, BATCH_GPU = 16, 256  # of one call; ViT-B-32 on a core gains nothing beyond 16
 MAX_CHARACTERS = 2_000  # of a text that are looked at: 77 tokens are 350 of English
@@ -112,7 +112,8 @@ def load(name: str, checkpoint: str) -> Clip:
     Raises ConfigError: see load.clip_of.
     """
     config, preprocess = build.config_of(name)
-    state = weights.read(checkpoint)
+    state, told = weights.read_told(checkpoint)
+    own.check(told, checkpoint, name, config, preprocess)
     network = build.towers(name, config)
     build.fill(network, state, name, checkpoint)
     size = network.visual.image_size

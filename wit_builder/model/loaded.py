@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from wit_builder.errors import ConfigError
 from wit_builder.images.prepared import Preprocess, preprocess_of
-from wit_builder.model import build, weights
+from wit_builder.model import build, own, weights
 from wit_builder.model.network import Network, contrastive
 from wit_builder.model.tokens import Tokenizer
 
@@ -47,9 +47,10 @@ def opened(name: str, checkpoint: str) -> Loaded:
     """The model of that name (`build.config_of`) with the weights of that file.
 
     Whether its text encoder is a transformer or a bag of words, the weights say. Raises ConfigError when the file
-    cannot be read, is another model's, or was not trained to tell which text belongs to an image.
+    cannot be read, is another model's (by its own word, where it is of `wit train`), holds weights that are not
+    finite, or was not trained to tell which text belongs to an image.
     """
-    state = weights.read(checkpoint)
+    state, told = weights.read_told(checkpoint)
     for key, what in _OTHERS.items():
         if key in state:
             raise ConfigError(
@@ -59,6 +60,7 @@ def opened(name: str, checkpoint: str) -> Loaded:
     network = contrastive(
         name, cbow="text.projection.weight" in state and "text.token_embedding.weight" in state
     )
+    own.check(told, checkpoint, name, network.config, network.prepare)
     build.fill(network.inner, state, name, checkpoint)
     scale = network.logit_scale.detach()
     if not scale.exp().isfinite().all():
@@ -66,9 +68,12 @@ def opened(name: str, checkpoint: str) -> Loaded:
             f"{checkpoint!r} multiplies similarities by exp({float(scale):g}), and that is no number",
             "give a checkpoint of a run that has not diverged",
         )
+    weights.check_finite(
+        state, checkpoint, "give --checkpoint another one, such as an earlier one of the run"
+    )
     with Path(checkpoint).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    preprocess = preprocess_of(build.config_of(name)[1], network.image_size)
+    preprocess = preprocess_of(network.prepare, network.image_size)
     return Loaded(network.eval(), Tokenizer(network.context), name, checkpoint, sha256, preprocess)
 
 

@@ -33,7 +33,7 @@ class Sighted(nn.Module):
 
     def __init__(self, name: str, config: build.Config, inner: Any, prepare: Mapping[str, Any]) -> None:
         super().__init__()
-        self.name, self.config = name, config
+        self.name, self.config, self.prepare = name, config, prepare
         self.inner = inner
         self.gain: Tensor
         self.shift: Tensor

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from wit_builder.errors import ConfigError
+from wit_builder.model import own
 
 Weights = dict[str, torch.Tensor]
 
@@ -16,6 +17,11 @@ def read(path: str) -> Weights:
 
     Raises ConfigError when the file is neither.
     """
+    return read_told(path)[0]
+
+
+def read_told(path: str) -> tuple[Weights, own.Told | None]:
+    """As `read`, and what the file says of its network where it is of `wit train`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch says of a file that it then refuses
@@ -33,12 +39,13 @@ def read(path: str) -> Weights:
             "give a state dict as torch.save or safetensors writes it; TorchScript archives and whole pickled "
             "models are not read, because to read them is to run them",
         ) from error
+    told = own.told(found)
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
     found = checked(found, path)
     if all(name.startswith("module.") for name in found):  # trained on several GPUs
         found = {name.removeprefix("module."): weight for name, weight in found.items()}
-    return dict(found)
+    return dict(found), told
 
 
 def checked(found: object, path: str) -> Weights:

@@ -20,7 +20,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from wit_builder import __version__, storage
 from wit_builder.errors import ConfigError
-from wit_builder.model import weights
+from wit_builder.model import own, weights
 from wit_builder.model.network import Sighted
 from wit_builder.train.settings import Training
 
@@ -60,24 +60,25 @@ class Progress:
 def content(
     state: tuple[Content, Content],
     training: Training,
-    config: Content,
+    network: Sighted,
     data: str,
     per_epoch: int,
     now: Progress,
 ) -> Content:
-    """What a checkpoint's file holds. config: the network's. data: the fingerprint of what it has seen."""
-    own, optimizer = state
+    """What a checkpoint's file holds. data: the fingerprint of what it has seen."""
+    state_dict, optimizer = state
     return {
         "epoch": now.step // per_epoch,
         "name": training.model,
-        "state_dict": own,
+        "state_dict": state_dict,
         "optimizer": optimizer,
         "wit": {
             "format": _FORMAT,
             "version": __version__,
             "step": now.step,
             "training": json.dumps(asdict(training)),
-            "config": json.dumps(config),
+            "config": json.dumps(network.config),
+            "preprocess": json.dumps(dict(network.prepare)),
             "data": data,
             "best": None if now.best is None else asdict(now.best),
             "skipped": dict(now.skipped),
@@ -111,13 +112,14 @@ def _is_whole(found: Any) -> bool:
     """Whether it has all that `check`, `progress` and `restore` read."""
     try:
         said, now = found["wit"], progress(found)
-        training, config = json.loads(said["training"]), json.loads(said.get("config") or "{}")
+        training = json.loads(said["training"])
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return False
-    parts = (found.get("state_dict"), found.get("optimizer"), now.skipped, training, config)
+    parts = (found.get("state_dict"), found.get("optimizer"), now.skipped, training)
     return (
         all(isinstance(part, dict) for part in parts)
         and all(isinstance(training.get(name), str) for name in ("model", "objective", "text_encoder"))
+        and ("config" not in said or own.told(found) is not None)
         and isinstance(now.step, int)
         and isinstance(said.get("data"), str)
     )
@@ -133,14 +135,16 @@ def progress(found: Content) -> Progress:
 def check(found: Content, path: Path, training: Training, network: Sighted, data: str) -> None:
     """Raises ConfigError, naming the first difference, for a checkpoint of another run than this one.
 
+    And for weights that are not finite: nothing good comes of going on with them.
     A model is what its config says, whatever the file is called.
     """
     before = {"samples": 0} | json.loads(found["wit"]["training"])  # which older ones do not tell
     now = json.loads(json.dumps(asdict(training)))
-    said = found["wit"].get("config")
-    if said is not None and json.loads(said) == json.loads(json.dumps(network.config)):
+    told = own.told(found)
+    config, prepare = json.loads(json.dumps([network.config, dict(network.prepare)]))
+    if told in ((config, prepare), (config, None)):
         before["model"] = now["model"]
-    elif said is not None and before["model"] == now["model"]:
+    elif told is not None and before["model"] == now["model"]:
         raise ConfigError(
             f"{str(path)!r} was trained with another config of {training.model!r} than there is now",
             "put the file back as it was, or give another --out",
@@ -158,6 +162,7 @@ def check(found: Content, path: Path, training: Training, network: Sighted, data
             f"that of these shards is {data[:12]}",
             "give the shards that the run was begun with, or another --out and `--init` with this checkpoint",
         )
+    weights.check_finite(found["state_dict"], str(path), "delete it to go on from the one before")
 
 
 def restore(found: Content, path: Path, network: Sighted, optimizer: torch.optim.Optimizer) -> None:
@@ -165,10 +170,10 @@ def restore(found: Content, path: Path, network: Sighted, optimizer: torch.optim
 
     Raises ConfigError for those of another network, or of none.
     """
-    own = network.inner.state_dict()
+    mine = network.inner.state_dict()
     params = [weight for group in optimizer.param_groups for weight in group["params"]]
     try:
-        state = {name: _like(own[name], value) for name, value in found["state_dict"].items()}
+        state = {name: _like(mine[name], value) for name, value in found["state_dict"].items()}
         network.inner.load_state_dict(state)
         placed = {
             number: {name: _like(params[number], value) for name, value in entry.items()}

@@ -3,19 +3,18 @@
 import json
 from pathlib import Path
 
-from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from safetensors.torch import save
 
 from wit_builder import storage
 from wit_builder.errors import ConfigError
-from wit_builder.model import build, weights
+from wit_builder.model import build, own, weights
 from wit_builder.train import checkpoint
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 
 
 def export(path: Path, out: Path) -> list[Path]:
-    """Write config and weights of the checkpoint into the folder; returns the two files.
+    """Write config and weights of the checkpoint into the folder, as it says itself; returns the two files.
 
     Raises ConfigError when it is no checkpoint of ours, its network is none of open_clip's, or its weights are
     not finite.
@@ -33,11 +32,13 @@ def export(path: Path, out: Path) -> list[Path]:
             "only contrastive models with a transformer as text encoder can be exported",
         )
     weights.check_finite(found["state_dict"], str(path), "wit export an earlier checkpoint of the run")
-    config, prepare = build.config_of(training["model"])
+    config, prepare = own.told(found) or build.config_of(training["model"])  # older ones do not tell
+    config = own.plain(config)
+    build.check(str(path), config)
     model = build.towers(training["model"], config)
     build.fill(model, found["state_dict"], training["model"], str(path))
     written = {name: weight.contiguous() for name, weight in model.state_dict().items()}
     storage.write_bytes(out / WEIGHTS, save(written, metadata={"format": "pt"}))
-    means = {"mean": list(OPENAI_DATASET_MEAN), "std": list(OPENAI_DATASET_STD)}
-    storage.write_json(out / CONFIG, {"model_cfg": config, "preprocess_cfg": means | prepare})
+    said = {"model_cfg": config, "preprocess_cfg": own.preprocessing(prepare or {})}
+    storage.write_json(out / CONFIG, said)
     return [out / CONFIG, out / WEIGHTS]

@@ -287,7 +287,7 @@ class Trainer:
                 checkpoint.content(
                     state,
                     self.training,
-                    self.network.config,
+                    self.network,
                     self.fingerprint,
                     self.data.steps,
                     Progress(self.step, self.best, dict(self.skipped)),

@@ -36,7 +36,7 @@ def needs(network: Sighted, training: Training, length: int) -> Needs:
 
 
 def _kept(network: Sighted, length: int) -> int:
-    """Bytes that autograd keeps of one sample, in 32 bits; half of those of two, as batch norms refuse one alone."""
+    """Bytes that autograd keeps of one sample, in 32 bits."""
     weights = {
         name: weight.detach().to("meta").requires_grad_() for name, weight in network.named_parameters()
     }
@@ -47,9 +47,11 @@ def _kept(network: Sighted, length: int) -> int:
         found[value.untyped_storage()._cdata] = value
         return value
 
-    images = torch.zeros((2, 3, *network.image_size), dtype=torch.uint8, device="meta")
-    tokens = torch.zeros((2, length), dtype=torch.int64, device="meta")
+    samples = 2 if network.has_batch_norms else 1  # of one, a map of 1 x 1 has no variance
+    images = torch.zeros((samples, 3, *network.image_size), dtype=torch.uint8, device="meta")
+    tokens = torch.zeros((samples, length), dtype=torch.int64, device="meta")
     with torch.compiler.set_stance("force_eager"), saved_tensors_hooks(keep, lambda value: value):
         functional_call(network, weights | buffers, (images, tokens))
     own = {value.untyped_storage()._cdata for value in (*weights.values(), *buffers.values())}
-    return sum(value.untyped_storage().nbytes() for place, value in found.items() if place not in own) // 2
+    kept = (value.untyped_storage().nbytes() for place, value in found.items() if place not in own)
+    return sum(kept) // samples
