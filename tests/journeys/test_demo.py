@@ -124,7 +124,7 @@ def test_killed_very_often_it_ends_the_same(undisturbed, tmp_path, seed):
 def test_a_signal_stops_it_within_seconds_and_it_can_be_resumed(undisturbed, tmp_path):
     for number in (signal.SIGINT, signal.SIGTERM):
         run = begun(tmp_path / "out")
-        time.sleep(2.0)
+        time.sleep(2.0)  # somewhere in its stages
         asked = time.monotonic()
         run.send_signal(number)
         _, said = run.communicate(timeout=30)
@@ -138,9 +138,9 @@ def begun(out):
     """A run that has come to its first stage: until it hears signals, a shell may have them ignored (`command &`)."""
     session = out / "work" / "session.json"
     session.unlink(missing_ok=True)
-    run = started(out)
+    run, deadline = started(out), time.monotonic() + 60
     while not session.exists():
-        assert run.poll() is None
+        assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     return run
 
